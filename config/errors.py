@@ -1,0 +1,125 @@
+"""How a wrong stack file is reported: one error that names each key path, what is wrong and what to write."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong. `path` is the key path in the stack file, `advice` is what to write instead."""
+
+    path: str
+    what: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}" + (f". {self.advice}" if self.advice else "")
+
+
+class ConfigurationError(ValueError):
+    """A stack's configuration cannot be used. Its text is fit for a person, and holds no value of a secret."""
+
+    def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
+        self.stack = stack
+        self.problems = tuple(problems)
+        lines = [f"Pulumi.{stack}.yaml cannot be used:", *(f"  {problem}" for problem in problems)]
+        super().__init__("\n".join(lines))
+
+
+def key_path(namespace: str, location: Iterable[int | str]) -> str:
+    """`inference-platform:nodePools[0].zone`, as a person finds it in the stack file."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return f"{namespace}:{path}"
+
+
+def problems_of(error: ValidationError, settings: type[BaseModel], namespace: str) -> list[Problem]:
+    """The problems that pydantic found, in the words of the stack file."""
+    return [_problem(details, settings, namespace) for details in error.errors(include_url=False)]
+
+
+def _problem(details: ErrorDetails, settings: type[BaseModel], namespace: str) -> Problem:
+    location = _without_union_tags(details["loc"])
+    path = key_path(namespace, location)
+    context: Mapping[str, Any] = details.get("ctx", {})
+    match details["type"]:
+        case "missing":
+            field = str(location[-1])
+            return Problem(path, "is missing", _how_to_set(namespace, location, field))
+        case "extra_forbidden":
+            legal = _legal_keys(settings, location[:-1])
+            near = get_close_matches(str(location[-1]), legal, n=1)
+            advice = f"Did you mean {near[0]}?" if near else f"Legal keys here: {', '.join(legal)}"
+            return Problem(path, "is no key of a stack file", advice)
+        case "string_pattern_mismatch":
+            return Problem(path, f"{details['input']!r} is not of the form {context['pattern']}", _example(path))
+        case "union_tag_invalid" | "union_tag_not_found":
+            legal = str(context.get("expected_tags", "'onDemand', 'spot'"))
+            return Problem(f"{path}.kind", "is missing or unknown", f"Write one of {legal}")
+        case _:
+            message = details["msg"].removeprefix("Value error, ")
+            got = "" if isinstance(details["input"], dict | list | BaseModel) else f", not {details['input']!r}"
+            return Problem(path, f"{message[:1].lower()}{message[1:]}{got}")
+
+
+_EXAMPLES = {
+    "project": "Write a project id such as acme-inference: 6 to 30 lower-case letters, digits and hyphens",
+    "region": "Write a region such as us-central1",
+    "zone": "Write a zone such as us-central1-b",
+    "model": "Write a Hugging Face id such as google/gemma-3-1b-it",
+}
+
+
+def _example(path: str) -> str:
+    return _EXAMPLES.get(
+        path.replace(":", ".").rsplit(".", 1)[-1],
+        "Write lower-case letters, digits and hyphens, starting with a letter",
+    )
+
+
+def _how_to_set(namespace: str, location: Sequence[int | str], field: str) -> str:
+    if len(location) == 1 and field == "project":
+        return "Set it with: pulumi config set project <your Google Cloud project id>"
+    return _EXAMPLES.get(field, f"Write {field}: … there")
+
+
+def _without_union_tags(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """pydantic adds the tag of a discriminated union to the path; the stack file has no such key."""
+    return tuple(
+        part
+        for index, part in enumerate(location)
+        if not (index > 0 and location[index - 1] == "capacity" and part in _TAGS)
+    )
+
+
+_TAGS = frozenset({"spot", "onDemand"})
+
+
+def _legal_keys(settings: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    schema = settings.model_json_schema(by_alias=True)
+    definitions: dict[str, Any] = schema.get("$defs", {})
+    here: Any = schema
+    for part in location:
+        here = _resolve(here, definitions)
+        here = here.get("items", {}) if isinstance(part, int) else here.get("properties", {}).get(part, {})
+    here = _resolve(here, definitions)
+    return sorted(here.get("properties", {}) or {to_camel(name) for name in settings.model_fields})
+
+
+def _resolve(schema: Any, definitions: dict[str, Any]) -> Any:
+    for _ in range(8):
+        if "$ref" in schema:
+            schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+        elif "anyOf" in schema or "oneOf" in schema:
+            options: list[Any] = schema.get("anyOf") or schema.get("oneOf")
+            schema = next(option for option in options if option.get("type") != "null")
+        else:
+            break
+    return schema
