@@ -1,0 +1,74 @@
+"""The cluster's own VPC: subnetwork, pod and service ranges, and the way out for private nodes."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import compute
+
+from components.project_services import ProjectServices
+from planning.plan import ClusterNetworkPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterNetworkArgs:
+    plan: ClusterNetworkPlan
+    region: str
+    services: ProjectServices
+
+
+class ClusterNetwork(pulumi.ComponentResource):
+    """A VPC that only this stack's cluster lives in, never `default`."""
+
+    network_id: pulumi.Output[str]
+    subnetwork_id: pulumi.Output[str]
+    pods_range: str
+    services_range: str
+
+    def __init__(self, name: str, args: ClusterNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:ClusterNetwork", name, None, opts)
+        plan = args.plan
+        self.pods_range = plan.pods.name
+        self.services_range = plan.services.name
+
+        vpc = compute.Network(
+            f"{name}-vpc",
+            name=plan.vpc,
+            auto_create_subnetworks=False,
+            routing_mode="REGIONAL",
+            mtu=plan.mtu,
+            # No value says that an API must be on before its first resource.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+        )
+        subnetwork = compute.Subnetwork(
+            f"{name}-subnetwork",
+            name=plan.subnetwork.name,
+            region=args.region,
+            network=vpc.id,
+            ip_cidr_range=plan.subnetwork.cidr,
+            private_ip_google_access=True,
+            secondary_ip_ranges=[
+                {"range_name": plan.pods.name, "ip_cidr_range": plan.pods.cidr},
+                {"range_name": plan.services.name, "ip_cidr_range": plan.services.cidr},
+            ],
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        router = compute.Router(
+            f"{name}-router",
+            name=plan.router,
+            region=args.region,
+            network=vpc.id,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        self.nat = compute.RouterNat(
+            f"{name}-nat",
+            name=plan.nat,
+            region=args.region,
+            router=router.name,
+            nat_ip_allocate_option="AUTO_ONLY",
+            source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
+            log_config={"enable": True, "filter": "ERRORS_ONLY"},
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        self.network_id = vpc.id
+        self.subnetwork_id = subnetwork.id
+        self.register_outputs({"networkId": self.network_id, "subnetworkId": self.subnetwork_id})

@@ -1,0 +1,73 @@
+"""The VPCs beside the cluster's, one subnetwork for each extra NIC of an accelerator node."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import compute
+
+from components.project_services import ProjectServices
+from planning.plan import FabricPlan, FabricVpcPlan, PodNetworkPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class FabricArgs:
+    plan: FabricPlan
+    project: str
+    region: str
+    services: ProjectServices
+
+
+@dataclass(frozen=True, kw_only=True)
+class FabricAttachment:
+    """One extra NIC of a node: the network objects of both sides that belong to it."""
+
+    plan: PodNetworkPlan
+    network_name: pulumi.Output[str]
+    subnetwork_name: pulumi.Output[str]
+
+
+class Fabric(pulumi.ComponentResource):
+    """The networks that carry the traffic between GPUs of different nodes."""
+
+    attachments: tuple[FabricAttachment, ...]
+    """In the order of the machine's NICs, which is the order the node pool must name them in."""
+
+    def __init__(self, name: str, args: FabricArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:Fabric", name, None, opts)
+        self.attachments = tuple(attachment for vpc in args.plan.vpcs for attachment in self._vpc(name, vpc, args))
+        self.register_outputs({})
+
+    def _vpc(self, name: str, plan: FabricVpcPlan, args: FabricArgs) -> list[FabricAttachment]:
+        profile = plan.network_profile
+        vpc = compute.Network(
+            f"{name}-{plan.name}",
+            name=plan.name,
+            auto_create_subnetworks=False,
+            routing_mode="REGIONAL",
+            mtu=plan.mtu,
+            network_profile=f"projects/{args.project}/global/networkProfiles/{profile}" if profile else None,
+            # No value says that an API must be on before its first resource.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+        )
+        if plan.firewall:
+            compute.Firewall(
+                f"{name}-{plan.firewall}",
+                name=plan.firewall,
+                network=vpc.id,
+                direction="INGRESS",
+                source_ranges=[plan.source_range],
+                allows=[{"protocol": "tcp"}, {"protocol": "udp"}, {"protocol": "icmp"}],
+                opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            )
+        return [self._attachment(name, network, vpc, args.region) for network in plan.pod_networks]
+
+    def _attachment(self, name: str, plan: PodNetworkPlan, vpc: compute.Network, region: str) -> FabricAttachment:
+        subnetwork = compute.Subnetwork(
+            f"{name}-{plan.subnetwork.name}",
+            name=plan.subnetwork.name,
+            region=region,
+            network=vpc.id,
+            ip_cidr_range=plan.subnetwork.cidr,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        return FabricAttachment(plan=plan, network_name=vpc.name, subnetwork_name=subnetwork.name)

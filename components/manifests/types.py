@@ -1,0 +1,26 @@
+"""The shapes our manifests share. Tests hold the whole of each manifest against the published schemas."""
+
+from typing import Any, NotRequired, TypedDict
+
+
+class ObjectMeta(TypedDict):
+    name: str
+    namespace: NotRequired[str]
+    labels: NotRequired[dict[str, str]]
+    annotations: NotRequired[dict[str, str]]
+
+
+class Manifest(TypedDict):
+    apiVersion: str
+    kind: str
+    metadata: ObjectMeta
+    spec: NotRequired[dict[str, Any]]
+    stringData: NotRequired[dict[str, Any]]
+    type: NotRequired[str]
+
+
+class Toleration(TypedDict):
+    key: str
+    operator: str
+    value: str
+    effect: str
