@@ -1,0 +1,25 @@
+"""The Pulumi program: a stack's configuration becomes a plan, the plan becomes resources."""
+
+import pulumi
+
+from config import ConfigurationError
+from config.pulumi_config import read_pulumi_config
+from planning.platform import plan_platform
+
+
+def main() -> None:
+    try:
+        settings, project, token = read_pulumi_config()
+        plan = plan_platform(settings, pulumi.get_stack())
+    except ConfigurationError as error:
+        # RunError is printed without a traceback, and nothing has been registered yet.
+        raise pulumi.RunError(str(error)) from None
+
+    # Importing Google's SDK takes seconds; whoever mistyped a key should not wait for it.
+    from stacks.platform import build_platform
+
+    for name, value in build_platform(plan, project=project, token=token).outputs().items():
+        pulumi.export(name, value)
+
+
+main()
