@@ -1,0 +1,61 @@
+"""What any GKE cluster needs, whatever its accelerators: APIs, node roles, system machines, reservations of a node."""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import Field
+
+from catalog._entry import Entry
+
+
+class Step(Entry):
+    """GKE keeps `fraction` of what lies between the step before and `up_to`; None: of all the rest."""
+
+    up_to: int | None = None
+    fraction: float
+
+
+class NodeReservations(Entry):
+    """What GKE keeps of a node for the system."""
+
+    cpu: tuple[Step, ...] = Field(description="steps in cores")
+    memory_gib: tuple[Step, ...] = Field(description="steps in GiB")
+    eviction_mib: int
+
+    def allocatable_cpu(self, vcpus: int) -> float:
+        """Cores that pods may request of a node of so many vCPUs."""
+        return vcpus - _kept(vcpus, self.cpu)
+
+    def allocatable_memory_gib(self, memory_gib: float) -> float:
+        """GiB that pods may request of a node of so many GiB."""
+        return memory_gib - _kept(memory_gib, self.memory_gib) - self.eviction_mib / 1024
+
+
+class SystemPool(Entry):
+    machine_type: str
+    disk_type: str
+    disk_size_gib: int
+
+
+class GooglePlatform(Entry):
+    services: tuple[str, ...]
+    node_roles: tuple[str, ...]
+    vpc_mtu: int = Field(description="bytes")
+    system_pool: SystemPool
+    reserved: NodeReservations
+
+
+@cache
+def google_platform() -> GooglePlatform:
+    data = yaml.safe_load((Path(__file__).parent / "google.yaml").read_text(encoding="utf-8"))
+    return GooglePlatform.model_validate(data, by_alias=True, by_name=False)
+
+
+def _kept(amount: float, steps: tuple[Step, ...]) -> float:
+    kept, lower = 0.0, 0.0
+    for step in steps:
+        upper = amount if step.up_to is None else min(amount, step.up_to)
+        kept += max(0.0, upper - lower) * step.fraction
+        lower = upper
+    return kept
