@@ -1,0 +1,151 @@
+"""What holds for the graph of every stack file, whatever its accelerator."""
+
+import json
+from collections.abc import Callable
+
+import yaml
+
+from tests.graph.conftest import STACKS
+from tests.graph.recorder import CHECKOUT, SECRET, TOKEN, UNKNOWN, Graph, Registration
+
+COMPONENT = "inference-platform:components:"
+
+
+def _children(graph: Graph) -> list[Registration]:
+    return [r for r in graph.registrations if not r.type.startswith(COMPONENT) and r.type != "pulumi:providers:gcp"]
+
+
+def test_every_resource_belongs_to_a_component(graph: Graph) -> None:
+    orphans = [r.key for r in _children(graph) if not r.parent.startswith(COMPONENT)]
+    assert orphans == []
+
+
+def test_every_component_has_resources(graph: Graph) -> None:
+    parents = {r.parent for r in graph.registrations}
+    assert [r.key for r in graph.registrations if r.type.startswith(COMPONENT) and r.key not in parents] == []
+
+
+def test_every_resource_has_the_explicit_provider(graph: Graph) -> None:
+    for registration in _children(graph):
+        if registration.type.startswith("kubernetes:"):
+            assert registration.provider == "pulumi:providers:kubernetes access-provider", registration.key
+        elif registration.type.startswith("gcp:"):
+            assert registration.provider == "pulumi:providers:gcp google", registration.key
+
+
+def test_default_providers_are_disabled_in_every_stack_file() -> None:
+    for stack in STACKS:
+        content = yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text())
+        assert content["config"]["pulumi:disable-default-providers"] == ["*"], stack
+
+
+def test_preview_lists_the_same_resources_as_up(stack: str, graph_of: Callable[[str, bool], Graph]) -> None:
+    preview, up = graph_of(stack, True), graph_of(stack, False)
+    assert [r.key for r in preview.registrations] == [r.key for r in up.registrations]
+
+
+def test_no_name_or_input_holds_an_output_turned_into_text(graph: Graph) -> None:
+    text = json.dumps([[r.name, r.inputs] for r in graph.registrations])
+    assert "Calling __str__" not in text
+
+
+def test_up_leaves_no_input_unknown(stack: str, graph_of: Callable[[str, bool], Graph]) -> None:
+    unknown = [r.key for r in graph_of(stack, False).registrations if UNKNOWN in json.dumps(r.inputs)]
+    assert unknown == []
+
+
+def test_the_token_is_in_one_secret_and_nowhere_else(graph: Graph) -> None:
+    assert TOKEN not in json.dumps([[r.inputs, r.options] for r in graph.registrations])
+    assert TOKEN not in json.dumps(graph.outputs)
+    secrets = [r for r in graph.registrations if r.type == "kubernetes:core/v1:Secret"]
+    assert [r.inputs["stringData"] for r in secrets] == [{"token": SECRET}]
+    with_secrets = {r.key for r in graph.registrations if SECRET in json.dumps(r.inputs)}
+    assert with_secrets == {r.key for r in secrets}
+
+
+def test_names_are_explicit_so_that_a_replacement_frees_them_first(graph: Graph) -> None:
+    for registration in _children(graph):
+        named = "name" in registration.inputs or "name" in registration.inputs.get("metadata", {})
+        if named and registration.custom and not registration.type.startswith("pulumi:"):
+            assert registration.options["deleteBeforeReplace"], registration.key
+
+
+def test_services_are_never_disabled_on_destroy(graph: Graph) -> None:
+    services = graph.of_type("gcp:projects/service:Service")
+    assert services
+    assert all(service.inputs["disableOnDestroy"] is False for service in services)
+
+
+def test_nothing_uses_the_default_network(graph: Graph) -> None:
+    assert all(r.inputs.get("network") != "default" for r in graph.registrations)
+    assert all(r.inputs["autoCreateSubnetworks"] is False for r in graph.of_type("gcp:compute/network:Network"))
+
+
+def test_everything_in_the_cluster_waits_for_the_system_pool(graph: Graph) -> None:
+    system_pool = "gcp:container/nodePool:NodePool gke-system"
+    provider = graph["access-provider"]
+    assert system_pool in provider.dependencies
+    accelerators = [
+        r for r in graph.of_type("gcp:container/nodePool:NodePool") if "guestAccelerators" in r.inputs["nodeConfig"]
+    ]
+    assert accelerators
+    assert all(system_pool in pool.dependencies for pool in accelerators)
+
+
+def test_node_networks_are_the_fabrics_own_in_the_order_of_the_nics(graph: Graph) -> None:
+    subnetworks = [
+        r for r in graph.of_type("gcp:compute/subnetwork:Subnetwork") if r.parent == f"{COMPONENT}Fabric fabric"
+    ]
+    for pool in graph.of_type("gcp:container/nodePool:NodePool"):
+        attached = pool.inputs.get("networkConfig", {}).get("additionalNodeNetworkConfigs", [])
+        if "guestAccelerators" not in pool.inputs["nodeConfig"]:
+            assert attached == []
+            continue
+        assert len(attached) == len(subnetworks)
+        parameter_sets = [r.inputs["spec"] for r in graph.of_type("kubernetes:networking.gke.io/v1:GKENetworkParamSet")]
+        by_mode = [
+            sorted(
+                [spec["vpcSubnet"] for spec in parameter_sets if spec["deviceMode"] == mode and spec["vpcSubnet"]],
+            )
+            for mode in ("NetDevice", "RDMA")
+        ]
+        names = [network["subnetwork"] for network in attached]
+        assert names == [*by_mode[0], *by_mode[1]]
+
+
+def test_firewall_rules_exist_only_where_the_vpc_takes_them(graph: Graph) -> None:
+    with_profile = {
+        r.inputs["name"] for r in graph.of_type("gcp:compute/network:Network") if "networkProfile" in r.inputs
+    }
+    for rule in graph.of_type("gcp:compute/firewall:Firewall"):
+        vpc = [dependency for dependency in rule.dependencies if "network:Network" in dependency]
+        assert not any(name in dependency for dependency in vpc for name in with_profile), rule.key
+
+
+def test_no_two_ranges_of_a_stack_overlap(graph: Graph) -> None:
+    from ipaddress import ip_network
+
+    ranges = []
+    for subnetwork in graph.of_type("gcp:compute/subnetwork:Subnetwork"):
+        ranges.append(ip_network(subnetwork.inputs["ipCidrRange"]))
+        ranges += [ip_network(r["ipCidrRange"]) for r in subnetwork.inputs.get("secondaryIpRanges", [])]
+    overlapping = [(str(a), str(b)) for i, a in enumerate(ranges) for b in ranges[:i] if a.overlaps(b)]
+    assert overlapping == []
+    assert all(network.is_private for network in ranges)
+
+
+def test_tolerations_of_a_server_are_the_taints_of_its_pool(graph: Graph) -> None:
+    effects = {"NO_SCHEDULE": "NoSchedule", "PREFER_NO_SCHEDULE": "PreferNoSchedule", "NO_EXECUTE": "NoExecute"}
+    pools = {r.inputs["name"]: r for r in graph.of_type("gcp:container/nodePool:NodePool")}
+    for server in graph.of_type("kubernetes:apps/v1:Deployment"):
+        pod = server.inputs["spec"]["template"]["spec"]
+        pool = pools[pod["nodeSelector"]["cloud.google.com/gke-nodepool"]]
+        taints = {(t["key"], t["value"], effects[t["effect"]]) for t in pool.inputs["nodeConfig"]["taints"]}
+        assert {(t["key"], t["value"], t["effect"]) for t in pod["tolerations"]} == taints
+
+
+def test_servers_start_vllm_without_a_shell(graph: Graph) -> None:
+    for server in graph.of_type("kubernetes:apps/v1:Deployment"):
+        (container,) = server.inputs["spec"]["template"]["spec"]["containers"]
+        assert container["command"] == ["vllm", "serve"]
+        assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
