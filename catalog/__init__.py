@@ -1,0 +1,138 @@
+"""Facts about accelerators, releases, prices and models, with source and date; read from YAML when asked for."""
+
+from pathlib import Path
+
+from catalog._entry import Entries, Entry, InvalidEntry
+from catalog.accelerator import (
+    Accelerator,
+    Architecture,
+    Availability,
+    Basis,
+    BootDisk,
+    CapacityKind,
+    DeviceMemory,
+    DiskType,
+    Driver,
+    GkeVersions,
+    GpuDriverVersion,
+    LocalSsd,
+    LocalSsdMode,
+    MachineType,
+    NodeSettings,
+    NvLink,
+    Quota,
+    Taint,
+    TaintEffect,
+)
+from catalog.fabric import (
+    DeviceMode,
+    Dranet,
+    Fabric,
+    FabricNetwork,
+    FabricVpc,
+    NetworkProfile,
+    NicKind,
+    NoFabric,
+    RdmaFabric,
+    RdmaMetalFabric,
+    TcpFabric,
+    Transport,
+)
+from catalog.model import MODELS, Model
+from catalog.price import FEES, REGION_PRICES, Fees, Price, PriceKind, RegionPrices, price
+from catalog.release import (
+    ChartRelease,
+    GkeFeature,
+    GkeRelease,
+    HostPath,
+    Image,
+    InstallerRelease,
+    NodeDaemonRelease,
+    Pins,
+    PodMount,
+    Sidecar,
+    VllmRelease,
+    gke_version_reaches,
+)
+from catalog.source import Source, read_yaml, sources
+
+_HERE = Path(__file__).parent
+
+ACCELERATORS: Entries[Accelerator] = Entries(_HERE / "accelerators", Accelerator)
+NETWORK_PROFILES: Entries[NetworkProfile] = Entries(_HERE / "network_profiles", NetworkProfile)
+VLLM_RELEASES: Entries[VllmRelease] = Entries(_HERE / "releases" / "vllm", VllmRelease)
+CHART_RELEASES: Entries[ChartRelease] = Entries(_HERE / "releases" / "charts", ChartRelease)
+INSTALLER_RELEASES: Entries[InstallerRelease] = Entries(_HERE / "releases" / "installers", InstallerRelease)
+NODE_DAEMONS: Entries[NodeDaemonRelease] = Entries(_HERE / "releases" / "daemons", NodeDaemonRelease)
+GKE_FEATURES: Entries[GkeFeature] = Entries(_HERE / "releases" / "features", GkeFeature)
+GKE_RELEASES: Entries[GkeRelease] = Entries(_HERE / "releases" / "gke", GkeRelease)
+PINS: Pins = Pins.model_validate(read_yaml(_HERE / "pins.yaml"), by_alias=True, by_name=False)
+
+__all__ = [
+    "ACCELERATORS",
+    "CHART_RELEASES",
+    "FEES",
+    "GKE_FEATURES",
+    "GKE_RELEASES",
+    "INSTALLER_RELEASES",
+    "MODELS",
+    "NETWORK_PROFILES",
+    "NODE_DAEMONS",
+    "PINS",
+    "REGION_PRICES",
+    "VLLM_RELEASES",
+    "Accelerator",
+    "Architecture",
+    "Availability",
+    "Basis",
+    "BootDisk",
+    "CapacityKind",
+    "ChartRelease",
+    "DeviceMemory",
+    "DeviceMode",
+    "DiskType",
+    "Dranet",
+    "Driver",
+    "Entries",
+    "Entry",
+    "Fabric",
+    "FabricNetwork",
+    "FabricVpc",
+    "Fees",
+    "GkeFeature",
+    "GkeRelease",
+    "GkeVersions",
+    "GpuDriverVersion",
+    "HostPath",
+    "Image",
+    "InstallerRelease",
+    "InvalidEntry",
+    "LocalSsd",
+    "LocalSsdMode",
+    "MachineType",
+    "Model",
+    "NetworkProfile",
+    "NicKind",
+    "NoFabric",
+    "NodeDaemonRelease",
+    "NodeSettings",
+    "NvLink",
+    "Pins",
+    "PodMount",
+    "Price",
+    "PriceKind",
+    "Quota",
+    "RdmaFabric",
+    "RdmaMetalFabric",
+    "RegionPrices",
+    "Sidecar",
+    "Source",
+    "Taint",
+    "TaintEffect",
+    "TcpFabric",
+    "Transport",
+    "VllmRelease",
+    "gke_version_reaches",
+    "price",
+    "sources",
+]

@@ -1,0 +1,141 @@
+"""The networks between GPU nodes: which VPCs, subnetworks and NICs a transport wants, and what its pods are given.
+
+The order of `networks` is the order of the NICs on the machine, after the node's own eth0.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from catalog._entry import Entry
+
+
+class Transport(StrEnum):
+    NONE = "none"
+    TCPX = "gpudirect-tcpx"
+    TCPXO = "gpudirect-tcpxo"
+    RDMA = "gpudirect-rdma"
+    RDMA_METAL = "rdma-metal"
+
+
+class NicKind(StrEnum):
+    GVNIC = "gvnic"
+    MRDMA = "mrdma"
+    IDPF = "idpf"
+
+
+class DeviceMode(StrEnum):
+    """`deviceMode` of a GKENetworkParamSet."""
+
+    NET_DEVICE = "NetDevice"
+    RDMA = "RDMA"
+
+
+class Dranet(StrEnum):
+    """Whether GKE's managed DRANET can hand out the NICs instead of Device-type Network objects."""
+
+    UNSUPPORTED = "unsupported"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class FabricVpc(Entry):
+    """One VPC beside the cluster's own."""
+
+    name: str
+    mtu: int | None = Field(description="bytes; None where the network profile decides it")
+    network_profile: str | None = Field(
+        default=None, description="suffix of `ZONE-SUFFIX`, and the name of an entry of NETWORK_PROFILES"
+    )
+    firewall_rules_allowed: bool = True
+    google_makes_subnetworks: bool = False
+    google_subnetwork: str | None = Field(
+        default=None, description="name of the one that Google makes; {network} stands for the VPC's name"
+    )
+    ipv6_only: bool = False
+
+
+class FabricNetwork(Entry):
+    """One NIC of the node: a subnetwork, and by the same name its Network and GKENetworkParamSet."""
+
+    name: str
+    vpc: str
+    kind: NicKind
+    interface: str | None = Field(description="in the pod; None where DRANET names it")
+    device_mode: DeviceMode | None = Field(default=None, description="None where no Network object may exist")
+    gbps: int | None
+
+
+class _Fabric(Entry):
+    """What the transports have in common."""
+
+    vpcs: tuple[FabricVpc, ...] = ()
+    networks: tuple[FabricNetwork, ...] = ()
+    installer: str | None = Field(default=None, description="name of an entry of INSTALLER_RELEASES")
+    node_daemons: tuple[str, ...] = Field(default=(), description="entries of NODE_DAEMONS that must run on its nodes")
+    environment: dict[str, str] = Field(
+        default_factory=dict[str, str], description="for the containers that use the transport"
+    )
+    dranet: Dranet = Dranet.UNSUPPORTED
+    network_objects: bool = Field(default=True, description="Device-type Network objects are supported")
+    accelerator_network_profile: bool = Field(default=False, description="ANP `auto` is offered")
+    whole_node_pods: bool = Field(default=False, description="a pod takes all GPUs and NICs of its node")
+    note: str | None = None
+    sources: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _networks_lie_in_its_vpcs(self) -> Self:
+        unknown = {network.vpc for network in self.networks} - {vpc.name for vpc in self.vpcs}
+        if unknown:
+            raise ValueError(f"networks name VPCs that are not there: {', '.join(sorted(unknown))}")
+        return self
+
+    def networks_of(self, vpc: str) -> tuple[FabricNetwork, ...]:
+        """The NICs in that VPC, in order."""
+        return tuple(network for network in self.networks if network.vpc == vpc)
+
+    @property
+    def gpu_networks(self) -> tuple[FabricNetwork, ...]:
+        """Those that carry GPU traffic."""
+        return tuple(network for network in self.networks if network.kind is NicKind.MRDMA) or self.networks
+
+
+class NoFabric(_Fabric):
+    """The node's own NIC carries everything."""
+
+    transport: Literal[Transport.NONE] = Transport.NONE
+
+
+class TcpFabric(_Fabric):
+    """GPUDirect-TCPX and TCPXO: gVNICs, an NRI device injector, and a daemon beside each workload."""
+
+    transport: Literal[Transport.TCPX, Transport.TCPXO]
+
+
+class RdmaFabric(_Fabric):
+    """RoCE: one VPC with the zone's network profile, a subnetwork for each RDMA NIC, gIB as NCCL's network."""
+
+    transport: Literal[Transport.RDMA]
+
+
+class RdmaMetalFabric(_Fabric):
+    """Bare metal: IPv6 only, subnetworks made by Google, NICs handed out by DRANET alone."""
+
+    transport: Literal[Transport.RDMA_METAL]
+    rdma_nics: int
+    rdma_gbps: int | None = Field(description="of one RDMA NIC")
+
+
+Fabric = Annotated[NoFabric | TcpFabric | RdmaFabric | RdmaMetalFabric, Field(discriminator="transport")]
+
+
+class NetworkProfile(Entry):
+    """A network profile `ZONE-NAME` and the zones that have it. `certain` False: ask the API before refusing a zone."""
+
+    name: str
+    zones: tuple[str, ...]
+    seen_in_use: tuple[str, ...] = ()
+    certain: bool
+    sources: tuple[str, ...]
+    note: str | None = None

@@ -1,0 +1,248 @@
+"""What a model is made of: enough to count its weights tensor by tensor and its KV cache layer by layer.
+
+An entry of the catalogue, the same fields in a stack file, or a Hugging Face `config.json` give the same type.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from catalog._entry import Entries, Entry
+
+Count = Annotated[int, Field(gt=0)]
+
+
+class WeightFormat(StrEnum):
+    """How the weights of linear layers are stored; embeddings, norms and routers stay in the model's dtype."""
+
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+    FP8 = "fp8"
+    INT8 = "int8"
+    INT4 = "int4"
+    MXFP4 = "mxfp4"
+    NVFP4 = "nvfp4"
+
+    @property
+    def bytes_per_weight(self) -> float:
+        """Bytes of one weight with its share of the scales."""
+        return _BYTES_PER_WEIGHT[self]
+
+    @property
+    def quantised(self) -> bool:
+        return self not in (WeightFormat.BFLOAT16, WeightFormat.FLOAT16, WeightFormat.FLOAT32)
+
+
+# Scales: fp8 one float32 per 128 x 128 block, int4 one 16-bit per 32 weights, mxfp4 one byte per 32, nvfp4 one per 16.
+_BYTES_PER_WEIGHT = {
+    WeightFormat.BFLOAT16: 2.0,
+    WeightFormat.FLOAT16: 2.0,
+    WeightFormat.FLOAT32: 4.0,
+    WeightFormat.FP8: 1.0 + 4 / (128 * 128),
+    WeightFormat.INT8: 1.0,
+    WeightFormat.INT4: 0.5 + 2 / 32,
+    WeightFormat.MXFP4: 0.5 + 1 / 32,
+    WeightFormat.NVFP4: 0.5 + 1 / 16,
+}
+
+
+class QuantisedPart(StrEnum):
+    """Which linear layers a quantised checkpoint stores in the small format."""
+
+    LINEAR = "linear"
+    EXPERTS = "experts"
+
+
+class KvCacheDtype(StrEnum):
+    """vLLM's `--kv-cache-dtype`; auto is the dtype of the activations."""
+
+    AUTO = "auto"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FP8 = "fp8"
+    FP8_E4M3 = "fp8_e4m3"
+    FP8_E5M2 = "fp8_e5m2"
+    FP8_DS_MLA = "fp8_ds_mla"
+
+    @property
+    def quantised(self) -> bool:
+        return self.value.startswith("fp8")
+
+
+class Quantization(Entry):
+    format: WeightFormat
+    covers: QuantisedPart = QuantisedPart.LINEAR
+    block: Count | None = Field(default=None, description="rows that share a scale; shards must be a multiple of it")
+
+
+class FullAttention(Entry):
+    """Layers whose KV cache grows with the whole context."""
+
+    kind: Literal["full"] = "full"
+    layers: Count
+    key_value_heads: Count | None = Field(default=None, description="where it differs from the model's")
+    head_dim: Count | None = Field(default=None, description="where it differs from the model's")
+    rope_cache_tokens: Count | None = Field(
+        default=None, description="positions of the rotary table, where that is not the context (linear scaling)"
+    )
+
+
+class SlidingAttention(Entry):
+    """Layers that look back `window` tokens."""
+
+    kind: Literal["sliding"] = "sliding"
+    layers: Count
+    window: Count
+    key_value_heads: Count | None = None
+    head_dim: Count | None = None
+    own_rotary_table: bool = Field(default=False, description="its rotary base differs from that of the full layers")
+
+
+class MlaAttention(Entry):
+    """Multi-head latent attention: one compressed key and value per token, the same on every tensor-parallel rank."""
+
+    kind: Literal["mla"] = "mla"
+    layers: Count
+    kv_lora_rank: Count
+    qk_rope_head_dim: int = Field(ge=0)
+    qk_nope_head_dim: Count
+    v_head_dim: Count
+    q_lora_rank: Count | None = None
+    indexer_heads: int = 0
+    indexer_head_dim: int = 0
+    indexer_bytes_per_token: int = Field(default=0, description="of one layer, beside the latent cache")
+
+
+class LinearAttention(Entry):
+    """Gated delta-rule layers: a state of constant size per sequence, no cache per token."""
+
+    kind: Literal["linear"] = "linear"
+    layers: Count
+    key_heads: Count
+    value_heads: Count
+    key_head_dim: Count
+    value_head_dim: Count
+    convolution: Count = 4
+    state_bytes_per_element: int = 4
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of one layer's state of one sequence, whole model."""
+        key, value = self.key_heads * self.key_head_dim, self.value_heads * self.value_head_dim
+        recurrent = self.value_heads * self.key_head_dim * self.value_head_dim * self.state_bytes_per_element
+        return recurrent + (2 * key + value) * (self.convolution - 1) * 2
+
+
+AttentionGroup = Annotated[
+    FullAttention | SlidingAttention | MlaAttention | LinearAttention, Field(discriminator="kind")
+]
+
+
+class Experts(Entry):
+    """The mixture-of-experts part; `dense_layers` come before it and use the model's own intermediate size."""
+
+    count: Count
+    per_token: Count
+    intermediate_size: Count
+    shared_intermediate_size: int = Field(default=0, ge=0, description="of all shared experts together")
+    dense_layers: int = Field(default=0, ge=0)
+    bias: bool = False
+
+
+class Vision(Entry):
+    """The image encoder: its weights, and what one image takes to encode."""
+
+    parameters: Count
+    hidden_size: Count
+    intermediate_size: Count
+    patches_per_image: Count
+    tokens_per_image: Count = Field(description="that the language model sees")
+
+
+class Model(Entry):
+    """One checkpoint. `intermediate_size` None: the shape is not wholly known, weights follow from the checkpoint."""
+
+    id: str
+    title: str | None = None
+    architecture: str = Field(description="the class that the checkpoint names, which decides vLLM's runner")
+    hidden_size: Count
+    attention_heads: Count
+    key_value_heads: Count | None = Field(default=None, description="None with latent attention")
+    head_dim: Count
+    attention: tuple[AttentionGroup, ...] = Field(min_length=1)
+    intermediate_size: Count | None = None
+    gated_mlp: bool = True
+    experts: Experts | None = None
+    mixture_of_experts: bool | None = Field(default=None, description="for a model whose experts are not known")
+    attention_bias: bool = Field(default=False, description="bias on the query, key and value projections")
+    output_bias: bool = Field(default=False, description="bias on the attention's output projection")
+    query_key_norm: bool = False
+    output_gate: bool = Field(default=False, description="the query projection has a gate of its own size")
+    norms_per_layer: Count = 2
+    tied_embeddings: bool = False
+    vocabulary: Count
+    context: Count
+    vision: Vision | None = None
+    checkpoint_gib: float | None = Field(default=None, gt=0)
+    dtype: WeightFormat = WeightFormat.BFLOAT16
+    quantization: Quantization | None = None
+    gated: bool | None = Field(default=None, description="None: not known")
+    licence: str | None = None
+    minimum_vllm: str | None = None
+    sources: tuple[str, ...] = ()
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if self.dtype.quantised:
+            raise ValueError("dtype is that of the activations; name a quantised format in quantization.format")
+        if self.key_value_heads is None and any(
+            isinstance(g, FullAttention | SlidingAttention) for g in self.attention
+        ):
+            raise ValueError("keyValueHeads is missing")
+        if self.key_value_heads is not None and self.attention_heads % self.key_value_heads:
+            raise ValueError(
+                f"{self.attention_heads} attentionHeads is no multiple of {self.key_value_heads} keyValueHeads"
+            )
+        if self.experts is not None and self.experts.dense_layers and self.intermediate_size is None:
+            raise ValueError("experts.denseLayers needs intermediateSize")
+        if self.experts is not None and self.experts.dense_layers > self.layers:
+            raise ValueError(f"experts.denseLayers is more than the {self.layers} layers")
+        if not self.counted and self.checkpoint_gib is None:
+            raise ValueError("give intermediateSize or experts, or else checkpointGib")
+        return self
+
+    def __hash__(self) -> int:
+        """Cheap, since plans are cached by model; equality compares everything."""
+        return hash((self.id, self.architecture, self.hidden_size, self.vocabulary))
+
+    @property
+    def layers(self) -> int:
+        return sum(group.layers for group in self.attention)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the weights can be counted tensor by tensor."""
+        return self.experts is not None or (self.intermediate_size is not None and not self.mixture_of_experts)
+
+    @property
+    def is_moe(self) -> bool:
+        return self.experts is not None or bool(self.mixture_of_experts)
+
+    @property
+    def weight_format(self) -> WeightFormat:
+        return self.quantization.format if self.quantization else self.dtype
+
+    @classmethod
+    def from_hugging_face_config(cls, config: Mapping[str, Any], id: str) -> "Model":
+        """The model that a `config.json` describes. Raises `UnreadableConfigError`, which names what is missing."""
+        from catalog.hugging_face import model_from_config
+
+        return model_from_config(config, id)
+
+
+MODELS: Entries[Model] = Entries(Path(__file__).parent / "models", Model)

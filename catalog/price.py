@@ -1,0 +1,92 @@
+"""List prices by region, machine type and way of obtaining it: US dollars, without tax or negotiated discount.
+
+A price that was not found is None, never zero; each one carries its date.
+"""
+
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field
+
+from catalog._entry import Entries, Entry
+from catalog.accelerator import CapacityKind
+
+_FOLDER = Path(__file__).parent / "prices"
+
+
+class PriceKind(StrEnum):
+    """A price list; CapacityKind says how a node is obtained, this says which list then applies."""
+
+    ON_DEMAND = "onDemand"
+    SPOT = "spot"
+    FLEX_START = "flexStart"
+    CALENDAR = "calendar"
+    COMMITTED_1Y = "committed1y"
+    COMMITTED_3Y = "committed3y"
+
+
+# A reservation is billed at the list price unless it was bought in calendar mode or with a commitment.
+_LIST_OF = {
+    CapacityKind.ON_DEMAND: PriceKind.ON_DEMAND,
+    CapacityKind.SPOT: PriceKind.SPOT,
+    CapacityKind.RESERVATION: PriceKind.ON_DEMAND,
+    CapacityKind.FLEX_START: PriceKind.FLEX_START,
+    CapacityKind.QUEUED: PriceKind.FLEX_START,
+}
+
+
+class Price(Entry):
+    """US dollars per hour, or per the unit that the name says."""
+
+    usd: float = Field(gt=0)
+    as_of: date
+    source: str
+    derived: bool = Field(default=False, description="by arithmetic from cited prices")
+    uncertain: bool = Field(default=False, description="single source, undated or not official")
+    note: str | None = None
+
+
+class RegionPrices(Entry):
+    """Hourly prices of one region; a missing machine type or list is unknown."""
+
+    region: str
+    machine_types: dict[str, dict[PriceKind, tuple[Price, ...]]] = Field(description="in any order")
+    sources: tuple[str, ...]
+    note: str | None = None
+
+
+class Fees(Entry):
+    """What is paid beside machines, in us-central1; None: not found."""
+
+    cluster_hour: Price
+    free_tier_month: Price | None
+    extended_channel_hour: Price | None
+    hyperdisk_balanced_gib_month: Price | None
+    pd_balanced_gib_month: Price | None
+    pd_ssd_gib_month: Price | None
+    pd_standard_gib_month: Price | None
+    local_ssd_gib_month: Price | None
+    storage_standard_gb_month: Price | None
+    nat_vm_hour: Price | None
+    nat_billed_vms: int = Field(description="VMs after which the gateway costs no more")
+    nat_gib: Price | None
+    nat_address_hour: Price | None
+    external_address_hour: Price | None
+    forwarding_rule_hour: Price | None
+
+
+REGION_PRICES: Entries[RegionPrices] = Entries(_FOLDER / "regions", RegionPrices)
+FEES: Entries[Fees] = Entries(_FOLDER / "fees", Fees)
+
+
+def price(machine_type: str, region: str, kind: CapacityKind | PriceKind) -> Price | None:
+    """The newest known price of one machine for an hour, or None if none is published there.
+
+    A list price says nothing of whether the machine can be had that way: see MachineType.capacity.
+    """
+    if region not in REGION_PRICES:
+        return None
+    lists = REGION_PRICES[region].machine_types.get(machine_type, {})
+    found = lists.get(_LIST_OF[kind] if isinstance(kind, CapacityKind) else kind, ())
+    return max(found, key=lambda entry: entry.as_of, default=None)

@@ -1,0 +1,252 @@
+"""What runs on the nodes and at which version: images, charts, installers, GKE minors, and what was tried with what."""
+
+from datetime import date
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from catalog._entry import Entry
+from catalog.accelerator import Architecture, Basis, GpuDriverVersion
+from catalog.fabric import Transport
+
+
+class Image(Entry):
+    """A container image by tag. Only `make lock-images` writes `digest` and `digest_date`, from the image registry."""
+
+    repository: str
+    tag: str
+    digest: str | None = None
+    digest_date: date | None = None
+
+    @model_validator(mode="after")
+    def _digest_is_dated(self) -> Self:
+        if (self.digest is None) != (self.digest_date is None):
+            raise ValueError("a digest and its date are written together, by make lock-images")
+        return self
+
+    @property
+    def reference(self) -> str:
+        """As a pod spec wants it."""
+        tagged = f"{self.repository}:{self.tag}"
+        return tagged if self.digest is None else f"{tagged}@{self.digest}"
+
+
+class Tried(Entry):
+    """One combination that somebody ran. What is not listed is untested, which is a warning and not a refusal."""
+
+    with_: Annotated[dict[str, str], Field(alias="with", description="component to version")]
+    works: bool
+    basis: Basis
+    source: str
+    note: str | None = None
+
+
+class ServerDefaults(Entry):
+    """What `vllm serve` chooses when a flag is not given."""
+
+    gpu_memory_utilization: float
+    max_num_seqs: int = Field(description="on GPUs of at least `large_gpu_gib` that are not A100")
+    max_num_seqs_small: int = Field(description="on the others")
+    max_num_batched_tokens: int = Field(description="on GPUs of at least `large_gpu_gib` that are not A100")
+    max_num_batched_tokens_small: int
+    max_num_batched_tokens_huge: int = Field(description="on GPUs of at least `huge_gpu_gib`")
+    large_gpu_gib: int = 70
+    huge_gpu_gib: int = 160
+    block_size: int = Field(description="tokens of one KV block")
+    port: int = 8000
+    master_port: int | None = Field(default=None, description="of the leader of a multi-node group")
+    engine_ready_timeout_seconds: int | None = None
+    distributed_timeout_seconds: int | None = None
+
+
+class VllmRelease(Entry):
+    """One vLLM release and its image."""
+
+    version: str
+    image: Image
+    released: date
+    architectures: tuple[Architecture, ...]
+    cuda: str
+    driver_branch_floor: int = Field(description="R-branch")
+    driver_compatibility_variable: str | None = Field(description='set to "1" to run below the floor')
+    nccl: str
+    torch: str
+    python: str
+    command: tuple[str, ...]
+    user: int | None = Field(default=None, description="uid of the image's unprivileged user")
+    group: int | None = None
+    home: str | None = None
+    ray: bool = Field(description="the image has Ray")
+    multi_node_without_ray: bool
+    shutdown_timeout_flag: bool
+    environment: dict[str, str] = Field(default_factory=dict[str, str])
+    defaults: ServerDefaults
+    memory_basis: Basis = Field(description="of a memory model for this release: measured, or estimated from another")
+    tried: tuple[Tried, ...] = ()
+    sources: tuple[str, ...]
+    note: str | None = None
+
+
+class ChartRelease(Entry):
+    """One version of a Helm chart."""
+
+    name: str
+    version: str
+    reference: str | None = Field(description="OCI reference; None: only a configured location is known")
+    namespace: str
+    images: tuple[Image, ...] = ()
+    kubernetes_floor: str | None = Field(description="minor version; None: not stated")
+    tried: tuple[Tried, ...] = ()
+    sources: tuple[str, ...]
+    note: str | None = None
+
+
+class HostPath(Entry):
+    """A folder of the node and where the installer or daemon sees it."""
+
+    name: str
+    host_path: str
+    mount_path: str
+    type: str | None = None
+
+
+class PodMount(Entry):
+    """A folder in a pod: the node's, or one that the pod's containers share."""
+
+    name: str
+    host_path: str | None = Field(description="None: an emptyDir")
+    mount_path: str
+
+
+class Copy(Entry):
+    """Files that the installer copies, contents into contents."""
+
+    source: str
+    target: str
+
+
+class Sidecar(Entry):
+    """The daemon that must run beside each workload of GPUDirect-TCPX and TCPXO."""
+
+    name: str
+    image: Image
+    command: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    mounts: tuple[PodMount, ...]
+    environment: dict[str, str]
+    device_annotation: str
+    devices: tuple[str, ...]
+
+
+class InstallerRelease(Entry):
+    """One NCCL plugin installer: a DaemonSet that lays libraries out on the node."""
+
+    name: str
+    transport: Transport
+    version: str
+    architecture: Architecture
+    daemon_set: str
+    namespace: str
+    gke_labels: tuple[str, ...] = Field(description="values of cloud.google.com/gke-accelerator it is made for")
+    image: Image
+    command: tuple[str, ...]
+    host_preparation: tuple[str, ...] = Field(
+        default=(), description="shell lines run in the node's own namespaces before the installer"
+    )
+    host_image: Image | None = Field(default=None, description="image with nsenter for these lines")
+    sysctls: dict[str, str] = Field(default_factory=dict[str, str], description="set in the node's network namespace")
+    host_paths: tuple[HostPath, ...]
+    copies: tuple[Copy, ...] = ()
+    pause_image: Image
+    sidecar: Sidecar | None = None
+    workload_mounts: tuple[PodMount, ...] = Field(default=(), description="that pods using the transport need")
+    lays_out_nccl: bool = Field(description="libnccl too, not only the plugin")
+    nccl_floor: str | None = Field(default=None, description="lowest NCCL known to work; None: not known")
+    tried: tuple[Tried, ...] = ()
+    sources: tuple[str, ...]
+    note: str | None = None
+
+
+class NodeDaemonRelease(Entry):
+    """A privileged DaemonSet that a transport needs on its nodes beside the installer."""
+
+    name: str
+    daemon_set: str
+    namespace: str
+    gke_labels: tuple[str, ...]
+    image: Image
+    command: tuple[str, ...] = Field(default=(), description="empty: the image's own")
+    environment: dict[str, str] = Field(default_factory=dict[str, str])
+    host_paths: tuple[HostPath, ...]
+    huge_pages_mib: int | None = Field(default=None, description="in pages of 2 MiB")
+    memory_mib: int | None = None
+    health_port: int | None = Field(default=None, description="of an HTTP /healthz")
+    sources: tuple[str, ...]
+    note: str | None = None
+
+
+class DriverBranch(Entry):
+    """The driver that a `gpu_driver_version` gives; `version` is what was seen, and may have moved since."""
+
+    branch: int
+    version: str | None = None
+    seen_with: str | None = Field(default=None, description="GKE version")
+    source: str
+
+
+class GkeRelease(Entry):
+    """One minor version of GKE by its prefix, e.g. `1.36.`."""
+
+    prefix: str
+    drivers: dict[GpuDriverVersion, DriverBranch | None] = Field(description="None: unknown")
+    pinned_by: dict[str, str] = Field(
+        default_factory=dict[str, str], description="accelerator to who runs it on this minor"
+    )
+    tried: tuple[Tried, ...] = ()
+    sources: tuple[str, ...]
+    note: str | None = None
+
+    def driver_branch(self, version: GpuDriverVersion) -> int | None:
+        """R-branch, or None if not known."""
+        driver = self.drivers.get(version)
+        return None if driver is None else driver.branch
+
+
+class GkeFeature(Entry):
+    """A feature of GKE and the versions it starts at, as in GkeVersions.floors."""
+
+    name: str
+    floors: tuple[str, ...]
+    sources: tuple[str, ...]
+    note: str | None = None
+
+
+class Pins(Entry):
+    """Versions that a stack file which says nothing gets."""
+
+    vllm: str = Field(description="entry of VLLM_RELEASES")
+    lws: str = Field(description="entry `lws-VERSION` of CHART_RELEASES")
+
+
+def gke_version_reaches(version: str, floors: tuple[str, ...]) -> bool | None:
+    """Whether a GKE version, or a prefix such as `1.36.`, is at or above the floor that holds for its minor.
+
+    None: the prefix leaves it open. No floors: always True.
+    """
+    if not floors:
+        return True
+    wanted = _parts(version)
+    reached = [floor for floor in sorted(map(_parts, floors)) if floor[:2] <= wanted[:2]]
+    if not reached:
+        return False
+    floor = reached[-1]
+    if floor[:2] < wanted[:2] or len(floor) <= 2:
+        return True
+    if len(wanted) < len(floor) and wanted == floor[: len(wanted)]:
+        return None
+    return wanted >= floor
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    """`1.34.5-gke.1153000` as (1, 34, 5, 1153000)."""
+    return tuple(int(part) for part in version.replace("-gke", "").split(".") if part)
