@@ -16,12 +16,25 @@ class Step(Entry):
     fraction: float
 
 
+class EphemeralReservation(Entry):
+    """What GKE keeps of a node's ephemeral storage, in GiB but for the two fractions."""
+
+    half: float
+    base: int
+    fraction: float
+    most: int
+    one_ssd: int
+    each_further_ssd: int
+
+
 class NodeReservations(Entry):
     """What GKE keeps of a node for the system."""
 
     cpu: tuple[Step, ...] = Field(description="steps in cores")
     memory_gib: tuple[Step, ...] = Field(description="steps in GiB")
     eviction_mib: int
+    ephemeral_gib: EphemeralReservation
+    ephemeral_eviction: float
 
     def allocatable_cpu(self, vcpus: int) -> float:
         """Cores that pods may request of a node of so many vCPUs."""
@@ -30,6 +43,15 @@ class NodeReservations(Entry):
     def allocatable_memory_gib(self, memory_gib: float) -> float:
         """GiB that pods may request of a node of so many GiB."""
         return memory_gib - _kept(memory_gib, self.memory_gib) - self.eviction_mib / 1024
+
+    def allocatable_ephemeral_gib(self, boot_disk_gib: int, local_ssds: int, local_ssd_gib: int) -> float:
+        """GiB of ephemeral storage that pods may request; on the local SSDs if there are any, else on the boot disk."""
+        kept = self.ephemeral_gib
+        if local_ssds:
+            reserved = min(kept.most, kept.one_ssd + kept.each_further_ssd * (local_ssds - 1))
+            return local_ssd_gib * (1 - self.ephemeral_eviction) - reserved
+        reserved = min(kept.half * boot_disk_gib, kept.base + kept.fraction * boot_disk_gib, kept.most)
+        return boot_disk_gib * (1 - self.ephemeral_eviction) - reserved
 
 
 class SystemPool(Entry):
@@ -41,6 +63,7 @@ class SystemPool(Entry):
 class GooglePlatform(Entry):
     services: tuple[str, ...]
     node_roles: tuple[str, ...]
+    pods_per_node: int = Field(description="that GKE allows where a pool does not say")
     vpc_mtu: int = Field(description="bytes")
     system_pool: SystemPool
     reserved: NodeReservations

@@ -1,12 +1,13 @@
-"""Reads a Hugging Face `config.json` into a `Model`, with the defaults of the classes for what a file leaves out."""
+"""Reads a Hugging Face `config.json` into a `Model`."""
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import ValidationError
 
+from catalog._config_quantization import quantization_of
+from catalog._config_reader import Config, ConfigReader, UnreadableConfigError, mapping, whole_number
 from catalog.model import (
     AttentionGroup,
     Experts,
@@ -14,58 +15,13 @@ from catalog.model import (
     LinearAttention,
     MlaAttention,
     Model,
-    QuantisedPart,
-    Quantization,
     SlidingAttention,
     Vision,
     WeightFormat,
 )
 
-Config = Mapping[str, Any]
+__all__ = ["UnreadableConfigError", "model_from_config"]
 
-
-class UnreadableConfigError(ValueError):
-    """A config.json does not say enough, or describes something that is not modelled; one line says what."""
-
-
-# What the transformers classes assume when the file is silent (transformers 5.24.0).
-_GEMMA3 = {
-    "vocab_size": 262208,
-    "hidden_size": 2304,
-    "intermediate_size": 9216,
-    "num_hidden_layers": 26,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
-    "head_dim": 256,
-    "max_position_embeddings": 131072,
-    "sliding_window": 4096,
-    "tie_word_embeddings": True,
-}
-_GPT_OSS = {
-    "num_local_experts": 128,
-    "num_experts_per_tok": 4,
-    "sliding_window": 128,
-    "head_dim": 64,
-    "vocab_size": 201088,
-}
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "gemma": {"head_dim": 256, "tie_word_embeddings": True},
-    "gemma2": {"head_dim": 256, "tie_word_embeddings": True, "sliding_window": 4096},
-    "gemma3": _GEMMA3,
-    "gemma3_text": _GEMMA3,
-    "gemma4_text": {**_GEMMA3, "vocab_size": 262144, "sliding_window": 512},
-    "gpt_oss": {**_GPT_OSS, "max_position_embeddings": 131072},
-    "qwen3_moe": {"head_dim": 128},
-    "cohere2": {"tie_word_embeddings": True},
-}
-_ALIASES = {
-    "num_hidden_layers": ("n_layer", "num_layers", "n_layers"),
-    "hidden_size": ("n_embd", "d_model"),
-    "num_attention_heads": ("n_head", "n_heads"),
-    "num_key_value_heads": ("num_kv_heads", "n_head_kv"),
-    "intermediate_size": ("n_inner", "ffn_hidden_size", "ffn_dim"),
-    "max_position_embeddings": ("n_positions", "seq_length", "max_seq_len", "max_sequence_length"),
-}
 _QUERY_KEY_NORM = {
     "qwen3",
     "qwen3_moe",
@@ -85,47 +41,29 @@ _EXPERTS_ONLY = {"mixtral", "gpt_oss", "phimoe", "minimax_m2", "olmoe", "granite
 _SLIDING_EVERY_OTHER = {"gemma2", "gpt_oss"}
 
 
-class _Reader:
-    """One (text) config with its class's defaults; a missing field is an error that names it."""
-
-    def __init__(self, config: Config) -> None:
-        self.kind = str(config.get("model_type", ""))
-        self._fields = {**_DEFAULTS.get(self.kind, {}), **{k: v for k, v in config.items() if v is not None}}
-
-    def get(self, name: str, default: Any = None) -> Any:
-        for key in (name, *_ALIASES.get(name, ())):
-            if key in self._fields:
-                return self._fields[key]
-        return default
-
-    def integer(self, *names: str) -> int:
-        for name in names:
-            value = self.get(name)
-            if value is not None:
-                return _integer(name, value)
-        raise UnreadableConfigError(f"config.json has no {' or '.join(names)}")
-
-
-def _integer(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise UnreadableConfigError(f"config.json: {name} is {value!r}, not a whole number")
-    return int(value)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else {}
-
-
 def model_from_config(config: Config, id: str) -> Model:
     """The model that `config` describes. Raises UnreadableConfigError."""
-    text = _mapping(config.get("text_config") or config.get("llm_config") or config.get("language_config"))
+    try:
+        return _model(config, id)
+    except UnreadableConfigError:
+        raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "config.json"
+        raise UnreadableConfigError(f"{where}: {first['msg']}") from error
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise UnreadableConfigError(f"config.json has a field of an unexpected form: {error}") from error
+
+
+def _model(config: Config, id: str) -> Model:
+    text = mapping(config.get("text_config") or config.get("llm_config") or config.get("language_config"))
     outer = dict(config)
     if text:
         text.setdefault("tie_word_embeddings", config.get("tie_word_embeddings"))
         text.setdefault("quantization_config", config.get("quantization_config"))
         if "model_type" not in text and config.get("model_type") == "gemma3":
             text["model_type"] = "gemma3_text"
-    reader = _Reader(text or outer)
+    reader = ConfigReader(text or outer)
     _refuse_unmodelled(reader)
     attention = _attention(reader)
     heads = reader.integer("num_attention_heads")
@@ -149,19 +87,14 @@ def model_from_config(config: Config, id: str) -> Model:
         "tied_embeddings": bool(reader.get("tie_word_embeddings", False)),
         "vocabulary": reader.integer("vocab_size"),
         "context": _context(reader),
-        "vision": _vision(_mapping(config.get("vision_config")), reader, config),
+        "vision": _vision(mapping(config.get("vision_config")), reader, config),
         "dtype": _dtype(reader.get("dtype") or reader.get("torch_dtype") or config.get("torch_dtype")),
-        "quantization": _quantization(_mapping(reader.get("quantization_config"))),
+        "quantization": quantization_of(mapping(reader.get("quantization_config"))),
     }
-    try:
-        return Model.model_validate(fields, by_name=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "config.json"
-        raise UnreadableConfigError(f"{where}: {first['msg']}") from error
+    return Model.model_validate(fields, by_name=True)
 
 
-def _refuse_unmodelled(reader: _Reader) -> None:
+def _refuse_unmodelled(reader: ConfigReader) -> None:
     if reader.get("attention_chunk_size"):
         raise UnreadableConfigError(
             f"{reader.kind or 'this model'}: chunked attention is not modelled; describe it by hand"
@@ -179,24 +112,24 @@ def _refuse_unmodelled(reader: _Reader) -> None:
             )
 
 
-def _architecture(config: Config, reader: _Reader) -> str:
+def _architecture(config: Config, reader: ConfigReader) -> str:
     for source in (config.get("architectures"), reader.get("architectures")):
         if isinstance(source, list) and source:
             return str(cast(list[Any], source)[0])
     return "".join(part.capitalize() for part in reader.kind.split("_")) + "ForCausalLM"
 
 
-def _key_value_heads(reader: _Reader, heads: int) -> int:
+def _key_value_heads(reader: ConfigReader, heads: int) -> int:
     if reader.get("multi_query") and reader.get("num_key_value_heads") is None:
         return 1
     value = reader.get("num_key_value_heads")
-    return heads if value is None else _integer("num_key_value_heads", value)
+    return heads if value is None else whole_number("num_key_value_heads", value)
 
 
-def _head_dim(reader: _Reader, heads: int) -> int:
+def _head_dim(reader: ConfigReader, heads: int) -> int:
     value = reader.get("head_dim")
     if value is not None:
-        return _integer("head_dim", value)
+        return whole_number("head_dim", value)
     hidden = reader.integer("hidden_size")
     if hidden % heads:
         raise UnreadableConfigError(
@@ -205,7 +138,7 @@ def _head_dim(reader: _Reader, heads: int) -> int:
     return hidden // heads
 
 
-def _intermediate_size(reader: _Reader) -> int | None:
+def _intermediate_size(reader: ConfigReader) -> int | None:
     if reader.kind in _EXPERTS_ONLY:
         return None
     value = reader.get("intermediate_size")
@@ -216,7 +149,7 @@ def _intermediate_size(reader: _Reader) -> int | None:
     return reader.integer("intermediate_size")
 
 
-def _experts(reader: _Reader) -> Experts | None:
+def _experts(reader: ConfigReader) -> Experts | None:
     names = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
     count = next((value for name in names if (value := reader.get(name))), None)
     if not count:
@@ -232,16 +165,16 @@ def _experts(reader: _Reader) -> Experts | None:
     if shared is None:
         shared = int(reader.get("n_shared_experts", 0) or 0) * int(size)
     return Experts(
-        count=_integer("number of experts", count),
+        count=whole_number("number of experts", count),
         per_token=reader.integer("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk"),
-        intermediate_size=_integer("moe_intermediate_size", size),
+        intermediate_size=whole_number("moe_intermediate_size", size),
         shared_intermediate_size=int(shared),
         dense_layers=dense,
         bias=reader.kind == "gpt_oss",
     )
 
 
-def _layer_types(reader: _Reader, layers: int) -> Counter[str]:
+def _layer_types(reader: ConfigReader, layers: int) -> Counter[str]:
     given = reader.get("layer_types")
     if isinstance(given, list):
         return Counter(str(kind) for kind in cast(list[Any], given)[:layers])
@@ -266,7 +199,7 @@ def _layer_types(reader: _Reader, layers: int) -> Counter[str]:
     return Counter({"sliding_attention": layers})
 
 
-def _attention(reader: _Reader) -> tuple[AttentionGroup, ...]:
+def _attention(reader: ConfigReader) -> tuple[AttentionGroup, ...]:
     layers = reader.integer("num_hidden_layers")
     if reader.get("kv_lora_rank") is not None:
         return (_latent_attention(reader, layers),)
@@ -297,7 +230,7 @@ def _attention(reader: _Reader) -> tuple[AttentionGroup, ...]:
     return tuple(sorted(groups, key=lambda group: group.kind))
 
 
-def _latent_attention(reader: _Reader, layers: int) -> MlaAttention:
+def _latent_attention(reader: ConfigReader, layers: int) -> MlaAttention:
     indexer = int(reader.get("index_n_heads", 0) or 0)
     indexer_dim = int(reader.get("index_head_dim", 0) or 0) if indexer else 0
     return MlaAttention(
@@ -313,7 +246,7 @@ def _latent_attention(reader: _Reader, layers: int) -> MlaAttention:
     )
 
 
-def _linear_attention(reader: _Reader, layers: int) -> LinearAttention:
+def _linear_attention(reader: ConfigReader, layers: int) -> LinearAttention:
     return LinearAttention(
         layers=layers,
         key_heads=reader.integer("linear_num_key_heads"),
@@ -324,22 +257,22 @@ def _linear_attention(reader: _Reader, layers: int) -> LinearAttention:
     )
 
 
-def _rope(reader: _Reader) -> dict[str, Any]:
+def _rope(reader: ConfigReader) -> dict[str, Any]:
     """The scaling of the full-attention layers' rotary embedding, in either spelling."""
-    parameters = _mapping(reader.get("rope_parameters"))
-    nested = _mapping(parameters.get("full_attention"))
-    rope = nested or parameters or _mapping(reader.get("rope_scaling"))
+    parameters = mapping(reader.get("rope_parameters"))
+    nested = mapping(parameters.get("full_attention"))
+    rope = nested or parameters or mapping(reader.get("rope_scaling"))
     return {**rope, "rope_type": str(rope.get("rope_type", rope.get("type", "default")))}
 
 
-def _linear_rope_tokens(reader: _Reader) -> int | None:
+def _linear_rope_tokens(reader: ConfigReader) -> int | None:
     rope = _rope(reader)
     if rope["rope_type"] != "linear":
         return None
     return math.ceil(reader.integer("max_position_embeddings") * float(rope.get("factor", 1.0)))
 
 
-def _context(reader: _Reader) -> int:
+def _context(reader: ConfigReader) -> int:
     """The longest context as vLLM derives it: a scaled rotary embedding multiplies the positions, except Gemma 3's."""
     positions = reader.integer("max_position_embeddings")
     rope = _rope(reader)
@@ -351,7 +284,7 @@ def _context(reader: _Reader) -> int:
     return math.ceil(positions * float(rope.get("factor", 1.0)))
 
 
-def _vision(config: dict[str, Any], reader: _Reader, outer: Config) -> Vision | None:
+def _vision(config: dict[str, Any], reader: ConfigReader, outer: Config) -> Vision | None:
     if not config:
         return None
     hidden = int(config.get("hidden_size", config.get("embed_dim", 1152)))
@@ -374,47 +307,3 @@ def _vision(config: dict[str, Any], reader: _Reader, outer: Config) -> Vision | 
 def _dtype(name: Any) -> WeightFormat:
     """vLLM's `--dtype auto`: a float32 checkpoint is served in bfloat16."""
     return WeightFormat.FLOAT16 if str(name) in ("float16", "half", "torch.float16") else WeightFormat.BFLOAT16
-
-
-def _quantization(config: dict[str, Any]) -> Quantization | None:
-    if not config:
-        return None
-    method = str(config.get("quant_method", config.get("quant_algo", ""))).lower()
-    block = _first_integer(config.get("weight_block_size"))
-    match method:
-        case "fp8" | "fbgemm_fp8":
-            return Quantization(format=WeightFormat.FP8, block=block)
-        case "mxfp4":
-            return Quantization(format=WeightFormat.MXFP4, covers=QuantisedPart.EXPERTS)
-        case "awq" | "gptq" | "gptq_marlin" | "awq_marlin" | "auto-round":
-            bits = int(config.get("bits", config.get("w_bit", 4)))
-            return Quantization(format=WeightFormat.INT8 if bits == 8 else WeightFormat.INT4)
-        case "bitsandbytes":
-            return Quantization(format=WeightFormat.INT4 if config.get("load_in_4bit") else WeightFormat.INT8)
-        case "modelopt" | "modelopt_fp4" | "fp8_pb_wo" | "nvfp4":
-            fp4 = "fp4" in str(config.get("quant_algo", method)).lower()
-            return Quantization(format=WeightFormat.NVFP4 if fp4 else WeightFormat.FP8)
-        case "compressed-tensors":
-            return _compressed_tensors(config)
-        case _:
-            raise UnreadableConfigError(f"quantization_config: the method {method or 'unnamed'} is not modelled")
-
-
-def _compressed_tensors(config: dict[str, Any]) -> Quantization:
-    groups = [_mapping(group) for group in _mapping(config.get("config_groups")).values()]
-    weights = _mapping(groups[0].get("weights")) if groups else {}
-    bits, floating = int(weights.get("num_bits", 8)), str(weights.get("type", "int")) == "float"
-    if bits == 8:
-        form = WeightFormat.FP8 if floating else WeightFormat.INT8
-    else:
-        form = WeightFormat.NVFP4 if floating else WeightFormat.INT4
-    ignored = " ".join(str(name) for name in cast(list[Any], config.get("ignore") or []))
-    covers = QuantisedPart.EXPERTS if "self_attn" in ignored else QuantisedPart.LINEAR
-    block = _first_integer(weights.get("block_structure"))
-    return Quantization(format=form, covers=covers, block=block)
-
-
-def _first_integer(value: Any) -> int | None:
-    if isinstance(value, list) and value and isinstance(cast(list[Any], value)[0], int):
-        return int(cast(list[Any], value)[0])
-    return None

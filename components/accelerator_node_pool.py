@@ -35,6 +35,7 @@ class AcceleratorNodePool(pulumi.ComponentResource):
             location=args.cluster.location,
             node_locations=[plan.zone],
             node_count=plan.nodes,
+            max_pods_per_node=plan.max_pods_per_node,
             network_config=_network_config(args.fabric) if args.fabric and plan.uses_fabric else None,
             management={"auto_repair": True, "auto_upgrade": True},
             # There is no spare GPU machine to surge onto.

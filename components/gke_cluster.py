@@ -79,6 +79,7 @@ class GkeCluster(pulumi.ComponentResource):
             workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
             enable_shielded_nodes=True,
             release_channel={"channel": plan.release_channel},
+            min_master_version=plan.version,
             # The default pool is made and removed at once; its settings must not be ours to change.
             remove_default_node_pool=True,
             initial_node_count=1,

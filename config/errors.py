@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
-from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 
@@ -104,22 +103,25 @@ _TAGS = frozenset({"spot", "onDemand"})
 
 def _legal_keys(settings: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     schema = settings.model_json_schema(by_alias=True)
-    definitions: dict[str, Any] = schema.get("$defs", {})
-    here: Any = schema
+    definitions = cast(_Schema, schema.get("$defs", {}))
+    here = schema
     for part in location:
         here = _resolve(here, definitions)
-        here = here.get("items", {}) if isinstance(part, int) else here.get("properties", {}).get(part, {})
-    here = _resolve(here, definitions)
-    return sorted(here.get("properties", {}) or {to_camel(name) for name in settings.model_fields})
+        inner = here.get("items") if isinstance(part, int) else here.get("properties", {}).get(part)
+        here = cast(_Schema, inner or {})
+    return sorted(_resolve(here, definitions).get("properties", {}))
 
 
-def _resolve(schema: Any, definitions: dict[str, Any]) -> Any:
-    for _ in range(8):
+_Schema = dict[str, Any]
+
+
+def _resolve(schema: _Schema, definitions: _Schema) -> _Schema:
+    """Follows references, and looks into the first alternative that is no null."""
+    while True:
+        options = cast(list[_Schema], schema.get("anyOf") or schema.get("oneOf") or [])
         if "$ref" in schema:
-            schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-        elif "anyOf" in schema or "oneOf" in schema:
-            options: list[Any] = schema.get("anyOf") or schema.get("oneOf")
+            schema = definitions[str(schema["$ref"]).rsplit("/", 1)[-1]]
+        elif options:
             schema = next(option for option in options if option.get("type") != "null")
         else:
-            break
-    return schema
+            return schema

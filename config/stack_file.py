@@ -42,7 +42,8 @@ def read_stack_file(folder: Path, stack: str) -> Settings:
         for key, value in cast(dict[str, Any], config).items()
         if str(key).startswith(prefix)
     }
-    return validate(stack, values, frozenset(key for key in values if _is_secret(values[key])), to_deploy=False)
+    secret = frozenset(key for key in values if _is_secret(values[key]))
+    return validate(stack, values, secret, to_deploy=False, folder=folder)
 
 
 def _is_secret(value: Any) -> bool:

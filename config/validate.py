@@ -1,10 +1,13 @@
 """The one validator behind both doors: a stack file read from disk and a stack's configuration in Pulumi."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from catalog import Model
 from config.errors import ConfigurationError, Problem, key_path, problems_of
 from config.settings import HUGGING_FACE_TOKEN, Settings
 
@@ -12,10 +15,18 @@ NAMESPACE = "inference-platform"
 """The project's name in Pulumi.yaml, and so the prefix of our keys in a stack file."""
 
 
-def validate(stack: str, values: Mapping[str, Any], secret_keys: frozenset[str], *, to_deploy: bool) -> Settings:
+def validate(
+    stack: str,
+    values: Mapping[str, Any],
+    secret_keys: frozenset[str],
+    *,
+    to_deploy: bool,
+    folder: Path = Path(),
+) -> Settings:
     """The settings in a stack's `values`, whose keys lack the namespace.
 
-    A secret's value is never looked at, only whether its key is there. Deploying needs a project and a token too.
+    Files that they name are looked for in `folder`, the project's. A secret's value is never looked at, only whether
+    its key is there. Deploying needs a project and a token too.
     Raises ConfigurationError with every problem that was found.
     """
     plain = {key: value for key, value in values.items() if key not in secret_keys}
@@ -52,6 +63,26 @@ def validate(stack: str, values: Mapping[str, Any], secret_keys: frozenset[str],
         settings = Settings.model_validate(plain, by_alias=True, by_name=False)
     except ValidationError as error:
         raise ConfigurationError(stack, problems + problems_of(error, Settings, NAMESPACE)) from None
+    settings = _with_config_files(settings, folder, problems)
     if problems:
         raise ConfigurationError(stack, problems)
     return settings
+
+
+def _with_config_files(settings: Settings, folder: Path, problems: list[Problem]) -> Settings:
+    """The same settings, with what each `configFile` describes as that model's definition."""
+    models = list(settings.models)
+    for index, model in enumerate(models):
+        if model.config_file is None:
+            continue
+        path = key_path(NAMESPACE, ["models", index, "configFile"])
+        try:
+            content = json.loads((folder / model.config_file).read_text(encoding="utf-8"))
+            definition = Model.from_hugging_face_config(content, model.model)
+        except OSError as error:
+            problems.append(Problem(path, f"{model.config_file} cannot be read: {error.strerror}"))
+        except ValueError as error:
+            problems.append(Problem(path, f"{model.config_file} describes no model: {error}".replace("\n", " ")))
+        else:
+            models[index] = model.model_copy(update={"definition": definition})
+    return settings.model_copy(update={"models": tuple(models)})

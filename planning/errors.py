@@ -1,13 +1,18 @@
-"""How a plan says no: with the key path in the stack file, the number that rules it out, and what to write instead."""
+"""How a plan says no, or warns: with the key path in the stack file, the number behind it, and what to write."""
 
 from config import NAMESPACE, Problem
+from planning.plan import Warning
 
 
-class Refusals:
-    """Collects what cannot be, so that a person sees all of it at once."""
+class Findings:
+    """Collects what cannot be and what should be known, so that a person sees all of it at once."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.warnings: list[Warning] = []
 
-    def add(self, path: str, what: str, advice: str) -> None:
+    def refuse(self, path: str, what: str, advice: str = "") -> None:
         self.problems.append(Problem(f"{NAMESPACE}:{path}", what, advice))
+
+    def warn(self, path: str, text: str) -> None:
+        self.warnings.append(Warning(path=f"{NAMESPACE}:{path}", text=text))

@@ -3,7 +3,7 @@
 from catalog import ACCELERATORS, INSTALLER_RELEASES, Accelerator, FabricVpc
 from config.settings import Settings
 from planning.addresses import AddressRanges
-from planning.errors import Refusals
+from planning.errors import Findings
 from planning.node_pools import machine_of, taints_of
 from planning.plan import (
     FabricPlan,
@@ -16,7 +16,7 @@ from planning.plan import (
 
 
 def plan_fabric(
-    settings: Settings, prefix: str, ranges: AddressRanges, refusals: Refusals
+    settings: Settings, prefix: str, ranges: AddressRanges, findings: Findings
 ) -> tuple[FabricPlan | None, tuple[NcclInstallerPlan, ...]]:
     """The stack's one fabric and its installers.
 
@@ -34,7 +34,7 @@ def plan_fabric(
     _, first, accelerator = with_fabric[0]
     for index, pool, other in with_fabric[1:]:
         if (other.name, pool.zone) != (accelerator.name, first.zone):
-            refusals.add(
+            findings.refuse(
                 f"nodePools[{index}]",
                 f"pool {pool.name} ({other.name} in {pool.zone}) cannot share the networks of pool {first.name} "
                 f"({accelerator.name} in {first.zone})",

@@ -1,9 +1,15 @@
 """What was decided: one frozen, serialisable value from which the components build, deciding nothing themselves."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from planning.load_time import LoadTime
+from planning.shape import ShapePlan
+
+HOURS_PER_MONTH = 730
 
 
 class Decision(BaseModel):
@@ -85,6 +91,8 @@ class ClusterPlan(Decision):
     name: str
     location: str
     release_channel: str
+    version: str | None
+    """GKE version or the minor of it; None: the channel's own."""
     multi_networking: bool
     node_identity: NodeIdentityPlan
     system_pool: SystemPoolPlan
@@ -106,6 +114,7 @@ class NodePoolPlan(Decision):
     gpu_type: str
     gpus_per_node: int
     gpu_driver_version: str
+    max_pods_per_node: int
     boot_disk_type: str
     boot_disk_size_gib: int
     local_ssds: int
@@ -169,7 +178,7 @@ class PodResourcesPlan(Decision):
 
 
 class ModelServerPlan(Decision):
-    """One served model: a Deployment and its Service."""
+    """One served model: a server of one pod is a Deployment, one that spans nodes a LeaderWorkerSet; and a Service."""
 
     name: str
     model: str
@@ -182,8 +191,85 @@ class ModelServerPlan(Decision):
     node_pool: str
     gpu_type: str
     taints: tuple[Taint, ...]
+    shape: ShapePlan
     resources: PodResourcesPlan
+    load: LoadTime
     lifecycle: LifecyclePlan
+
+
+class NodeUse(Decision):
+    """What one node of a pool is filled with: GPUs by the name of the model."""
+
+    gpus: dict[str, int]
+
+
+class PoolUse(Decision):
+    """How the stack's models fill a pool."""
+
+    pool: str
+    gpus_per_node: int
+    nodes: int
+    used: tuple[NodeUse, ...]
+    """Only nodes with something on them, fullest first."""
+
+    @computed_field
+    @property
+    def free_gpus(self) -> int:
+        return self.nodes * self.gpus_per_node - sum(sum(node.gpus.values()) for node in self.used)
+
+
+class AddressUse(Decision):
+    """How many nodes or pods a range is asked to hold, and can."""
+
+    range: str
+    cidr: str
+    needed: int
+    capacity: int
+
+
+class QuotaNeed(Decision):
+    """A limit of the project that the stack needs to be at least this high; `metric` None: its name is not known."""
+
+    metric: str | None
+    quota_id: str | None
+    region: str
+    amount: int
+    note: str
+
+
+class CostItem(Decision):
+    """US dollars per hour, list prices without tax or discount; None: no price is published."""
+
+    what: str
+    count: int
+    usd_per_hour: float | None
+    """Of all of them together."""
+    as_of: date | None
+    note: str | None = None
+
+
+class CostPlan(Decision):
+    items: tuple[CostItem, ...]
+
+    @computed_field
+    @property
+    def usd_per_hour(self) -> float | None:
+        """None if any part is unknown: a sum without it would be a wrong one."""
+        known = [item.usd_per_hour for item in self.items if item.usd_per_hour is not None]
+        return sum(known) if len(known) == len(self.items) else None
+
+    @computed_field
+    @property
+    def usd_per_month(self) -> float | None:
+        """Of 730 hours."""
+        return None if self.usd_per_hour is None else self.usd_per_hour * HOURS_PER_MONTH
+
+
+class Warning(Decision):
+    """What a person should know before spending money; `path` is the key in the stack file that it is about."""
+
+    path: str
+    text: str
 
 
 class PlatformPlan(Decision):
@@ -201,3 +287,8 @@ class PlatformPlan(Decision):
     token_secret: str
     leader_worker_set: LeaderWorkerSetPlan
     models: tuple[ModelServerPlan, ...]
+    pool_use: tuple[PoolUse, ...]
+    addresses: tuple[AddressUse, ...]
+    quotas: tuple[QuotaNeed, ...]
+    cost: CostPlan
+    warnings: tuple[Warning, ...]

@@ -6,10 +6,14 @@ from catalog import CHART_RELEASES, PINS
 from catalog.google import google_platform
 from config import NAMESPACE, ConfigurationError, Problem, Settings
 from config.settings import NAME_PREFIX
+from planning.address_use import plan_addresses
 from planning.addresses import AddressRanges
-from planning.errors import Refusals
+from planning.compatibility import check_network_profiles, plan_gke_version
+from planning.cost import plan_cost
+from planning.errors import Findings
 from planning.fabric import plan_fabric
 from planning.node_pools import plan_node_pools
+from planning.placement import place
 from planning.plan import (
     ClusterNetworkPlan,
     ClusterPlan,
@@ -19,6 +23,7 @@ from planning.plan import (
     SubnetworkPlan,
     SystemPoolPlan,
 )
+from planning.quota import plan_quotas
 from planning.serving import plan_models
 
 SERVING_NAMESPACE = "serving"
@@ -28,19 +33,24 @@ TOKEN_SECRET = "hugging-face-token"
 def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     """What the stack will be. Raises ConfigurationError, with every reason at once, if it cannot be."""
     prefix = _name_prefix(settings, stack)
-    refusals = Refusals()
+    findings = Findings()
     ranges = AddressRanges.cut(settings.network.address_block)
-    pools = plan_node_pools(settings, refusals)
-    fabric, installers = plan_fabric(settings, prefix, ranges, refusals)
-    models = plan_models(settings, pools, SERVING_NAMESPACE, refusals)
-    if refusals.problems:
-        raise ConfigurationError(stack, refusals.problems)
+    pools = plan_node_pools(settings, findings)
+    fabric, installers = plan_fabric(settings, prefix, ranges, findings)
+    version = plan_gke_version(settings, findings)
+    check_network_profiles(settings, findings)
+    cluster = _cluster(settings, prefix, version, multi_networking=fabric is not None)
+    models = plan_models(settings, pools, SERVING_NAMESPACE, version, findings)
+    pool_use = place(settings, pools, models, findings)
+    addresses = plan_addresses(ranges, cluster.system_pool, pools, fabric, findings)
+    if findings.problems:
+        raise ConfigurationError(stack, findings.problems)
     return PlatformPlan(
         name_prefix=prefix,
         region=settings.region,
         services=google_platform().services,
         network=_network(prefix, ranges),
-        cluster=_cluster(settings, prefix, multi_networking=fabric is not None),
+        cluster=cluster,
         fabric=fabric,
         node_pools=pools,
         nccl_installers=installers,
@@ -48,6 +58,11 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         token_secret=TOKEN_SECRET,
         leader_worker_set=_leader_worker_set(settings),
         models=models,
+        pool_use=pool_use,
+        addresses=addresses,
+        quotas=plan_quotas(settings, pools),
+        cost=plan_cost(settings.region, cluster.system_pool, pools),
+        warnings=tuple(findings.warnings),
     )
 
 
@@ -76,12 +91,13 @@ def _network(prefix: str, ranges: AddressRanges) -> ClusterNetworkPlan:
     )
 
 
-def _cluster(settings: Settings, prefix: str, *, multi_networking: bool) -> ClusterPlan:
+def _cluster(settings: Settings, prefix: str, version: str | None, *, multi_networking: bool) -> ClusterPlan:
     google, wanted = google_platform(), settings.cluster.system_pool
     return ClusterPlan(
         name=f"{prefix}-cluster",
         location=settings.region,
         release_channel=settings.cluster.release_channel.value.upper(),
+        version=version,
         multi_networking=multi_networking,
         node_identity=NodeIdentityPlan(account_id=f"{prefix}-nodes", roles=google.node_roles),
         system_pool=SystemPoolPlan(

@@ -1,0 +1,81 @@
+"""Fields of a Hugging Face `config.json`, with what the transformers classes assume where a file is silent."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+Config = Mapping[str, Any]
+
+
+class UnreadableConfigError(ValueError):
+    """A config.json does not say enough, or describes something that is not modelled; one line says what."""
+
+
+# What the transformers classes assume when the file is silent (transformers 5.24.0).
+_GEMMA3 = {
+    "vocab_size": 262208,
+    "hidden_size": 2304,
+    "intermediate_size": 9216,
+    "num_hidden_layers": 26,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 256,
+    "max_position_embeddings": 131072,
+    "sliding_window": 4096,
+    "tie_word_embeddings": True,
+}
+_GPT_OSS = {
+    "num_local_experts": 128,
+    "num_experts_per_tok": 4,
+    "sliding_window": 128,
+    "head_dim": 64,
+    "vocab_size": 201088,
+}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "gemma": {"head_dim": 256, "tie_word_embeddings": True},
+    "gemma2": {"head_dim": 256, "tie_word_embeddings": True, "sliding_window": 4096},
+    "gemma3": _GEMMA3,
+    "gemma3_text": _GEMMA3,
+    "gemma4_text": {**_GEMMA3, "vocab_size": 262144, "sliding_window": 512},
+    "gpt_oss": {**_GPT_OSS, "max_position_embeddings": 131072},
+    "qwen3_moe": {"head_dim": 128},
+    "cohere2": {"tie_word_embeddings": True},
+}
+_ALIASES = {
+    "num_hidden_layers": ("n_layer", "num_layers", "n_layers"),
+    "hidden_size": ("n_embd", "d_model"),
+    "num_attention_heads": ("n_head", "n_heads"),
+    "num_key_value_heads": ("num_kv_heads", "n_head_kv"),
+    "intermediate_size": ("n_inner", "ffn_hidden_size", "ffn_dim"),
+    "max_position_embeddings": ("n_positions", "seq_length", "max_seq_len", "max_sequence_length"),
+}
+
+
+class ConfigReader:
+    """One (text) config with its class's defaults; a missing field is an error that names it."""
+
+    def __init__(self, config: Config) -> None:
+        self.kind = str(config.get("model_type", ""))
+        self._fields = {**_DEFAULTS.get(self.kind, {}), **{k: v for k, v in config.items() if v is not None}}
+
+    def get(self, name: str, default: Any = None) -> Any:
+        for key in (name, *_ALIASES.get(name, ())):
+            if key in self._fields:
+                return self._fields[key]
+        return default
+
+    def integer(self, *names: str) -> int:
+        for name in names:
+            value = self.get(name)
+            if value is not None:
+                return whole_number(name, value)
+        raise UnreadableConfigError(f"config.json has no {' or '.join(names)}")
+
+
+def whole_number(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise UnreadableConfigError(f"config.json: {name} is {value!r}, not a whole number")
+    return int(value)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    return dict(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else {}

@@ -1,0 +1,51 @@
+"""How fast models were served on which accelerators, measured or published, and how fast each card reads."""
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import Field
+
+from catalog._entry import Entry
+from catalog.accelerator import Basis
+
+_FILE = Path(__file__).parent / "speed.yaml"
+
+
+class MemoryBandwidth(Entry):
+    gbytes_per_second: dict[str, float] = Field(description="by accelerator")
+    source: str
+
+
+class Measurement(Entry):
+    """Throughput of one saturated server."""
+
+    model: str
+    accelerator: str
+    gpus: int = Field(gt=0)
+    input_tokens: int
+    output_tokens: int
+    output_tokens_per_second: float = Field(gt=0)
+    input_tokens_per_second: float = Field(gt=0)
+    engine: str
+    basis: Basis
+    source: str
+    as_of: date
+
+
+class Speed(Entry):
+    memory_bandwidth: MemoryBandwidth
+    measurements: tuple[Measurement, ...]
+
+
+@cache
+def speed() -> Speed:
+    data = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return Speed.model_validate(data, by_alias=True, by_name=False)
+
+
+def measurement(model: str, accelerator: str, gpus: int) -> Measurement | None:
+    """The best figure for that model and number of GPUs: one of vLLM's before another engine's."""
+    rows = [m for m in speed().measurements if (m.model, m.accelerator, m.gpus) == (model, accelerator, gpus)]
+    return min(rows, key=lambda row: (row.basis is not Basis.MEASURED, "vLLM" not in row.engine), default=None)

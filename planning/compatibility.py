@@ -1,0 +1,114 @@
+"""Checks what runs together: GKE and the machine, the driver it brings and the image's CUDA, the plugin and its NCCL.
+
+What is known to fail is refused; what nobody is known to have run is a warning, never a silent pass.
+"""
+
+from catalog import (
+    ACCELERATORS,
+    GKE_RELEASES,
+    INSTALLER_RELEASES,
+    NETWORK_PROFILES,
+    Accelerator,
+    MachineType,
+    VllmRelease,
+    gke_version_reaches,
+)
+from config.settings import Settings
+from planning.errors import Findings
+from planning.node_pools import machine_of
+
+
+def plan_gke_version(settings: Settings, findings: Findings) -> str | None:
+    """The version that the cluster asks for: the stack's, or what its first accelerator is known to run."""
+    version = settings.cluster.version
+    if version is None:
+        prefix = ACCELERATORS[settings.node_pools[0].accelerator].gke.default_prefix
+        version = prefix.rstrip(".") if prefix else None
+    if version is None:
+        return None
+    for index, pool in enumerate(settings.node_pools):
+        try:
+            accelerator, machine = machine_of(pool)
+        except KeyError:
+            continue
+        floors = accelerator.gke_floors_of(machine)
+        reached = gke_version_reaches(version, floors)
+        if reached is False:
+            findings.refuse(
+                "cluster.version",
+                f"GKE {version} is too old for {machine.name} of nodePools[{index}]",
+                f"Write at least one of {', '.join(floors)}",
+            )
+        elif reached is None:
+            findings.warn(
+                "cluster.version",
+                f"GKE {version} may be older than {machine.name} needs ({', '.join(floors)}); write the patch version",
+            )
+    return version
+
+
+def check_driver(
+    accelerator: Accelerator,
+    version: str | None,
+    release: VllmRelease,
+    path: str,
+    findings: Findings,
+    *,
+    accept_compatibility: bool,
+) -> dict[str, str]:
+    """What the environment of a server needs to run on that driver. Refuses a driver known to be too old."""
+    wanted = accelerator.driver.default
+    minor = ".".join((version or "").split(".")[:2])
+    branch = GKE_RELEASES[minor].driver_branch(wanted) if minor in GKE_RELEASES else None
+    where = f"the {wanted.value} driver of GKE {minor or 'in this channel'}"
+    floor = f"vLLM {release.version} (CUDA {release.cuda}) needs R{release.driver_branch_floor}"
+    if branch is None:
+        findings.warn(path, f"{floor}, and the branch of {where} is not known")
+        return {}
+    if branch >= release.driver_branch_floor:
+        return {}
+    if accept_compatibility and release.driver_compatibility_variable:
+        findings.warn(path, f"{floor}; {where} is R{branch}, and CUDA's compatibility libraries bridge the gap")
+        return {release.driver_compatibility_variable: "1"}
+    findings.refuse(
+        path,
+        f"{floor}, and {where} is R{branch}",
+        "Write a newer cluster.version, or cudaCompatibility: true to run on CUDA's compatibility libraries",
+    )
+    return {}
+
+
+def check_plugin(
+    accelerator: Accelerator, machine: MachineType, release: VllmRelease, path: str, findings: Findings
+) -> None:
+    """Warns where a server that spans nodes pairs an NCCL plugin with an NCCL it is not known to have run with."""
+    installer = accelerator.fabric_of(machine).installer
+    if installer is None:
+        return
+    plugin = INSTALLER_RELEASES[installer]
+    major_minor = ".".join(release.nccl.split(".")[:2])
+    for tried in plugin.tried:
+        if tried.with_.get("nccl", "").startswith(major_minor):
+            if not tried.works:
+                findings.refuse(path, f"{plugin.name} fails with NCCL {release.nccl} ({tried.source})")
+            return
+    findings.warn(
+        path, f"{plugin.name} with NCCL {release.nccl} of vLLM {release.version}: nobody is known to have run it"
+    )
+
+
+def check_network_profiles(settings: Settings, findings: Findings) -> None:
+    """Warns of a zone that is not known to have the profile its fabric needs; only Google's API can say for sure."""
+    for index, pool in enumerate(settings.node_pools):
+        try:
+            accelerator, machine = machine_of(pool)
+        except KeyError:
+            continue
+        for vpc in accelerator.fabric_of(machine).vpcs:
+            profile = NETWORK_PROFILES[vpc.network_profile] if vpc.network_profile else None
+            if profile and pool.zone not in profile.zones:
+                findings.warn(
+                    f"nodePools[{index}].zone",
+                    f"{pool.zone} is not known to have the network profile {pool.zone}-{profile.name}; ask with "
+                    "`gcloud compute network-profiles list`",
+                )

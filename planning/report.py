@@ -1,0 +1,209 @@
+"""A plan for people: what there will be, what it costs, how full the GPUs are, and why. As text or as Markdown."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from planning.plan import CostItem, ModelServerPlan, PlatformPlan, PoolUse
+
+_BAR = 40
+"""Characters of a GPU's whole memory."""
+_PARTS = (("weights", "█"), ("overhead", "▓"), ("KV cache", "░"), ("kept free", "·"))
+
+
+@dataclass(frozen=True)
+class Table:
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it: tables, paragraphs of prose, or lines that must stay as they are."""
+
+    title: str
+    table: Table | None = None
+    verbatim: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+
+
+def sections(plan: PlatformPlan, stack: str) -> list[Section]:
+    """The whole plan, most important first."""
+    parts = [
+        Section(f"Stack {stack}", points=tuple(_summary(plan))),
+        Section("Warnings", points=tuple(f"{warning.path}: {warning.text}" for warning in plan.warnings)),
+        Section("Models", table=_models(plan.models)),
+        Section("GPU memory", verbatim=tuple(_memory_bars(plan.models))),
+        Section("Node pools", table=_pools(plan)),
+        Section("Nodes", verbatim=tuple(line for use in plan.pool_use for line in _node_map(use))),
+        Section("Cost", table=_cost(plan)),
+        Section("Quota needed", table=_quotas(plan)),
+        Section("Addresses", table=_addresses(plan)),
+        Section("Why", points=tuple(reason for model in plan.models for reason in _reasons(model))),
+    ]
+    return [part for part in parts if part.points or part.verbatim or (part.table and part.table.rows)]
+
+
+def to_text(parts: Iterable[Section]) -> str:
+    lines: list[str] = []
+    for part in parts:
+        lines += [part.title, "─" * len(part.title)]
+        if part.table:
+            lines += _aligned(part.table)
+        lines += [*part.verbatim, *(f"• {point}" for point in part.points), ""]
+    return "\n".join(lines)
+
+
+def to_markdown(parts: Iterable[Section]) -> str:
+    lines: list[str] = []
+    for part in parts:
+        lines += [f"### {part.title}", ""]
+        if part.table:
+            rows = [part.table.headers, ("---",) * len(part.table.headers), *part.table.rows]
+            lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows] + [""]
+        if part.verbatim:
+            lines += ["```", *part.verbatim, "```", ""]
+        if part.points:
+            lines += [*(f"- {point}" for point in part.points), ""]
+    return "\n".join(lines)
+
+
+def _aligned(table: Table) -> list[str]:
+    rows = [table.headers, *table.rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(table.headers))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _summary(plan: PlatformPlan) -> Iterable[str]:
+    gpus = sum(pool.nodes * pool.gpus_per_node for pool in plan.node_pools)
+    free = sum(use.free_gpus for use in plan.pool_use)
+    yield (
+        f"{len(plan.models)} model(s) on {gpus} GPUs of {sum(pool.nodes for pool in plan.node_pools)} node(s) "
+        f"in {plan.region}; {free} GPU(s) free"
+    )
+    hour, month = plan.cost.usd_per_hour, plan.cost.usd_per_month
+    yield f"cost: {_usd(hour)} per hour" + (f", {month:,.0f} USD per month" if month is not None else "")
+
+
+def _models(models: Sequence[ModelServerPlan]) -> Table:
+    return Table(
+        ("model", "pattern", "shape", "replicas", "context", "KV tokens", "at once", "USD/h each", "starts in", "basis"),
+        tuple(
+            (
+                model.name,
+                model.shape.pattern.value,
+                shape_name(model),
+                str(model.replicas),
+                f"{model.shape.settings.max_model_len:,}",
+                f"{model.shape.memory.kv_cache_tokens:,}",
+                f"{model.shape.concurrency:.1f}",
+                "unknown" if model.shape.usd_per_hour is None else f"{model.shape.usd_per_hour:.2f}",
+                f"{model.load.total:.0f} s",
+                model.shape.memory.basis.value,
+            )
+            for model in models
+        ),
+    )
+
+
+def shape_name(model: ModelServerPlan) -> str:
+    """`TP 8 x PP 2`."""
+    shape = model.shape
+    return f"TP {shape.tensor_parallel}" + (f" x PP {shape.pipeline_parallel}" if shape.pipeline_parallel > 1 else "")
+
+
+def _memory_bars(models: Sequence[ModelServerPlan]) -> Iterable[str]:
+    if not models:
+        return
+    width = max(len(model.name) for model in models)
+    for model in models:
+        memory = model.shape.memory
+        sizes = (memory.weights_gib, memory.overhead_gib, memory.kv_cache_gib)
+        yield f"{model.name.ljust(width)} {_bar(sizes, memory.total_gib)} of {memory.total_gib:.1f} GiB: " + ", ".join(
+            f"{name} {size:.1f}"
+            for (name, _), size in zip(_PARTS, (*sizes, memory.total_gib - sum(sizes)), strict=True)
+        )
+    yield " " * width + " " + "  ".join(f"{character} {name}" for name, character in _PARTS)
+
+
+def _bar(sizes: Sequence[float], total: float) -> str:
+    bar, filled = "", 0.0
+    for size, (_, character) in zip(sizes, _PARTS, strict=False):
+        filled += size
+        bar = bar.ljust(round(filled / total * _BAR), character)
+    return bar.ljust(_BAR, _PARTS[-1][1])
+
+
+def _pools(plan: PlatformPlan) -> Table:
+    return Table(
+        ("pool", "machine", "nodes", "GPUs", "zone", "capacity", "driver", "networks"),
+        tuple(
+            (
+                pool.name,
+                pool.machine_type,
+                str(pool.nodes),
+                str(pool.nodes * pool.gpus_per_node),
+                pool.zone,
+                pool.provisioning.value,
+                pool.gpu_driver_version,
+                ", ".join(network.name for network in plan.fabric.pod_networks)
+                if plan.fabric and pool.uses_fabric
+                else "none extra",
+            )
+            for pool in plan.node_pools
+        ),
+    )
+
+
+def _node_map(use: PoolUse) -> Iterable[str]:
+    """One line a node, equal ones together: a letter for each GPU that is used, a dot for each that is not."""
+    names = sorted({name for node in use.used for name in node.gpus})
+    letters = {name: chr(ord("A") + index % 26) for index, name in enumerate(names)}
+    rows: dict[str, int] = {}
+    for node in use.used:
+        row = "".join(letters[name] * count for name, count in sorted(node.gpus.items())).ljust(use.gpus_per_node, "·")
+        rows[row] = rows.get(row, 0) + 1
+    empty = use.nodes - len(use.used)
+    if empty:
+        rows["·" * use.gpus_per_node] = empty
+    for row, count in rows.items():
+        yield f"{use.pool}  [{row}]  x {count}"
+    if names:
+        yield "  " + ", ".join(f"{letters[name]} {name}" for name in names)
+
+
+def _cost(plan: PlatformPlan) -> Table:
+    rows = [_cost_row(item) for item in plan.cost.items]
+    rows.append(("all together", _usd(plan.cost.usd_per_hour), "", "list prices; traffic, storage and tax left out"))
+    return Table(("what", "per hour", "price of", "note"), tuple(rows))
+
+
+def _cost_row(item: CostItem) -> tuple[str, ...]:
+    return (item.what, _usd(item.usd_per_hour), str(item.as_of or ""), item.note or "")
+
+
+def _usd(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:,.2f} USD"
+
+
+def _quotas(plan: PlatformPlan) -> Table:
+    return Table(
+        ("metric", "quota id", "region", "at least", "note"),
+        tuple(
+            (need.metric or "unknown", need.quota_id or "unknown", need.region, str(need.amount), need.note)
+            for need in plan.quotas
+        ),
+    )
+
+
+def _addresses(plan: PlatformPlan) -> Table:
+    return Table(
+        ("range", "CIDR", "needed", "capacity"),
+        tuple((use.range, use.cidr, f"{use.needed:,}", f"{use.capacity:,}") for use in plan.addresses),
+    )
+
+
+def _reasons(model: ModelServerPlan) -> Iterable[str]:
+    for reason in model.shape.reasons:
+        yield f"{model.name}: {reason}"
+    for rejected in model.shape.rejected:
+        yield f"{model.name}: not {rejected.shape}: {rejected.why}"
