@@ -1,16 +1,17 @@
 # The door. Bare `make` prints the targets.
 STACK ?= h200
 OUT ?= rendered
+FORMAT ?= text
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview destroy status kubectl render test check lock
+.PHONY: help setup tools up preview destroy status kubectl render plan test check lock lock-images bench
 
 help: ## print the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  STACK=NAME names a stack file Pulumi.NAME.yaml (default: $(STACK))"
 
 setup: $(VENV)/.installed ## make .venv with everything pinned
@@ -47,6 +48,9 @@ kubectl: setup ## run kubectl against the stack: ARGS="get pods -A"
 render: setup ## write every Kubernetes object of the stack to OUT
 	@$(SANDBOX) render --stack $(STACK) --out $(OUT)
 
+plan: setup ## decide the stack without Pulumi or credentials: FORMAT=text, markdown or json
+	@$(BIN)/python -m planning stack $(STACK) --format $(FORMAT)
+
 test: setup tools ## run all tests
 	@$(BIN)/python -m pytest
 
@@ -61,3 +65,9 @@ lock: setup ## pin requirements.txt and requirements-dev.txt anew from pyproject
 		--python-version 3.11 --output-file requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --universal --generate-hashes --no-emit-index-url \
 		--no-header --python-version 3.11 --constraint requirements.txt --output-file requirements-dev.txt
+
+lock-images: setup ## ask the image registries for the digests of the catalogue's tags
+	@$(BIN)/python -m maintenance.lock_images
+
+bench: setup ## hold the memory model against what vLLM reported on real GPUs
+	@$(BIN)/python -m bench.kv_memory

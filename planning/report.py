@@ -86,7 +86,18 @@ def _summary(plan: PlatformPlan) -> Iterable[str]:
 
 def _models(models: Sequence[ModelServerPlan]) -> Table:
     return Table(
-        ("model", "pattern", "shape", "replicas", "context", "KV tokens", "at once", "USD/h each", "starts in", "basis"),
+        (
+            "model",
+            "pattern",
+            "shape",
+            "replicas",
+            "context",
+            "KV tokens",
+            "at once",
+            "USD/h each",
+            "starts in",
+            "basis",
+        ),
         tuple(
             (
                 model.name,

@@ -113,9 +113,9 @@ def stack_config(stack: str) -> dict[str, str]:
     return config | {f"{NAMESPACE}:project": PROJECT_ID, f"{NAMESPACE}:huggingFaceToken": TOKEN}
 
 
-def record(stack: str, *, preview: bool, config: dict[str, str] | None = None) -> Graph:
-    """The whole graph of a stack. Raises what the program raises."""
-    graph = Graph()
+def record(stack: str, *, preview: bool, config: dict[str, str] | None = None, graph: Graph | None = None) -> Graph:
+    """The whole graph of a stack, in `graph` if one is given. Raises what the program raises."""
+    graph = graph or Graph()
     google = _Google(preview)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -1,0 +1,135 @@
+"""Compares the memory model with what vLLM logged on real GPUs: `python -m bench.kv_memory`.
+
+Fails if the cache tokens are off by more than 3 % in the median or 5 % in the worst case. Beside it stands the estimate
+in wide public use: checkpoint times 1.02, 2.3 GiB and 5 % of overhead, every layer with the whole context.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+
+from catalog import ACCELERATORS
+from catalog.model import KvCacheDtype, MlaAttention, Model
+from planning.engine import ServeSettings, default_max_num_batched_tokens, default_max_num_seqs, engine_of
+from planning.memory import GpuMemory, gpu_memory
+from planning.shape import GpuNode
+from planning.weights import GIB, Sharding, key_value_heads, parameters
+
+_FOLDER = Path(__file__).parent / "measured"
+_MEDIAN_LIMIT, _WORST_LIMIT = 3.0, 5.0
+_FLAT_GIB, _SHARE, _CHECKPOINT_MARGIN, _UTILIZATION = 2.3, 0.05, 1.02, 0.84
+
+
+@dataclass(frozen=True)
+class Case:
+    """One start of vLLM: what it was given and what it logged."""
+
+    name: str
+    model: Model
+    node: GpuNode
+    tensor_parallel: int
+    settings: ServeSettings
+    vllm: str
+    weights_gib: float
+    overhead_gib: float
+    kv_gib: float
+    tokens: int
+
+    def ours(self) -> GpuMemory:
+        return gpu_memory(
+            self.model, self.node.card, Sharding(self.tensor_parallel), self.settings, engine_of(self.vllm)
+        )
+
+    def public_estimate(self, utilization: float) -> float:
+        """Cache tokens by the estimate in wide public use."""
+        count = parameters(self.model)
+        assert count is not None
+        weights = count * 2 / GIB * _CHECKPOINT_MARGIN / self.tensor_parallel
+        room = utilization * self.node.card.torch_gib - weights - _FLAT_GIB - _SHARE * weights
+        per_token = sum(
+            _bytes_of_every_layer(self.model, group, self.tensor_parallel) for group in self.model.attention
+        )
+        return room * GIB / per_token
+
+
+def _bytes_of_every_layer(model: Model, group: Any, tensor_parallel: int) -> int:
+    if isinstance(group, MlaAttention):
+        return group.layers * (group.kv_lora_rank + group.qk_rope_head_dim) * 2
+    return group.layers * 2 * key_value_heads(model, group, tensor_parallel) * (group.head_dim or model.head_dim) * 2
+
+
+def measured_cases(folder: Path = _FOLDER) -> list[Case]:
+    """Every measured case, in the order of the file."""
+    data = yaml.safe_load((folder / "cases.yaml").read_text(encoding="utf-8"))
+    return [_case(row, data, folder) for row in data["cases"]]
+
+
+def _case(row: dict[str, Any], data: dict[str, Any], folder: Path) -> Case:
+    accelerator = ACCELERATORS[row.get("accelerator", data["accelerator"])]
+    node = GpuNode.of(accelerator, accelerator.machine_type(accelerator.default_machine_type))
+    config = json.loads((folder / f"{row['model']}.json").read_text(encoding="utf-8"))
+    model = Model.from_hugging_face_config(config, row["model"])
+    engine = engine_of(data["vllm"])
+    settings = ServeSettings(
+        max_model_len=row.get("maxModelLen", model.context),
+        gpu_memory_utilization=row.get("utilization", engine.gpu_memory_utilization),
+        max_num_seqs=row.get("maxNumSeqs", default_max_num_seqs(node.card)),
+        max_num_batched_tokens=row.get("maxNumBatchedTokens", default_max_num_batched_tokens(node.card, engine)),
+        kv_cache_dtype=KvCacheDtype(row.get("kvCacheDtype", "auto")),
+        enforce_eager=row.get("enforceEager", False),
+        compile_cache=row.get("compileCache", False),
+    )
+    shown = ("maxModelLen", "maxNumSeqs", "utilization", "maxNumBatchedTokens", "compileCache", "enforceEager")
+    flags = " ".join(f"{key}={row[key]}" for key in shown if key in row)
+    return Case(
+        name=f"{row['model']} TP{row.get('tensorParallel', 1)} {accelerator.name} {flags}".rstrip(),
+        model=model,
+        node=node,
+        tensor_parallel=row.get("tensorParallel", 1),
+        settings=settings,
+        vllm=data["vllm"],
+        weights_gib=row["weights"],
+        overhead_gib=row["activation"] + row["nonTorch"] + row["graphs"],
+        kv_gib=row["kv"],
+        tokens=row["tokens"],
+    )
+
+
+def error(ours: float, measured: float) -> float:
+    """In per cent of what was measured."""
+    return 100 * (ours / measured - 1)
+
+
+def main() -> int:
+    """Prints the table. Exit status 1 if a limit is exceeded."""
+    columns = (
+        f"{'weights GiB':>15} {'overhead GiB':>14} {'cache tokens':>23} {'error':>8} {'public':>8} {'public 0.92':>12}"
+    )
+    print(f"{'case (ours / measured)':74}{columns}")
+    errors: list[float] = []
+    public: list[float] = []
+    public_real: list[float] = []
+    for case in measured_cases():
+        memory = case.ours()
+        errors.append(error(memory.kv_cache_tokens, case.tokens))
+        public.append(error(case.public_estimate(_UTILIZATION), case.tokens))
+        public_real.append(error(case.public_estimate(case.settings.gpu_memory_utilization), case.tokens))
+        weights = f"{memory.weights_gib:.2f} / {case.weights_gib:.2f}"
+        overhead = f"{memory.overhead_gib:.2f} / {case.overhead_gib:.2f}"
+        tokens = f"{memory.kv_cache_tokens:,} / {case.tokens:,}"
+        ours = f"{errors[-1]:+7.2f}% {public[-1]:+7.1f}% {public_real[-1]:+11.1f}%"
+        print(f"{case.name:74}{weights:>15} {overhead:>14} {tokens:>23} {ours}")
+    for name, values in (("ours", errors), ("public estimate", public), ("public, real utilisation", public_real)):
+        sizes = [abs(value) for value in values]
+        print(f"{name:25} median {median(sizes):6.2f} %   worst {max(sizes):6.2f} %   of {len(sizes)} cases")
+    sizes = [abs(value) for value in errors]
+    return 1 if median(sizes) > _MEDIAN_LIMIT or max(sizes) > _WORST_LIMIT else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

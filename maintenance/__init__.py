@@ -1,0 +1,1 @@
+"""What keeps the catalogue fresh; run by people, imported by nothing."""

@@ -1,0 +1,160 @@
+"""Enumerates the legal shapes of a model on a machine and works out what each does to memory."""
+
+from dataclasses import replace
+from math import ceil, floor
+
+from catalog.model import Model
+from planning.engine import Card, Engine, ServeSettings, default_max_num_batched_tokens, default_max_num_seqs
+from planning.legality import (
+    cache_objection,
+    expert_parallel_needed,
+    legal_tensor_parallel,
+    pipeline_objection,
+    tensor_objection,
+)
+from planning.memory import GpuMemory, gpu_memory
+from planning.shape import Candidate, GpuNode, ShapeRefused, ShapeRequest
+from planning.weights import Sharding
+
+
+def evaluate(
+    model: Model,
+    node: GpuNode,
+    request: ShapeRequest,
+    tensor: int,
+    pipeline: int,
+    engine: Engine,
+) -> Candidate:
+    """Memory and concurrency of one shape, legal or not, for the wanted context or else the longest that is enough."""
+    experts = expert_parallel_needed(model, tensor) if request.expert_parallel is None else request.expert_parallel
+    sharding = Sharding(tensor, pipeline, tensor if experts and model.is_moe else 1)
+    settings = resolve(model, node.card, request, engine)
+    memory = gpu_memory(model, node.card, sharding, settings, engine)
+    if request.max_model_len is None and request.min_context is not None and not memory.fits:
+        longest = memory.largest_max_model_len
+        if longest >= request.min_context:
+            settings = replace(settings, max_model_len=longest)
+            memory = gpu_memory(model, node.card, sharding, settings, engine)
+    context = request.min_context or settings.max_model_len
+    if context < settings.max_model_len:
+        shorter = gpu_memory(model, node.card, sharding, replace(settings, max_model_len=context), engine)
+        concurrency = shorter.max_concurrency
+    else:
+        concurrency = memory.max_concurrency
+    nodes = max(1, ceil(tensor * pipeline / node.gpus))
+    concurrency = min(concurrency, settings.max_num_seqs)
+    return Candidate(tensor, pipeline, experts and model.is_moe, nodes, memory, settings, concurrency)
+
+
+def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> ServeSettings:
+    """The flags as vLLM resolves them on that card."""
+    batched = request.max_num_batched_tokens or default_max_num_batched_tokens(card, engine)
+    seqs = request.max_num_seqs or default_max_num_seqs(card)
+    return ServeSettings(
+        max_model_len=request.max_model_len or model.context,
+        gpu_memory_utilization=request.gpu_memory_utilization or engine.gpu_memory_utilization,
+        max_num_seqs=min(seqs, batched) if request.max_num_seqs is None else seqs,
+        max_num_batched_tokens=batched,
+        kv_cache_dtype=request.kv_cache_dtype,
+        enforce_eager=request.enforce_eager,
+    )
+
+
+def refuse_impossible(model: Model, request: ShapeRequest) -> None:
+    """What no shape can cure."""
+    limits = {"model_context": model.context}
+    for name, wanted in (("max_model_len", request.max_model_len), ("min_context", request.min_context)):
+        if wanted is not None and wanted > model.context:
+            raise ShapeRefused(
+                f"{name} {wanted} is more than the {model.context} tokens that {model.id} has", {**limits, name: wanted}
+            )
+    if request.max_model_len is not None and (request.min_context or 0) > request.max_model_len:
+        raise ShapeRefused(
+            f"min_context {request.min_context} is more than max_model_len {request.max_model_len}",
+            {"min_context": request.min_context or 0, "max_model_len": request.max_model_len},
+        )
+    objection = cache_objection(model, request.kv_cache_dtype)
+    if objection is not None:
+        raise ShapeRefused(f"kv_cache_dtype: {objection}", {})
+    needed = model.minimum_vllm
+    if needed is not None and _version(request.vllm) < _version(needed):
+        raise ShapeRefused(f"{model.id} needs vLLM {needed} or newer, not {request.vllm}", {})
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.removeprefix("v").split(".") if part.isdigit())
+
+
+def shapes_of(model: Model, node: GpuNode, request: ShapeRequest) -> list[tuple[int, int]]:
+    """Legal shapes, fewest GPUs first. Raises ShapeRefused for a fixed value that is not legal."""
+    tensor, pipeline = request.tensor_parallel, request.pipeline_parallel
+    if tensor is not None:
+        objection = tensor_objection(model, node, tensor, request.expert_parallel)
+        if objection is not None:
+            legal = legal_tensor_parallel(model, node, request.expert_parallel)
+            values = ", ".join(map(str, legal))
+            raise ShapeRefused(f"tensor parallel {tensor}: {objection}; legal values: {values}", {"legal": legal})
+    tensors = (
+        [tensor]
+        if tensor is not None
+        else [
+            value
+            for value in legal_tensor_parallel(model, node, request.expert_parallel)
+            if node.gpus % value == 0 or value % node.gpus == 0
+        ]
+    )
+    if pipeline is not None:
+        shapes = [(value, pipeline) for value in tensors]
+        objections = {shape: pipeline_objection(model, node, *shape) for shape in shapes}
+        legal_shapes = [shape for shape, objection in objections.items() if objection is None]
+        if not legal_shapes:
+            raise ShapeRefused(
+                f"pipeline parallel {pipeline}: {objections[shapes[-1]]}",
+                {"layers": model.layers, "gpus": node.gpus},
+            )
+        return legal_shapes
+    inside = [value for value in tensors if value <= node.gpus]
+    shapes = [(value, 1) for value in inside]
+    widest = max(inside, default=0)
+    if tensor is not None and tensor < node.gpus:
+        return shapes
+    if widest:  # heads that cannot be cut finer leave the rest of a node to pipeline stages
+        shapes += [(widest, stages) for stages in range(2, min(node.gpus // widest, model.layers) + 1)]
+    for nodes in range(2, request.max_nodes + 1):
+        gpus = nodes * node.gpus
+        if gpus in tensors:
+            shapes.append((gpus, 1))
+        elif widest and node.fabric and gpus % widest == 0 and gpus // widest <= model.layers:
+            shapes.append((widest, gpus // widest))
+    return shapes
+
+
+def objection_to(candidate: Candidate, model: Model, request: ShapeRequest) -> str | None:
+    memory = candidate.memory
+    if not memory.fits:
+        return shortage(memory)
+    if request.replicas is not None:
+        per_replica = ceil(request.min_concurrency / request.replicas)
+        if floor(candidate.concurrency) < per_replica:
+            return (
+                f"holds {candidate.concurrency:.1f} requests of {request.min_context or memory.wanted_max_model_len} "
+                f"tokens at once, {per_replica} are wanted of each replica"
+            )
+    return None
+
+
+def shortage(memory: GpuMemory) -> str:
+    """Why a shape does not start, in one line, with the GiB that are missing on each GPU."""
+    held = memory.weights_gib + memory.overhead_gib
+    if memory.kv_cache_gib <= 0:
+        return (
+            f"{memory.weights_gib:.1f} GiB of weights and {memory.overhead_gib:.1f} GiB of overhead are "
+            f"{held - memory.budget_gib:.1f} GiB more than the {memory.budget_gib:.1f} GiB of a GPU, and "
+            f"one request of {memory.wanted_max_model_len} tokens takes {memory.needed_kv_gib:.1f} GiB: "
+            f"{memory.missing_gib:.1f} GiB are missing"
+        )
+    return (
+        f"one request of {memory.wanted_max_model_len} tokens takes {memory.needed_kv_gib:.2f} GiB, "
+        f"{memory.kv_cache_gib:.2f} GiB are left of a GPU's {memory.budget_gib:.1f}: {memory.missing_gib:.2f} GiB are "
+        f"missing; up to {memory.largest_max_model_len} tokens start"
+    )

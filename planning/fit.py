@@ -1,0 +1,150 @@
+"""Answers what would happen if one model were started with given flags: the `fit` question, for people and scripts."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from catalog.accelerator import Accelerator, MachineType
+from catalog.model import KvCacheDtype, Model
+from planning.candidates import evaluate, shortage
+from planning.engine import engine_of
+from planning.kv_cache import bytes_per_token
+from planning.legality import cache_objection, legal_tensor_parallel, pipeline_objection, tensor_objection
+from planning.memory import Basis
+from planning.shape import GpuNode, ShapeRequest
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The answer. GiB are per GPU, tokens are of the whole model server; None where the shape itself is not legal."""
+
+    model: str
+    accelerator: str
+    machine_type: str
+    vllm_version: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    expert_parallel: bool
+    fits: bool
+    basis: Basis
+    gpu_memory_gib: float
+    gpu_memory_utilization: float | None = None
+    budget_gib: float | None = None
+    weights_gib: float | None = None
+    overhead_gib: float | None = None
+    activation_gib: float | None = None
+    non_torch_gib: float | None = None
+    cuda_graphs_gib: float | None = None
+    kv_cache_gib: float | None = None
+    kv_cache_tokens: int | None = None
+    kv_bytes_per_token: int | None = None
+    """On one GPU, of the layers that keep the whole context."""
+    missing_gib: float | None = None
+    wanted_max_model_len: int | None = None
+    max_model_len: int | None = None
+    """The wanted one if it starts, else the largest that does; 0 if none."""
+    max_concurrency: float | None = None
+    """Requests of the wanted length at once."""
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(self).items()}
+
+
+def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: ShapeRequest) -> Fit:
+    """Whether the model starts so, and what it would have. The request's TP and PP default to 1.
+
+    Raises ValueError for a release that is none. Nothing is refused: a shape that is not legal does not fit.
+    """
+    engine = engine_of(request.vllm)
+    node = GpuNode.of(accelerator, machine)
+    tensor, pipeline = request.tensor_parallel or 1, request.pipeline_parallel or 1
+    illegal = _illegal(model, node, tensor, pipeline, request)
+    if illegal is not None:
+        return Fit(
+            model=model.id,
+            accelerator=accelerator.name,
+            machine_type=machine.name,
+            vllm_version=request.vllm,
+            tensor_parallel=tensor,
+            pipeline_parallel=pipeline,
+            expert_parallel=bool(request.expert_parallel),
+            fits=False,
+            basis=Basis.EXTRAPOLATED,
+            gpu_memory_gib=node.card.torch_gib,
+            reasons=(illegal,),
+        )
+    candidate = evaluate(model, node, replace(request, min_context=None), tensor, pipeline, engine)
+    memory, settings = candidate.memory, candidate.settings
+    reasons = [
+        f"weights: {memory.weights_gib:.2f} GiB on each GPU at TP {tensor}, PP {pipeline}",
+        f"overhead: {memory.activation_gib:.2f} GiB of activations at {settings.max_num_batched_tokens} batched tokens "
+        f"and {settings.max_num_seqs} sequences, {memory.non_torch_gib:.2f} outside torch, "
+        f"{memory.graphs_gib:.2f} charged for CUDA graphs by the {memory.runner} runner, as in vLLM {engine.release}",
+    ]
+    if memory.fits:
+        reasons.append(
+            f"fits: {memory.kv_cache_gib:.2f} of {memory.budget_gib:.2f} GiB are left for "
+            f"{memory.kv_cache_tokens} tokens, {memory.max_concurrency:.2f} requests of {settings.max_model_len}"
+        )
+    else:
+        reasons.append(f"does not fit: {shortage(memory)}")
+    return Fit(
+        model=model.id,
+        accelerator=accelerator.name,
+        machine_type=machine.name,
+        vllm_version=request.vllm,
+        tensor_parallel=tensor,
+        pipeline_parallel=pipeline,
+        expert_parallel=candidate.experts,
+        fits=memory.fits,
+        basis=memory.basis,
+        gpu_memory_gib=node.card.torch_gib,
+        gpu_memory_utilization=settings.gpu_memory_utilization,
+        budget_gib=memory.budget_gib,
+        weights_gib=memory.weights_gib,
+        overhead_gib=memory.overhead_gib,
+        activation_gib=memory.activation_gib,
+        non_torch_gib=memory.non_torch_gib,
+        cuda_graphs_gib=memory.graphs_gib,
+        kv_cache_gib=max(0.0, memory.kv_cache_gib),
+        kv_cache_tokens=memory.kv_cache_tokens,
+        kv_bytes_per_token=bytes_per_token(model, settings.kv_cache_dtype, tensor, pipeline),
+        missing_gib=memory.missing_gib,
+        wanted_max_model_len=settings.max_model_len,
+        max_model_len=memory.largest_max_model_len,
+        max_concurrency=memory.max_concurrency,
+        max_num_seqs=settings.max_num_seqs,
+        max_num_batched_tokens=settings.max_num_batched_tokens,
+        kv_cache_dtype=settings.kv_cache_dtype,
+        reasons=tuple(reasons),
+        warnings=_warnings(model, memory.basis),
+    )
+
+
+def _illegal(model: Model, node: GpuNode, tensor: int, pipeline: int, request: ShapeRequest) -> str | None:
+    objection = tensor_objection(model, node, tensor, request.expert_parallel)
+    if objection is not None:
+        legal = ", ".join(map(str, legal_tensor_parallel(model, node, request.expert_parallel)))
+        return f"tensor parallel {tensor} is not legal: {objection}; legal values: {legal}"
+    objection = pipeline_objection(model, node, tensor, pipeline)
+    if objection is not None:
+        return f"pipeline parallel {pipeline} is not legal: {objection}"
+    objection = cache_objection(model, request.kv_cache_dtype)
+    if objection is not None:
+        return f"kv cache dtype: {objection}"
+    if request.max_model_len is not None and request.max_model_len > model.context:
+        return f"max model len {request.max_model_len} is more than the model's context of {model.context} tokens"
+    return None
+
+
+def _warnings(model: Model, basis: Basis) -> tuple[str, ...]:
+    warnings: list[str] = []
+    if basis is Basis.EXTRAPOLATED:
+        warnings.append("extrapolated: nobody measured this release, card and kind of model together")
+    if not model.counted:
+        warnings.append("the weights follow from the checkpoint's size, not from the model's shape: allow for 5 %")
+    return tuple(warnings)

@@ -1,0 +1,147 @@
+"""The words in which a shape is asked for, planned and refused."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from catalog.accelerator import Accelerator, Basis, MachineType
+from catalog.model import KvCacheDtype
+from planning.engine import Card, ServeSettings
+from planning.memory import GpuMemory
+
+
+class Pattern(StrEnum):
+    SINGLE_GPU = "singleGpu"
+    SINGLE_NODE = "singleNode"
+    MULTI_NODE = "multiNode"
+
+
+class Objective(StrEnum):
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+
+
+@dataclass(frozen=True)
+class GpuNode:
+    """A machine type as the shape sees it; small, so that plans can be cached by it."""
+
+    machine_type: str
+    accelerator: str
+    card: Card
+    gpus: int
+    nvlink_gpus: int
+    """1: no NVLink."""
+    fabric: bool
+
+    @classmethod
+    def of(cls, accelerator: Accelerator, machine: MachineType) -> "GpuNode":
+        measured = accelerator.memory.torch_basis is Basis.MEASURED and machine.gpu_fraction == 1
+        card = Card(accelerator.name, accelerator.torch_gib_of(machine), measured)
+        return cls(machine.name, accelerator.name, card, machine.gpus, machine.nvlink_gpus, machine.fabric)
+
+    @property
+    def tensor_domain(self) -> int:
+        """GPUs that tensor parallel may span: those that NVLink joins, or one node's where there is no NVLink."""
+        return self.nvlink_gpus if self.nvlink_gpus > 1 else self.gpus
+
+
+@dataclass(frozen=True)
+class ShapeRequest:
+    """What a user wants of one model. None: the planner, or vLLM's own default, decides."""
+
+    vllm: str
+    objective: Objective = Objective.THROUGHPUT
+    min_context: int | None = None
+    """Tokens that a request must be able to have. None: the model's whole context."""
+    min_concurrency: int = 1
+    """Requests of that context at once, over all replicas."""
+    tensor_parallel: int | None = None
+    pipeline_parallel: int | None = None
+    expert_parallel: bool | None = None
+    replicas: int | None = None
+    max_nodes: int = 16
+    """Of one replica."""
+    max_model_len: int | None = None
+    gpu_memory_utilization: float | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+    enforce_eager: bool = False
+
+    @property
+    def fixes_shape(self) -> bool:
+        return self.tensor_parallel is not None or self.pipeline_parallel is not None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An alternative and the number that ruled it out."""
+
+    shape: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ShapePlan:
+    """How one model is served on one machine type."""
+
+    model: str
+    accelerator: str
+    machine_type: str
+    vllm: str
+    pattern: Pattern
+    tensor_parallel: int
+    pipeline_parallel: int
+    expert_parallel: bool
+    replicas: int
+    nodes: int
+    """Of one replica."""
+    gpus_per_node: int
+    """That one replica takes of each of its nodes."""
+    settings: ServeSettings
+    memory: GpuMemory
+    concurrency: float
+    """Requests of the wanted context at once in one replica, at most `max_num_seqs`."""
+    usd_per_hour: float | None
+    """Of one replica, as its share of its nodes; None: no price is known."""
+    reasons: tuple[str, ...]
+    rejected: tuple[Rejected, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def gpus(self) -> int:
+        """Of one replica."""
+        return self.tensor_parallel * self.pipeline_parallel
+
+
+class ShapeRefused(ValueError):
+    """No shape serves the model as asked; the message is one line and names the numbers, which `numbers` has too."""
+
+    def __init__(
+        self, message: str, numbers: Mapping[str, float | int | tuple[int, ...]], rejected: tuple[Rejected, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.numbers = dict(numbers)
+        self.rejected = rejected
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A legal shape and what it does to memory."""
+
+    tensor: int
+    pipeline: int
+    experts: bool
+    nodes: int
+    memory: GpuMemory
+    settings: ServeSettings
+    concurrency: float = 0.0
+
+    @property
+    def gpus(self) -> int:
+        return self.tensor * self.pipeline
+
+    @property
+    def name(self) -> str:
+        return f"TP {self.tensor}" + (f" x PP {self.pipeline}" if self.pipeline > 1 else "")

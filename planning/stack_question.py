@@ -1,0 +1,42 @@
+"""Answers `python -m planning stack NAME`: the plan of a stack file, for people, for a pull request, or for machines."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from config import read_stack_file
+from planning.plan import PlatformPlan
+from planning.platform import plan_platform
+from planning.report import sections, to_markdown, to_text
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def describe_stack(folder: Path, stack: str, format: Format) -> str:
+    """The plan of `folder/Pulumi.<stack>.yaml`. Raises ConfigurationError if there can be none."""
+    plan = plan_platform(read_stack_file(folder, stack), stack)
+    match format:
+        case Format.JSON:
+            return plan.model_dump_json(indent=2)
+        case Format.MARKDOWN:
+            return to_markdown(sections(plan, stack))
+        case Format.TEXT:
+            return to_text(sections(plan, stack))
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON schema of the plan's JSON, published as docs/plan.schema.json."""
+    return PlatformPlan.model_json_schema(mode="serialization")
+
+
+def main() -> None:
+    print(json.dumps(plan_schema(), indent=2, sort_keys=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The memory model says what vLLM logged, and says so when nobody measured."""
+
+from statistics import median
+
+import pytest
+
+from bench.kv_memory import Case, error, measured_cases
+from catalog import ACCELERATORS
+from catalog.model import MODELS, KvCacheDtype
+from planning.engine import Card, Runner, ServeSettings, engine_of
+from planning.kv_cache import bytes_per_token, kv_layout
+from planning.memory import Basis, gpu_memory
+from planning.weights import Sharding, stages_of
+
+CASES = measured_cases()
+H200 = Card("h200", ACCELERATORS["h200"].memory.torch_gib, measured=True)
+H100 = Card("h100", ACCELERATORS["h100"].memory.torch_gib, measured=True)
+
+
+def served(length: int, **flags: object) -> ServeSettings:
+    defaults = {"gpu_memory_utilization": 0.92, "max_num_seqs": 1024, "max_num_batched_tokens": 8192}
+    return ServeSettings(max_model_len=length, **{**defaults, **flags})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_measured_start_is_met(case: Case) -> None:
+    memory = case.ours()
+    assert memory.fits
+    assert memory.weights_gib == pytest.approx(case.weights_gib, abs=0.05)
+    assert memory.overhead_gib == pytest.approx(case.overhead_gib, abs=0.1)
+    assert memory.kv_cache_gib == pytest.approx(case.kv_gib, abs=0.15)
+    assert abs(error(memory.kv_cache_tokens, case.tokens)) < 0.5
+    assert memory.basis is Basis.MEASURED
+
+
+def test_the_median_error_is_within_three_per_cent_and_far_below_the_public_estimate() -> None:
+    ours = [abs(error(case.ours().kv_cache_tokens, case.tokens)) for case in CASES]
+    public = [abs(error(case.public_estimate(0.84), case.tokens)) for case in CASES]
+    assert median(ours) <= 3
+    assert max(ours) <= 5
+    assert median(public) > 10 * median(ours)
+    assert max(public) > 50
+
+
+def test_the_measured_case_that_did_not_start_does_not_fit() -> None:
+    model = next(case.model for case in CASES if case.model.id == "Qwen3-32B")
+    memory = gpu_memory(model, H100, Sharding(), served(40960), engine_of("0.24.0"))
+    assert not memory.fits
+    assert 0 < memory.missing_gib < 0.1
+    assert 40000 < memory.largest_max_model_len < 40960
+    shorter = gpu_memory(model, H100, Sharding(), served(memory.largest_max_model_len), engine_of("0.24.0"))
+    assert shorter.fits
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "expected"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", 1, 131072),
+        ("Qwen/Qwen3-32B", 1, 262144),
+        ("Qwen/Qwen3-30B-A3B", 1, 98304),
+        ("meta-llama/Llama-3.3-70B-Instruct", 2, 163840),
+        ("deepseek-ai/DeepSeek-V2-Lite-Chat", 1, 31104),
+        ("deepseek-ai/DeepSeek-R1", 8, 70272),
+        ("google/gemma-3-27b-it", 1, 81920),
+        ("google/gemma-4-31B-it", 1, 81920),
+        ("openai/gpt-oss-120b", 1, 36864),
+        ("Qwen/Qwen3-235B-A22B-Instruct-2507", 8, 94 * 2 * 1 * 128 * 2),
+    ],
+)
+def test_a_token_takes_what_its_attention_keeps(name: str, tensor: int, expected: int) -> None:
+    assert bytes_per_token(MODELS[name], KvCacheDtype.AUTO, tensor) == expected
+
+
+def test_gemmas_blocks_are_cut_as_vllm_cuts_them() -> None:
+    model = MODELS["google/gemma-3-27b-it"]
+    layout = kv_layout(model, KvCacheDtype.AUTO, 16, 1, 1, stages_of(model, 1)[0])
+    assert layout.block_bytes == 10 * 16 * 2 * 16 * 128 * 2
+    assert layout.blocks(131072, 8192) == 8192 + 6 * (576 + 1)
+    assert layout.blocks(1280, 8192) == 80 + 6 * 81
+
+
+def test_fp8_halves_the_cache_of_a_token_and_packed_latents_take_656_bytes() -> None:
+    llama, deepseek = MODELS["meta-llama/Llama-3.1-8B-Instruct"], MODELS["deepseek-ai/DeepSeek-R1"]
+    assert bytes_per_token(llama, KvCacheDtype.FP8, 1) == 65536
+    assert bytes_per_token(deepseek, KvCacheDtype.FP8_DS_MLA, 8) == 40016
+    settings = served(131072)
+    wide = gpu_memory(llama, H200, Sharding(), settings, engine_of("0.24.0"))
+    narrow = gpu_memory(llama, H200, Sharding(), served(131072, kv_cache_dtype=KvCacheDtype.FP8), engine_of("0.24.0"))
+    assert narrow.kv_cache_tokens == pytest.approx(2 * wide.kv_cache_tokens, abs=32)
+    assert (wide.basis, narrow.basis) == (Basis.MEASURED, Basis.EXTRAPOLATED)
+
+
+def test_the_runner_follows_release_and_architecture() -> None:
+    old, new = engine_of("0.24.0"), engine_of("0.33.0")
+    assert old.runner(MODELS["meta-llama/Llama-3.1-8B-Instruct"]) is Runner.V2
+    assert old.runner(MODELS["google/gemma-3-27b-it"]) is Runner.V1
+    assert all(new.runner(MODELS[name]) is Runner.V2 for name in MODELS)
+
+
+def test_the_newer_release_charges_graphs_and_is_extrapolated() -> None:
+    llama = MODELS["meta-llama/Llama-3.1-8B-Instruct"]
+    old, new = (gpu_memory(llama, H200, Sharding(), served(131072), engine_of(v)) for v in ("0.24.0", "0.33.0"))
+    assert (old.graphs_gib, new.graphs_gib) == (0, pytest.approx(0.98, abs=0.1))
+    assert new.kv_cache_tokens < old.kv_cache_tokens
+    assert (old.basis, new.basis) == (Basis.MEASURED, Basis.EXTRAPOLATED)
+
+
+@pytest.mark.parametrize("version", ["0.18.1", "0.22.1", "0.28.0", "0.33.0", "1.2.0"])
+def test_a_release_that_nobody_measured_says_so(version: str) -> None:
+    memory = gpu_memory(MODELS["Qwen/Qwen3-32B"], H200, Sharding(), served(40960), engine_of(version))
+    assert memory.basis is Basis.EXTRAPOLATED
+
+
+@pytest.mark.parametrize("version", ["", "new", "0", "0.x", "1.2.3.4.5"])
+def test_a_release_that_is_none_is_refused(version: str) -> None:
+    with pytest.raises(ValueError, match="not a vLLM release"):
+        engine_of(version)
+
+
+def test_the_image_encoder_costs_its_weights_only_where_there_is_one() -> None:
+    text = next(case.model for case in CASES if case.model.id == "gemma-3-27b-text")
+    engine = engine_of("0.24.0")
+    alone = gpu_memory(text, H200, Sharding(), served(131072), engine)
+    whole = gpu_memory(MODELS["google/gemma-3-27b-it"], H200, Sharding(), served(131072), engine)
+    assert whole.weights_gib - alone.weights_gib == pytest.approx(0.79, abs=0.02)
+    assert whole.basis is Basis.EXTRAPOLATED
