@@ -78,8 +78,9 @@ def _case(row: dict[str, Any], data: dict[str, Any], folder: Path) -> Case:
     settings = ServeSettings(
         max_model_len=row.get("maxModelLen", model.context),
         gpu_memory_utilization=row.get("utilization", engine.gpu_memory_utilization),
-        max_num_seqs=row.get("maxNumSeqs", default_max_num_seqs(node.card)),
+        max_num_seqs=row.get("maxNumSeqs", default_max_num_seqs(node.card, engine)),
         max_num_batched_tokens=row.get("maxNumBatchedTokens", default_max_num_batched_tokens(node.card, engine)),
+        block_size=engine.block_size,
         kv_cache_dtype=KvCacheDtype(row.get("kvCacheDtype", "auto")),
         enforce_eager=row.get("enforceEager", False),
         compile_cache=row.get("compileCache", False),

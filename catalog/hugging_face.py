@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from catalog._config_quantization import quantization_of
 from catalog._config_reader import Config, ConfigReader, UnreadableConfigError, mapping, whole_number
+from catalog._config_vision import vision_of
 from catalog.model import (
     AttentionGroup,
     Experts,
@@ -16,7 +17,6 @@ from catalog.model import (
     MlaAttention,
     Model,
     SlidingAttention,
-    Vision,
     WeightFormat,
 )
 
@@ -87,7 +87,7 @@ def _model(config: Config, id: str) -> Model:
         "tied_embeddings": bool(reader.get("tie_word_embeddings", False)),
         "vocabulary": reader.integer("vocab_size"),
         "context": _context(reader),
-        "vision": _vision(mapping(config.get("vision_config")), reader, config),
+        "vision": vision_of(mapping(config.get("vision_config")), reader, config),
         "dtype": _dtype(reader.get("dtype") or reader.get("torch_dtype") or config.get("torch_dtype")),
         "quantization": quantization_of(mapping(reader.get("quantization_config"))),
     }
@@ -282,26 +282,6 @@ def _context(reader: ConfigReader) -> int:
         original = rope.get("original_max_position_embeddings")
         return positions if original is None else math.ceil(float(original) * float(rope.get("factor", 1.0)))
     return math.ceil(positions * float(rope.get("factor", 1.0)))
-
-
-def _vision(config: dict[str, Any], reader: ConfigReader, outer: Config) -> Vision | None:
-    if not config:
-        return None
-    hidden = int(config.get("hidden_size", config.get("embed_dim", 1152)))
-    inner = int(config.get("intermediate_size", 4 * hidden))
-    depth = int(config.get("num_hidden_layers", config.get("depth", 27)))
-    patch, image = int(config.get("patch_size", 14)), int(config.get("image_size", 896))
-    patches = (image // patch) ** 2
-    encoder = (
-        depth * (4 * hidden * hidden + 2 * hidden * inner + 9 * hidden + inner) + (3 * patch * patch + patches) * hidden
-    )
-    return Vision(
-        parameters=encoder + hidden * reader.integer("hidden_size"),
-        hidden_size=hidden,
-        intermediate_size=inner,
-        patches_per_image=patches,
-        tokens_per_image=int(outer.get("mm_tokens_per_image") or max(1, patches // 4)),
-    )
 
 
 def _dtype(name: Any) -> WeightFormat:

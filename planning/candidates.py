@@ -49,12 +49,13 @@ def evaluate(
 def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> ServeSettings:
     """The flags as vLLM resolves them on that card."""
     batched = request.max_num_batched_tokens or default_max_num_batched_tokens(card, engine)
-    seqs = request.max_num_seqs or default_max_num_seqs(card)
+    seqs = request.max_num_seqs or default_max_num_seqs(card, engine)
     return ServeSettings(
         max_model_len=request.max_model_len or model.context,
         gpu_memory_utilization=request.gpu_memory_utilization or engine.gpu_memory_utilization,
         max_num_seqs=min(seqs, batched) if request.max_num_seqs is None else seqs,
         max_num_batched_tokens=batched,
+        block_size=engine.block_size,
         kv_cache_dtype=request.kv_cache_dtype,
         enforce_eager=request.enforce_eager,
     )

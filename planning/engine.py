@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
+from catalog import VLLM_RELEASES, Basis
 from catalog.model import KvCacheDtype, Model
 
 
@@ -16,18 +17,23 @@ class Runner(StrEnum):
 
 @dataclass(frozen=True)
 class Engine:
-    """How one release of vLLM accounts for memory."""
+    """How one release of vLLM accounts for memory, and what it does with flags that are not given."""
 
     release: str
     measured: bool
     gpu_memory_utilization: float
-    every_model_v2: bool
-    charges_v2_graphs: bool
-    charges_v2_state: bool
-    sliding_window_batches: int
+    block_size: int
+    max_num_seqs: tuple[int, int]
+    """On small GPUs, and on large ones."""
+    max_num_batched_tokens: tuple[int, int, int]
+    """On small, large and huge GPUs."""
+    large_gib: int
+    huge_gib: int
+    every_model_v2: bool = False
+    charges_v2_graphs: bool = False
+    charges_v2_state: bool = False
+    sliding_window_batches: int = 0
     """Batches in flight that a sliding window keeps blocks for, besides the pipeline's own."""
-    batched_tokens_huge: int
-    """`max_num_batched_tokens` on GPUs of 160 GiB and more."""
 
     def runner(self, model: Model) -> Runner:
         return Runner.V2 if self.every_model_v2 or model.architecture in _V2_ARCHITECTURES else Runner.V1
@@ -44,28 +50,6 @@ _V2_ARCHITECTURES = frozenset(
         "MistralForCausalLM",
     }
 )
-_AT_0_24 = Engine(
-    release="0.24",
-    measured=True,
-    gpu_memory_utilization=0.92,
-    every_model_v2=False,
-    charges_v2_graphs=False,
-    charges_v2_state=False,
-    sliding_window_batches=0,
-    batched_tokens_huge=8192,
-)
-_NEAR_0_24 = replace(_AT_0_24, measured=False)
-_BEFORE_0_20 = replace(_NEAR_0_24, gpu_memory_utilization=0.90)
-_FROM_0_33 = Engine(
-    release="0.33",
-    measured=False,
-    gpu_memory_utilization=0.92,
-    every_model_v2=True,
-    charges_v2_graphs=True,
-    charges_v2_state=True,
-    sliding_window_batches=1,
-    batched_tokens_huge=16384,
-)
 
 
 @lru_cache
@@ -76,10 +60,34 @@ def engine_of(version: str) -> Engine:
         raise ValueError(f"{version!r} is not a vLLM release such as 0.33.0")
     number = (int(parts[0]), int(parts[1]))
     if number >= (0, 33):
-        return _FROM_0_33
-    if number == (0, 24):
-        return _AT_0_24
-    return _NEAR_0_24 if number >= (0, 20) else _BEFORE_0_20
+        newest = _engine("0.33.0", tried=number == (0, 33))
+        return replace(
+            newest, every_model_v2=True, charges_v2_graphs=True, charges_v2_state=True, sliding_window_batches=1
+        )
+    older = _engine("0.24.0", tried=number == (0, 24))
+    small, large, _ = older.max_num_batched_tokens
+    # vllm/engine/arg_utils.py and config/cache.py: the 160 GiB tier came after 0.24, the utilisation was 0.9 to 0.18.
+    older = replace(older, max_num_batched_tokens=(small, large, large))
+    return older if number >= (0, 20) else replace(older, gpu_memory_utilization=0.90)
+
+
+def _engine(release: str, *, tried: bool) -> Engine:
+    entry = VLLM_RELEASES[release]
+    defaults = entry.defaults
+    return Engine(
+        release=release,
+        measured=tried and entry.memory_basis is Basis.MEASURED,
+        gpu_memory_utilization=defaults.gpu_memory_utilization,
+        block_size=defaults.block_size,
+        max_num_seqs=(defaults.max_num_seqs_small, defaults.max_num_seqs),
+        max_num_batched_tokens=(
+            defaults.max_num_batched_tokens_small,
+            defaults.max_num_batched_tokens,
+            defaults.max_num_batched_tokens_huge,
+        ),
+        large_gib=defaults.large_gpu_gib,
+        huge_gib=defaults.huge_gpu_gib,
+    )
 
 
 @dataclass(frozen=True)
@@ -90,11 +98,6 @@ class Card:
     torch_gib: float
     measured: bool
 
-    @property
-    def large(self) -> bool:
-        """vLLM's own rule for its larger defaults."""
-        return self.torch_gib >= 70 and not self.name.startswith("a100")
-
 
 @dataclass(frozen=True)
 class ServeSettings:
@@ -104,21 +107,28 @@ class ServeSettings:
     gpu_memory_utilization: float
     max_num_seqs: int
     max_num_batched_tokens: int
+    block_size: int
     kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
-    block_size: int = 16
     enforce_eager: bool = False
     compile_cache: bool = False
     """Whether torch.compile finds its cache; a cold one needs more while it profiles."""
 
 
-def default_max_num_seqs(card: Card) -> int:
-    return 1024 if card.large else 256
+def _is_large(card: Card, engine: Engine) -> bool:
+    """vLLM's own rule for its larger defaults."""
+    return card.torch_gib >= engine.large_gib and not card.name.startswith("a100")
+
+
+def default_max_num_seqs(card: Card, engine: Engine) -> int:
+    small, large = engine.max_num_seqs
+    return large if _is_large(card, engine) else small
 
 
 def default_max_num_batched_tokens(card: Card, engine: Engine) -> int:
-    if card.torch_gib >= 160:
-        return engine.batched_tokens_huge
-    return 8192 if card.large else 2048
+    small, large, huge = engine.max_num_batched_tokens
+    if card.torch_gib >= engine.huge_gib:
+        return huge
+    return large if _is_large(card, engine) else small
 
 
 def capture_sizes(settings: ServeSettings) -> tuple[int, ...]:

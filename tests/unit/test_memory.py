@@ -18,7 +18,7 @@ H100 = Card("h100", ACCELERATORS["h100"].memory.torch_gib, measured=True)
 
 
 def served(length: int, **flags: object) -> ServeSettings:
-    defaults = {"gpu_memory_utilization": 0.92, "max_num_seqs": 1024, "max_num_batched_tokens": 8192}
+    defaults = {"gpu_memory_utilization": 0.92, "max_num_seqs": 1024, "max_num_batched_tokens": 8192, "block_size": 16}
     return ServeSettings(max_model_len=length, **{**defaults, **flags})  # type: ignore[arg-type]
 
 
