@@ -1,0 +1,176 @@
+"""The cloud itself: judges a request, carries it out, remembers it. Knows nothing of gRPC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.cloud import configuration, schema
+from sandbox.cloud.control_planes import Effects
+from sandbox.cloud.diff import Difference, differences
+from sandbox.cloud.kinds import Defaults, Kind, Refused, Request, Stage
+from sandbox.cloud.resources import KINDS
+from sandbox.cloud.resources.services import disabled_service
+from sandbox.cloud.schema import Failure
+from sandbox.cloud.store import Record, State, Store
+from sandbox.cloud.tables import Tables
+from sandbox.cloud.values import UNKNOWN, Properties, Value, has_unknown
+
+# How the Pulumi bridge marks what it filled in by itself.
+FILLED_IN = "__defaults"
+
+_DOING = {Stage.CREATE: "creating", Stage.UPDATE: "updating", Stage.DELETE: "deleting"}
+
+
+@dataclass(frozen=True)
+class Checked:
+    inputs: dict[str, Value]
+    failures: list[Failure]
+
+
+class Cloud:
+    def __init__(self, store: Store, tables: Tables, effects: Effects) -> None:
+        self._store = store
+        self._tables = tables
+        self._effects = effects
+
+    def wake(self) -> None:
+        """Have what the state records run, if the machine was restarted since."""
+        if self._effects.asleep(self._store.read()):
+            with self._store.transaction() as state:
+                self._effects.wake(state)
+
+    def check_configuration(self, values: Mapping[str, Value]) -> list[Failure]:
+        return configuration.check(values, self._tables.locations)
+
+    def check(
+        self, token: str, urn_name: str, new: dict[str, Value], old: dict[str, Value], defaults: Defaults, seed: bytes
+    ) -> Checked:
+        """The inputs with a name filled in, and everything that is wrong with them by themselves."""
+        kind = _kind(token)
+        failures = schema.check(schema.arguments_class(token), new)
+        inputs = _named(kind, urn_name, new, old, seed)
+        if not failures:
+            request = Request(kind, Properties(inputs), defaults, self._tables, State())
+            if not request.project and not request.inputs.unknown("project"):
+                failures.append(Failure("project", "required field is not set, nor is the provider's project"))
+            failures += [Failure("", message) for message in kind.refusals(request, Stage.CHECK)]
+        return Checked(inputs, failures)
+
+    def diff(
+        self, token: str, old: dict[str, Value], new: dict[str, Value], outputs: dict[str, Value], defaults: Defaults
+    ) -> list[Difference]:
+        kind = _kind(token)
+        before, after = _effective(kind, old, outputs, None), _effective(kind, new, outputs, defaults)
+        return differences(kind, before, after, Properties(outputs))
+
+    def foresee(
+        self, token: str, inputs: dict[str, Value], defaults: Defaults, before: Record | None
+    ) -> dict[str, Value]:
+        """The outputs as far as a preview knows them."""
+        kind = _kind(token)
+        request = Request(kind, Properties(_plain(inputs)), defaults, self._tables, self._store.read(), before)
+        outputs = _outputs(request)
+        for path in () if before else kind.computed:
+            if path not in request.inputs:
+                _set(outputs, path, UNKNOWN)
+        unknown = {name: value for name, value in request.inputs.values.items() if has_unknown(value)}
+        return {**outputs, **unknown}
+
+    def create(self, token: str, inputs: dict[str, Value], defaults: Defaults) -> tuple[str, dict[str, Value]]:
+        return self._apply(Stage.CREATE, token, None, inputs, defaults)
+
+    def update(self, token: str, id_: str, inputs: dict[str, Value], defaults: Defaults) -> dict[str, Value]:
+        return self._apply(Stage.UPDATE, token, id_, inputs, defaults)[1]
+
+    def delete(self, token: str, id_: str, inputs: dict[str, Value], defaults: Defaults) -> None:
+        match inputs.get("deletionPolicy"):
+            case "PREVENT":
+                raise Refused(f'cannot destroy {_kind(token).label} {id_} without setting deletion_policy="DELETE"')
+            case "ABANDON":
+                pass
+            case _:
+                self._apply(Stage.DELETE, token, id_, inputs, defaults)
+
+    def read(self, token: str, id_: str) -> Record | None:
+        return self._store.read().shelf(_kind(token).token).get(id_)
+
+    def _apply(
+        self, stage: Stage, token: str, id_: str | None, inputs: dict[str, Value], defaults: Defaults
+    ) -> tuple[str, dict[str, Value]]:
+        """The one door through which anything is created, changed or deleted."""
+        kind = _kind(token)
+        with self._store.transaction() as state:
+            before = state.shelf(token).get(id_) if id_ else None
+            request = Request(kind, Properties(_plain(inputs)), defaults, self._tables, state, before, id_)
+            id_ = request.id
+            refusal = _refusal(request, stage, id_)
+            if refusal:
+                cause = f"googleapi: {refusal}" if refusal.startswith("Error ") else refusal
+                raise Refused(f"Error {_DOING[stage]} {kind.label} {request.name or id_}: {cause}")
+            if stage is Stage.DELETE:
+                if before and not kind.remains(request.inputs):
+                    self._effects.deleted(state, id_, before)
+                    state.shelf(token).pop(id_, None)
+                return id_, {}
+            record = Record(token, dict(request.inputs.values), _outputs(request))
+            record = self._effects.applied(state, id_, record)
+            state.shelf(token)[id_] = record
+            return id_, record.outputs
+
+
+def _refusal(request: Request, stage: Stage, id_: str) -> str | None:
+    kind = request.kind
+    there = id_ in request.state.shelf(kind.token)
+    if stage is Stage.CREATE:
+        disabled = disabled_service(request.state, request.project, kind.service)
+        if disabled:
+            return disabled
+        if there and not kind.adopts:
+            return f"Error 409: The resource '{id_}' already exists, alreadyExists"
+    elif not there:
+        # What is gone already is deleted well enough.
+        return None if stage is Stage.DELETE else f"Error 404: The resource '{id_}' was not found, notFound"
+    return kind.first_refusal(request, stage)
+
+
+def _kind(token: str) -> Kind:
+    if token not in KINDS:
+        known = ", ".join(sorted(kind.label for kind in KINDS.values()))
+        raise Refused(f"the sandbox's cloud does not know resources of type {token}; it knows {known}")
+    return KINDS[token]
+
+
+def _outputs(request: Request) -> dict[str, Value]:
+    outputs = {**request.inputs.values, **request.kind.compute(request)}
+    return {name: value for name, value in outputs.items() if value is not None}
+
+
+def _plain(inputs: dict[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in inputs.items() if name != FILLED_IN}
+
+
+def _named(kind: Kind, urn_name: str, new: dict[str, Value], old: dict[str, Value], seed: bytes) -> dict[str, Value]:
+    """With a name of its own where the program gives none, and the same one as before."""
+    name = kind.name_property
+    if name in new or not kind.autonamed:
+        return new
+    fresh = f"{new.get('namePrefix') or urn_name + '-'}{seed.hex()[:7]}"
+    return {**new, name: old.get(name, fresh), FILLED_IN: [name]}
+
+
+def _effective(
+    kind: Kind, inputs: dict[str, Value], outputs: dict[str, Value], defaults: Defaults | None
+) -> Properties:
+    """The inputs with the project and region that count where they say none: today's defaults, or what was recorded."""
+    filled: dict[str, Value] = {}
+    for name in ("project", "region"):
+        if name in kind.force_new and name in outputs:
+            filled[name] = (getattr(defaults, name) or outputs[name]) if defaults else outputs[name]
+    return Properties({**filled, **_plain(inputs)})
+
+
+def _set(values: dict[str, Value], path: str, value: Value) -> None:
+    *outer, last = path.split(".")
+    for step in outer:
+        inner = values.get(step)
+        values[step] = values = dict(inner) if isinstance(inner, dict) else {}
+    values[last] = value

@@ -1,0 +1,141 @@
+"""What a cloud's clusters and node pools do outside its state: control planes that run, nodes that stand in them."""
+
+from pathlib import Path
+from typing import Protocol
+
+from sandbox.cloud.kinds import Refused
+from sandbox.cloud.nodes import POOL_LABEL, nodes_of_pool
+from sandbox.cloud.references import last
+from sandbox.cloud.resources.cluster import with_control_plane
+from sandbox.cloud.resources.common import CLUSTER, NODE_POOL
+from sandbox.cloud.resources.node_pool import pools_of
+from sandbox.cloud.store import Record, State
+from sandbox.cloud.tables import Tables
+from sandbox.cloud.values import Properties
+from sandbox.cluster import ClusterError, ClusterFeatures, ControlPlane
+from sandbox.cluster.layout import CA_FILE
+from sandbox.tools import ClusterTools
+
+TRUSTED = "ca.pem"
+"""Beside the control planes' folders."""
+
+
+class Effects(Protocol):
+    """What happens beside the bookkeeping."""
+
+    def applied(self, state: State, id_: str, record: Record) -> Record:
+        """Make a created or changed resource real; the record with what came of it."""
+        ...
+
+    def deleted(self, state: State, id_: str, record: Record) -> None:
+        """Undo it."""
+        ...
+
+    def asleep(self, state: State) -> bool:
+        """Whether something that is recorded does not run."""
+        ...
+
+    def wake(self, state: State) -> None: ...
+
+
+class Paper:
+    """Clusters on paper: recorded, with an endpoint that nobody answers at."""
+
+    def applied(self, state: State, id_: str, record: Record) -> Record:
+        return record
+
+    def deleted(self, state: State, id_: str, record: Record) -> None:
+        _forget_pools(state, id_, record)
+
+    def asleep(self, state: State) -> bool:
+        return False
+
+    def wake(self, state: State) -> None: ...
+
+
+class ControlPlanes:
+    """A control plane for every cluster, in a folder of the cluster's name."""
+
+    def __init__(self, folder: Path, tools: ClusterTools, tables: Tables) -> None:
+        self._folder = folder
+        self._tools = tools
+        self._tables = tables
+
+    def plane(self, cluster_id: str) -> ControlPlane:
+        return ControlPlane(self._folder / last(cluster_id), self._tools)
+
+    def applied(self, state: State, id_: str, record: Record) -> Record:
+        try:
+            if record.token == CLUSTER:
+                return self._started(id_, record)
+            if record.token == NODE_POOL:
+                self._set_nodes(state, id_, record)
+        except ClusterError as error:
+            raise Refused(f"{id_}: {error}") from error
+        return record
+
+    def deleted(self, state: State, id_: str, record: Record) -> None:
+        try:
+            if record.token == CLUSTER:
+                self.plane(id_).destroy()
+                self._trust()
+            elif record.token == NODE_POOL and self.plane(_cluster_of(id_)).running():
+                self.plane(_cluster_of(id_)).delete_nodes(f"{POOL_LABEL}={last(id_)}")
+        except ClusterError as error:
+            raise Refused(f"{id_}: {error}") from error
+        _forget_pools(state, id_, record)
+
+    def asleep(self, state: State) -> bool:
+        return any(not self.plane(id_).running() for id_, _ in state.of(CLUSTER))
+
+    def wake(self, state: State) -> None:
+        for token in (CLUSTER, NODE_POOL):
+            for id_, record in list(state.of(token)):
+                state.resources[id_] = self.applied(state, id_, record)
+
+    def _started(self, id_: str, record: Record) -> Record:
+        plane = self.plane(id_)
+        plane.prepare()
+        self._trust()
+        plane.start(_features(record.properties))
+        outputs = with_control_plane(record.outputs, plane.endpoint, plane.ca_file.read_text(encoding="utf-8"))
+        return Record(record.token, record.inputs, outputs)
+
+    def _trust(self) -> None:
+        """One file with every control plane's authority, for an engine that trusts Google's public certificates."""
+        authorities = [file.read_text(encoding="utf-8") for file in sorted(self._folder.glob(f"*/{CA_FILE}"))]
+        file = self._folder / TRUSTED
+        if authorities:
+            file.write_text("".join(authorities), encoding="utf-8")
+        else:
+            file.unlink(missing_ok=True)
+
+    def _set_nodes(self, state: State, id_: str, record: Record) -> None:
+        """Have the pool's nodes as they are recorded, and no others of its name."""
+        plane = self.plane(_cluster_of(id_))
+        nodes = nodes_of_pool(id_, record, state.resources[_cluster_of(id_)], self._tables)
+        wanted = {f"node/{node['metadata']['name']}" for node in nodes}
+        there = set(plane.kubectl("get", "nodes", f"--selector={POOL_LABEL}={last(id_)}", "--output=name").split())
+        surplus = sorted(name.removeprefix("node/") for name in there - wanted)
+        if surplus:
+            plane.delete_nodes(f"kubernetes.io/hostname in ({','.join(surplus)})")
+        plane.apply_nodes(nodes)
+
+
+def _features(cluster: Properties) -> ClusterFeatures:
+    channel = cluster.text("gatewayApiConfig.channel")
+    return ClusterFeatures(
+        multi_networking=bool(cluster.flag("enableMultiNetworking")),
+        gateway_api=channel in ("CHANNEL_STANDARD", "CHANNEL_EXPERIMENTAL"),
+    )
+
+
+def _cluster_of(pool_id: str) -> str:
+    return pool_id.split("/nodePools/")[0]
+
+
+def _forget_pools(state: State, id_: str, record: Record) -> None:
+    """A cluster takes its node pools with it."""
+    if record.token == CLUSTER:
+        for pool, _ in pools_of(state, id_):
+            del state.resources[pool]

@@ -1,0 +1,138 @@
+"""What a kind of resource is to this cloud, and what a rule of Google's is: the vocabulary of `resources/`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sandbox.cloud.store import Record, State
+from sandbox.cloud.tables import Tables
+from sandbox.cloud.values import Properties, Value
+
+
+class Stage(StrEnum):
+    """When a rule is asked: of the properties alone, or against what the cloud holds."""
+
+    CHECK = "check"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Refused(Exception):
+    """Google would not do it; the message is what Google would say."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the provider's configuration says where a resource does not."""
+
+    project: str | None = None
+    region: str | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One resource as asked for, with all that a rule may look at. In a check, `state` is empty."""
+
+    kind: "Kind"
+    inputs: Properties
+    defaults: Defaults
+    tables: Tables
+    state: State
+    before: Record | None = None
+    given_id: str | None = None
+    """The id of what exists already, whatever its inputs would make of it today."""
+
+    @property
+    def project(self) -> str:
+        return self.inputs.text("project") or self._recorded("project") or self.defaults.project or ""
+
+    @property
+    def region(self) -> str:
+        return self.inputs.text("region") or self._recorded("region") or self.defaults.region or ""
+
+    @property
+    def name(self) -> str:
+        return self.inputs.text(self.kind.name_property) or ""
+
+    @property
+    def id(self) -> str:
+        return self.given_id or self.kind.identify(self)
+
+    def _recorded(self, name: str) -> str | None:
+        return self.before.properties.text(name) if self.before else None
+
+
+Judge = Callable[[Request], str | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of Google's. `judge` answers with the refusal, or None."""
+
+    id: str
+    source: str
+    stages: frozenset[Stage]
+    judge: Judge
+
+
+class Rules:
+    """The rules of one kind, collected by decorating their functions."""
+
+    def __init__(self) -> None:
+        self.all: list[Rule] = []
+
+    def __call__(self, id_: str, source: str, *stages: Stage) -> Callable[[Judge], Judge]:
+        def collect(judge: Judge) -> Judge:
+            self.all.append(Rule(id_, source, frozenset(stages), judge))
+            return judge
+
+        return collect
+
+
+def _nothing(request: Request) -> dict[str, Value]:
+    return {}
+
+
+def _goes(inputs: Properties) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A resource type: its id at Google, what Google computes, what cannot change in place, what is refused."""
+
+    token: str
+    service: str
+    identify: Callable[[Request], str]
+    rules: tuple[Rule, ...]
+    force_new: frozenset[str]
+    compute: Callable[[Request], dict[str, Value]] = _nothing
+    computed: frozenset[str] = frozenset()
+    """Property paths that no preview of a creation knows."""
+    references: frozenset[str] = frozenset()
+    """Properties that name another resource, and so have several spellings."""
+    defaults: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    """What Google takes for a property that is not given: giving it later changes nothing."""
+    replaces: Mapping[str, Callable[[Value, Value], bool]] = field(
+        default_factory=dict[str, Callable[[Value, Value], bool]]
+    )
+    """Properties that force a new resource by some changes only."""
+    name_property: str = "name"
+    autonamed: bool = True
+    adopts: bool = False
+    """Whether creating what is there already succeeds."""
+    remains: Callable[[Properties], bool] = _goes
+    """Whether Google keeps it when the program lets it go."""
+
+    @property
+    def label(self) -> str:
+        return self.token.rsplit(":", 1)[1]
+
+    def first_refusal(self, request: Request, stage: Stage) -> str | None:
+        return next(iter(self.refusals(request, stage)), None)
+
+    def refusals(self, request: Request, stage: Stage) -> list[str]:
+        judged = [rule.judge(request) for rule in self.rules if stage in rule.stages]
+        return [message for message in judged if message]

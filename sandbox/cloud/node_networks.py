@@ -1,0 +1,85 @@
+"""Offers the networks of nodes as extended resources, as GKE does once a Network object names them.
+
+GKE's controller does so for ever; here it happens while an engine runs, which is when Network objects are made.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sandbox.cloud.control_planes import ControlPlanes
+from sandbox.cloud.nodes import POOL_LABEL
+from sandbox.cloud.references import last
+from sandbox.cloud.resources.common import CLUSTER
+from sandbox.cloud.resources.node_pool import pools_of
+from sandbox.cloud.store import BrokenState, State
+from sandbox.cluster import ClusterError
+from sandbox.cluster.api import MERGE_PATCH, Api, ApiError
+
+PREFIX = "networking.gke.io.networks/"
+_EVERY_SECONDS = 1.0
+_API = "/apis/networking.gke.io/v1"
+
+
+class NodeNetworks:
+    """A thread that keeps every multi-network cluster's nodes in step with its Network objects."""
+
+    def __init__(self, planes: ControlPlanes, read: Callable[[], State]) -> None:
+        self._planes = planes
+        self._read = read
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="node-networks", daemon=True)
+
+    def __enter__(self) -> "NodeNetworks":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(_EVERY_SECONDS):
+            # What starts or ends just now is found out in the next round.
+            with contextlib.suppress(ApiError, ClusterError, BrokenState, OSError):
+                self._look_once(self._read())
+
+    def _look_once(self, state: State) -> None:
+        for id_, record in state.of(CLUSTER):
+            plane = self._planes.plane(id_)
+            if record.properties.flag("enableMultiNetworking") and plane.running():
+                with contextlib.closing(Api(plane.directory, int(plane.endpoint.rsplit(":", 1)[1]))) as api:
+                    advertise_networks(api, state, id_)
+
+
+def advertise_networks(api: Api, state: State, cluster_id: str) -> None:
+    """Let each node offer the Networks of its pool's subnetworks, and no others."""
+    networks = dict(_networks(api))
+    pools = {last(id_): record.properties for id_, record in pools_of(state, cluster_id)}
+    for node in api.call("GET", f"/api/v1/nodes?labelSelector={POOL_LABEL}")["items"]:
+        pool = pools.get(node["metadata"]["labels"][POOL_LABEL])
+        attached = pool.items("networkConfig.additionalNodeNetworkConfigs") if pool else []
+        subnetworks = {last(item.text("subnetwork") or "") for item in attached}
+        wanted = {
+            resource: "1"
+            for name, subnetwork in networks.items()
+            if subnetwork in subnetworks
+            for resource in (f"{PREFIX}{name}", f"{PREFIX}{name}.IP")
+        }
+        offered = [name for name in node["status"].get("allocatable", {}) if name.startswith(PREFIX)]
+        if set(offered) != set(wanted):
+            resources = {**dict.fromkeys(offered), **wanted}
+            status = {"status": {"capacity": resources, "allocatable": resources}}
+            api.call("PATCH", f"/api/v1/nodes/{node['metadata']['name']}/status", status, MERGE_PATCH)
+
+
+def _networks(api: Api) -> Iterator[tuple[str, str]]:
+    """The name of every Device network, and the name of its subnetwork."""
+    parameter_sets: dict[str, dict[str, Any]] = {
+        item["metadata"]["name"]: item["spec"] for item in api.call("GET", f"{_API}/gkenetworkparamsets")["items"]
+    }
+    for item in api.call("GET", f"{_API}/networks")["items"]:
+        reference = item["spec"].get("parametersRef", {}).get("name", "")
+        if item["spec"].get("type") == "Device" and reference in parameter_sets:
+            yield item["metadata"]["name"], last(parameter_sets[reference].get("vpcSubnet", ""))

@@ -1,0 +1,231 @@
+"""The Node objects that GKE makes of a node pool: labels, taints, capacity and what pods may have of it."""
+
+from typing import Any
+
+from sandbox.cloud.references import last, project_of, segment
+from sandbox.cloud.resources.common import short_hash
+from sandbox.cloud.resources.node_config import boot_disk, consumption
+from sandbox.cloud.resources.node_pool import group_name
+from sandbox.cloud.store import Record
+from sandbox.cloud.tables import Consumption, Family, Shape, Tables, region_of
+from sandbox.cloud.values import Properties
+
+POOL_LABEL = "cloud.google.com/gke-nodepool"
+
+_GIB = 1024**3
+_DEFAULT_BOOT_DISK_GIB = 100
+_TAINT_EFFECTS = {"NO_SCHEDULE": "NoSchedule", "PREFER_NO_SCHEDULE": "PreferNoSchedule", "NO_EXECUTE": "NoExecute"}
+_PROVISIONING = {Consumption.SPOT: "spot", Consumption.FLEX_START: "flex-start"}
+# Newer machines report where they stand; the simulated ones of a pool share a block, as a dense reservation does.
+_NODES_A_SUBBLOCK = 16
+
+
+def nodes_of_pool(id_: str, pool: Record, cluster: Record, tables: Tables) -> list[dict[str, Any]]:
+    """Every node that the pool has now, as objects ready to be applied."""
+    found = tables.machine(pool.properties.text("nodeConfig.machineType") or "")
+    if found is None:
+        return []
+    per_zone = pool.properties.number("nodeCount") or 0
+    return [
+        _node(id_, pool, cluster, found, zone, index)
+        for zone in pool.properties.texts("nodeLocations")
+        for index in range(per_zone)
+    ]
+
+
+def _node(
+    id_: str, pool: Record, cluster: Record, machine: tuple[Family, Shape], zone: str, index: int
+) -> dict[str, Any]:
+    name = f"{group_name(id_, zone)}-{short_hash(f'{id_} {zone} {index}', 4)}"
+    capacity, allocatable = _resources(pool.properties, *machine)
+    taints = [_taint(item) for item in pool.properties.items("nodeConfig.effectiveTaints")]
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {
+                **_machine_labels(pool.properties, *machine),
+                **_pool_labels(id_, pool.properties, cluster.properties),
+                **_place_labels(name, zone),
+                **(_topology_labels(id_, name, index) if machine[0].topology_labels else {}),
+                **pool.properties.mapping("nodeConfig.labels"),
+            },
+        },
+        "spec": {
+            "providerID": f"gce://{project_of(id_)}/{zone}/{name}",
+            **({"taints": taints} if taints else {}),
+        },
+        "status": {
+            "capacity": capacity,
+            "allocatable": allocatable,
+            "nodeInfo": _node_info(machine[0], pool.properties.text("version") or ""),
+        },
+    }
+
+
+def _taint(item: Properties) -> dict[str, str]:
+    effect = _TAINT_EFFECTS[item.text("effect") or "NO_SCHEDULE"]
+    return {"key": item.text("key") or "", "value": item.text("value") or "", "effect": effect}
+
+
+def _machine_labels(pool: Properties, family: Family, shape: Shape) -> dict[str, str]:
+    machine_type = pool.text("nodeConfig.machineType") or ""
+    labels = {
+        "beta.kubernetes.io/arch": family.arch,
+        "kubernetes.io/arch": family.arch,
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/os": "linux",
+        "beta.kubernetes.io/instance-type": machine_type,
+        "node.kubernetes.io/instance-type": machine_type,
+        "cloud.google.com/machine-family": machine_type.split("-")[0],
+        "cloud.google.com/gke-cpu-scaling-level": str(shape.vcpus),
+        "cloud.google.com/gke-memory-gb-scaling-level": str(shape.memory_gib),
+        "cloud.google.com/gke-boot-disk": boot_disk(pool) or family.boot_disks[0],
+    }
+    if family.accelerator:
+        driver = pool.text("nodeConfig.guestAccelerators[0].gpuDriverInstallationConfig.gpuDriverVersion") or "DEFAULT"
+        labels |= {
+            "cloud.google.com/gke-accelerator": family.accelerator,
+            "cloud.google.com/gke-accelerator-count": str(shape.accelerator_count),
+            "cloud.google.com/gke-gpu": "true",
+            "cloud.google.com/gke-gpu-driver-version": "disabled" if driver.startswith("INSTALL") else driver.lower(),
+        }
+    if _local_ssd_gib(pool, shape):
+        labels["cloud.google.com/gke-ephemeral-storage-local-ssd"] = "true"
+    return labels
+
+
+def _pool_labels(id_: str, pool: Properties, cluster: Properties) -> dict[str, str]:
+    how = consumption(pool)
+    labels = {
+        POOL_LABEL: last(id_),
+        "cloud.google.com/gke-container-runtime": "containerd",
+        "cloud.google.com/gke-logging-variant": "DEFAULT",
+        "cloud.google.com/gke-max-pods-per-node": str(pool.number("maxPodsPerNode") or 110),
+        "cloud.google.com/gke-netd-ready": "true",
+        "cloud.google.com/gke-os-distribution": "ubuntu" if _image(pool).startswith("UBUNTU") else "cos",
+        "cloud.google.com/gke-provisioning": _PROVISIONING.get(how, "standard"),
+        "cloud.google.com/gke-stack-type": "IPV4",
+        "cloud.google.com/private-node": str(bool(_private_nodes(pool, cluster))).lower(),
+    }
+    if how is Consumption.SPOT:
+        labels["cloud.google.com/gke-spot"] = "true"
+    if how is Consumption.FLEX_START:
+        labels["cloud.google.com/gke-flex-start"] = "true"
+    if how is Consumption.RESERVATION:
+        reservation = pool.texts("nodeConfig.reservationAffinity.values")[0]
+        labels["cloud.google.com/reservation-name"] = (segment(reservation, "reservations") or reservation)[:63]
+        labels["cloud.google.com/reservation-affinity"] = "specific"
+    if pool.text("nodeConfig.workloadMetadataConfig.mode") == "GKE_METADATA":
+        labels["iam.gke.io/gke-metadata-server-enabled"] = "true"
+    return labels
+
+
+def _private_nodes(pool: Properties, cluster: Properties) -> bool | None:
+    own = pool.flag("networkConfig.enablePrivateNodes")
+    return cluster.flag("privateClusterConfig.enablePrivateNodes") if own is None else own
+
+
+def _image(pool: Properties) -> str:
+    return (pool.text("nodeConfig.imageType") or "COS_CONTAINERD").upper()
+
+
+def _place_labels(name: str, zone: str) -> dict[str, str]:
+    region = region_of(zone)
+    return {
+        "kubernetes.io/hostname": name,
+        "failure-domain.beta.kubernetes.io/region": region,
+        "failure-domain.beta.kubernetes.io/zone": zone,
+        "topology.gke.io/zone": zone,
+        "topology.kubernetes.io/region": region,
+        "topology.kubernetes.io/zone": zone,
+    }
+
+
+def _topology_labels(id_: str, name: str, index: int) -> dict[str, str]:
+    return {
+        "cloud.google.com/gce-topology-block": short_hash(id_, 32),
+        "cloud.google.com/gce-topology-subblock": short_hash(f"{id_} {index // _NODES_A_SUBBLOCK}", 32),
+        "cloud.google.com/gce-topology-host": short_hash(name, 32),
+    }
+
+
+def _resources(pool: Properties, family: Family, shape: Shape) -> tuple[dict[str, str], dict[str, str]]:
+    """Capacity, and what is left of it by GKE's published reservations."""
+    storage, storage_left = _storage(pool, shape)
+    memory = shape.memory_gib * _GIB
+    capacity = {
+        "cpu": str(shape.vcpus),
+        "memory": f"{memory // 1024}Ki",
+        "ephemeral-storage": f"{storage // 1024}Ki",
+        "pods": str(pool.number("maxPodsPerNode") or 110),
+    }
+    allocatable = {
+        **capacity,
+        "cpu": f"{shape.vcpus * 1000 - reserved_millicores(shape.vcpus)}m",
+        "memory": f"{(memory - reserved_memory(shape.memory_gib)) // 1024}Ki",
+        "ephemeral-storage": str(storage_left),
+    }
+    if family.accelerator:
+        gpus = {"nvidia.com/gpu": str(shape.accelerator_count)}
+        return capacity | gpus, allocatable | gpus
+    return capacity, allocatable
+
+
+def reserved_millicores(vcpus: int) -> int:
+    """6 % of the first core, 1 % of the second, 0.5 % of the next two, 0.25 % of the rest.
+
+    Source: cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes.
+    """
+    return round(60 + 10 * min(vcpus - 1, 1) + 5 * min(max(vcpus - 2, 0), 2) + 2.5 * max(vcpus - 4, 0))
+
+
+def reserved_memory(gib: int) -> int:
+    """Bytes: 25 % of the first 4 GiB, 20 % of the next 4, 10 % of 8, 6 % of 112, 2 % beyond, and 100 MiB for eviction.
+
+    Source: as above.
+    """
+    reserved, left = 0.0, gib
+    for size, share in ((4, 0.25), (4, 0.20), (8, 0.10), (112, 0.06), (left, 0.02)):
+        reserved += min(size, left) * share
+        left = max(left - size, 0)
+    return int(reserved * _GIB) + 100 * 1024**2
+
+
+def _local_ssd_gib(pool: Properties, shape: Shape) -> int:
+    if shape.local_ssd:
+        return shape.local_ssd.count * shape.local_ssd.gib
+    return (pool.number("nodeConfig.ephemeralStorageLocalSsdConfig.localSsdCount") or 0) * 375
+
+
+def _storage(pool: Properties, shape: Shape) -> tuple[int, int]:
+    """Bytes of ephemeral storage, and what pods may have of it.
+
+    10 % is kept for eviction. The system takes of a boot disk the smallest of half of it, 6 GiB and 35 %, and 100 GiB;
+    of local SSDs 50, 75 or 100 GiB for one, two or more. Source: as above.
+    """
+    ssd = _local_ssd_gib(pool, shape)
+    if ssd:
+        disks = ssd // (shape.local_ssd.gib if shape.local_ssd else 375)
+        total, system = ssd, {1: 50.0, 2: 75.0}.get(disks, 100.0)
+    else:
+        sizes = (pool.number("nodeConfig.bootDisk.sizeGb"), pool.number("nodeConfig.diskSizeGb"))
+        total = next((size for size in sizes if size), _DEFAULT_BOOT_DISK_GIB)
+        system = min(total / 2, 6 + total * 0.35, 100)
+    return total * _GIB, int((total * 0.9 - system) * _GIB)
+
+
+def _node_info(family: Family, version: str) -> dict[str, str]:
+    return {
+        "architecture": family.arch,
+        "operatingSystem": "linux",
+        "osImage": "Container-Optimized OS from Google",
+        "kubeletVersion": f"v{version}",
+        "containerRuntimeVersion": "containerd://2.1.5",
+        "kernelVersion": "6.12.55+",
+        "kubeProxyVersion": f"v{version}",
+        "machineID": "",
+        "systemUUID": "",
+        "bootID": "",
+    }

@@ -1,0 +1,30 @@
+"""Every kind of resource that this cloud knows; one more is one more line here."""
+
+from sandbox.cloud.kinds import Kind
+from sandbox.cloud.resources.cluster import CLUSTER_KIND
+from sandbox.cloud.resources.firewall import FIREWALL_KIND
+from sandbox.cloud.resources.identity import ACCOUNT_KIND, ACCOUNT_MEMBER_KIND, PROJECT_MEMBER_KIND
+from sandbox.cloud.resources.network import NETWORK_KIND, SUBNETWORK_KIND
+from sandbox.cloud.resources.node_pool import NODE_POOL_KIND
+from sandbox.cloud.resources.placement import RESOURCE_POLICY_KIND
+from sandbox.cloud.resources.routing import ADDRESS_KIND, ROUTER_KIND, ROUTER_NAT_KIND
+from sandbox.cloud.resources.services import SERVICE_KIND
+
+KINDS: dict[str, Kind] = {
+    kind.token: kind
+    for kind in (
+        SERVICE_KIND,
+        NETWORK_KIND,
+        SUBNETWORK_KIND,
+        ROUTER_KIND,
+        ROUTER_NAT_KIND,
+        FIREWALL_KIND,
+        ADDRESS_KIND,
+        RESOURCE_POLICY_KIND,
+        ACCOUNT_KIND,
+        ACCOUNT_MEMBER_KIND,
+        PROJECT_MEMBER_KIND,
+        CLUSTER_KIND,
+        NODE_POOL_KIND,
+    )
+}

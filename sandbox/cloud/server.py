@@ -1,0 +1,76 @@
+"""Serves the cloud to an engine, for the time of one run of it."""
+
+import contextlib
+import logging
+from collections.abc import Generator
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from sandbox.cloud.cloud import Cloud
+from sandbox.cloud.control_planes import ControlPlanes, Paper
+from sandbox.cloud.node_networks import NodeNetworks
+from sandbox.cloud.provider import Provider
+from sandbox.cloud.store import Store
+from sandbox.cloud.tables import Tables
+from sandbox.tools import ClusterTools
+
+# The engine's own limit for one message.
+_MAX_MESSAGE_BYTES = 400 * 1024 * 1024
+# As many as the engine asks at once by default, and a few for its questions beside.
+_THREADS = 32
+_LOG = "cloud.log"
+
+
+@contextmanager
+def serve_cloud(
+    state_file: Path,
+    clusters: Path | None = None,
+    tools: ClusterTools | None = None,
+    extra_machines: Path | None = None,
+) -> Generator[int]:
+    """Serve on the port that is yielded; the engine attaches by `PULUMI_DEBUG_PROVIDERS=gcp:PORT`.
+
+    `clusters` is the folder that holds one control plane per cluster, by the cluster's name; it needs `tools`. Without
+    it clusters are recorded and none is started. `extra_machines` names a file like machines.yaml with more machine
+    types. What goes wrong inside is written to cloud.log beside the state.
+    """
+    store = Store(state_file)
+    tables = Tables(extra_machines)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_logging_to(state_file.parent / _LOG))
+        effects = Paper() if clusters is None else _control_planes(clusters, tools, tables)
+        if isinstance(effects, ControlPlanes):
+            stack.enter_context(NodeNetworks(effects, store.read))
+        server = grpc.server(
+            futures.ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="cloud"),
+            options=[("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
+        )
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(Cloud(store, tables, effects)), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        stack.callback(lambda: server.stop(grace=None).wait())
+        yield port
+
+
+def _control_planes(clusters: Path, tools: ClusterTools | None, tables: Tables) -> ControlPlanes:
+    if tools is None:
+        raise ValueError("a folder for clusters needs the tools of a control plane")
+    return ControlPlanes(clusters, tools, tables)
+
+
+@contextmanager
+def _logging_to(file: Path) -> Generator[None]:
+    logger = logging.getLogger("sandbox.cloud")
+    handler = logging.FileHandler(file, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,6 @@
+"""A real Kubernetes control plane with simulated nodes, as local processes; each in a folder of its own."""
+
+from sandbox.cluster.layout import ClusterFeatures
+from sandbox.cluster.plane import ClusterError, ControlPlane
+
+__all__ = ["ClusterError", "ClusterFeatures", "ControlPlane"]

@@ -1,0 +1,96 @@
+"""A client of the control plane's own API server, as small as the supervisor's needs."""
+
+import asyncio
+import http.client
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+
+from sandbox.cluster import layout
+
+TIMEOUT_SECONDS = 5
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class ApiError(Exception):
+    """The API server refused; `status` is the HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status} {message}")
+        self.status = status
+
+
+class Api:
+    """One connection with the administrator's rights, kept open from one request to the next."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self._port = port
+        self._token = (directory / layout.TOKEN_FILE).read_text().strip()
+        self._context = ssl.create_default_context(cafile=directory / layout.CA_FILE)
+        self._connection: http.client.HTTPSConnection | None = None
+
+    def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+        """The decoded answer. Raises ApiError if refused, OSError if nobody answers."""
+        payload = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
+        if self._connection is None:
+            self._connection = http.client.HTTPSConnection(
+                "127.0.0.1", self._port, timeout=TIMEOUT_SECONDS, context=self._context
+            )
+        try:
+            self._connection.request(method, path, payload, headers)
+            response = self._connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise ConnectionError(f"{method} {path}: {error}") from error
+        if response.status >= 400:
+            raise ApiError(response.status, _message(content))
+        return _decode(content)
+
+    def find(self, path: str) -> Any:
+        """The object at that path; None if there is none."""
+        try:
+            return self.call("GET", path)
+        except ApiError as error:
+            if error.status == http.HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class AsyncApi:
+    """The same for coroutines: one request at a time, in a thread."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._lock = asyncio.Lock()
+
+    async def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+        async with self._lock:
+            return await asyncio.to_thread(self._api.call, method, path, body, content_type)
+
+    async def find(self, path: str) -> Any:
+        async with self._lock:
+            return await asyncio.to_thread(self._api.find, path)
+
+
+def _message(content: bytes) -> str:
+    """What a Status object says, or else the whole answer."""
+    decoded = _decode(content)
+    try:
+        return decoded["message"]
+    except (TypeError, KeyError):
+        return str(decoded)
+
+
+def _decode(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return content.decode(errors="replace")

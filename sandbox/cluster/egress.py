@@ -1,0 +1,101 @@
+"""The API server's way into the cluster: an HTTP CONNECT proxy to the local processes that stand for Services."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sandbox.cluster.api import ApiError, AsyncApi
+
+logger = logging.getLogger(__name__)
+
+# Where (host, port) of the cluster is served on this machine; None if it is not.
+Resolver = Callable[[str, int], Awaitable[tuple[str, int] | None]]
+
+# A process that has just been started may not listen yet. The API server gives a webhook 10 s.
+DIAL_SECONDS = 8.0
+
+
+class EgressProxy:
+    """Answers CONNECT with the first resolver that knows the destination."""
+
+    def __init__(self, resolvers: list[Resolver]) -> None:
+        self._resolvers = resolvers
+
+    async def serve(self, socket: Path) -> asyncio.Server:
+        socket.unlink(missing_ok=True)
+        return await asyncio.start_unix_server(self._handle, socket)
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._connect(reader, writer)
+        except (ApiError, OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            logger.warning("egress: connection ended: %s", error)
+        finally:
+            writer.close()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        method, destination, *_ = request.split()
+        host, _, port = destination.rpartition(":")
+        address = await self._resolve(host.strip("[]"), int(port)) if method == "CONNECT" else None
+        server = None if address is None else await _dial(*address)
+        if server is None:
+            logger.warning("egress: %s %s is served by nothing here", method, destination)
+            writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+            return
+        server_reader, server_writer = server
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        there = asyncio.create_task(_copy(reader, server_writer))
+        back = asyncio.create_task(_copy(server_reader, writer))
+        try:
+            # Either end closes both: a request to a process that is gone must fail and not wait.
+            await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            there.cancel()
+            back.cancel()
+            server_writer.close()
+
+    async def _resolve(self, host: str, port: int) -> tuple[str, int] | None:
+        for resolver in self._resolvers:
+            address = await resolver(host, port)
+            if address is not None:
+                return address
+        return None
+
+
+class ServiceResolver:
+    """Leads a Service's cluster IP to the local process that serves it."""
+
+    def __init__(self, api: AsyncApi, processes: dict[tuple[str, str, int], tuple[str, int]]) -> None:
+        """`processes`: (namespace, Service, port) to the local address."""
+        self._api = api
+        self._processes = processes
+
+    async def __call__(self, host: str, port: int) -> tuple[str, int] | None:
+        for (namespace, name, service_port), address in self._processes.items():
+            service = await self._api.find(f"/api/v1/namespaces/{namespace}/services/{name}")
+            if service is not None and service_port == port and host in service["spec"].get("clusterIPs", []):
+                return address
+        return None
+
+
+async def _dial(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    deadline = time.monotonic() + DIAL_SECONDS
+    while True:
+        try:
+            return await asyncio.open_connection(host, port)
+        except OSError:
+            if time.monotonic() > deadline:
+                return None
+            await asyncio.sleep(0.1)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()

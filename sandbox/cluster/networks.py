@@ -1,0 +1,67 @@
+"""Stands in for GKE's multi-network controller: says which Network and GKENetworkParamSet objects are ready."""
+
+import datetime
+from typing import Any
+
+from sandbox.cluster.api import MERGE_PATCH, AsyncApi
+
+GROUP = "/apis/networking.gke.io/v1"
+
+
+class NetworkController:
+    """A parameter set is ready unless its subnetwork serves another one, a Network once its parameter set is."""
+
+    def __init__(self, api: AsyncApi) -> None:
+        self._api = api
+
+    async def reconcile(self) -> None:
+        parameter_sets = await self._list("gkenetworkparamsets")
+        networks = await self._list("networks") if parameter_sets else []
+        network_of = {_parameter_set(network): _name(network) for network in networks}
+        owners: dict[str, str] = {}
+        for parameter_set in sorted(parameter_sets, key=_age):
+            name = _name(parameter_set)
+            subnetwork = parameter_set.get("spec", {}).get("vpcSubnet", name)
+            in_use = owners.setdefault(subnetwork, name) != name
+            status = _status("False", "DeviceModeSubnetAlreadyInUse") if in_use else _status("True", "GNPReady")
+            if name in network_of:
+                status["networkName"] = network_of[name]
+            await self._update("gkenetworkparamsets", parameter_set, status)
+        ready = set(owners.values())
+        for network in networks:
+            if _parameter_set(network) in ready:
+                await self._update("networks", network, _status("True", "NetworkReady", also="ParamsReady"))
+
+    async def _list(self, plural: str) -> list[dict[str, Any]]:
+        """The objects; none in a cluster without multi-networking, which has no such kind."""
+        found = await self._api.find(f"{GROUP}/{plural}")
+        return found["items"] if found else []
+
+    async def _update(self, plural: str, resource: dict[str, Any], status: dict[str, Any]) -> None:
+        if _essence(resource.get("status", {})) != _essence(status):
+            path = f"{GROUP}/{plural}/{_name(resource)}/status"
+            await self._api.call("PATCH", path, {"status": status}, MERGE_PATCH)
+
+
+def _name(resource: dict[str, Any]) -> str:
+    return resource["metadata"]["name"]
+
+
+def _age(resource: dict[str, Any]) -> tuple[str, str]:
+    return resource["metadata"]["creationTimestamp"], _name(resource)
+
+
+def _parameter_set(network: dict[str, Any]) -> str | None:
+    return network.get("spec", {}).get("parametersRef", {}).get("name")
+
+
+def _status(value: str, reason: str, also: str | None = None) -> dict[str, Any]:
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    condition = {"status": value, "reason": reason, "message": "", "lastTransitionTime": now}
+    return {"conditions": [{"type": kind, **condition} for kind in ("Ready", also) if kind]}
+
+
+def _essence(status: dict[str, Any]) -> Any:
+    """What must differ for an update to be worth it: all but the time."""
+    conditions = [(each["type"], each["status"], each["reason"]) for each in status.get("conditions", [])]
+    return status.get("networkName"), sorted(conditions)

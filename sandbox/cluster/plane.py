@@ -1,0 +1,244 @@
+"""A control plane as its users see it: a folder to start, talk to, stop and remove from any process."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sandbox.cluster import certificates, commands, layout, ports, processes
+from sandbox.cluster.api import Api, ApiError
+from sandbox.cluster.layout import ClusterFeatures, Ports
+from sandbox.tools import ClusterTools
+
+START_SECONDS = 60.0
+NODE_READY_SECONDS = 30
+# The supervisor gives its children 3 s each time, in three rounds, before it kills them.
+STOP_SECONDS = 15.0
+LOG_LINES = 15
+
+MULTI_NETWORK_CRDS = ("networking.gke.io_networks.yaml", "networking.gke.io_gkenetworkparamsets.yaml")
+
+IMPORT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class ClusterError(Exception):
+    """The control plane does not run, or refuses; the message is for a person."""
+
+
+class ControlPlane:
+    """The control plane of one cluster. Its folder holds all that it is; the object holds nothing.
+
+    `tools` is needed for the first start alone: the folder remembers them.
+    """
+
+    def __init__(self, directory: Path, tools: ClusterTools | None = None) -> None:
+        self.directory = directory.resolve()
+        self._given_tools = tools
+
+    @property
+    def ca_file(self) -> Path:
+        """The CA of the API server's certificate, PEM; there after `prepare`, before the control plane runs."""
+        return self.directory / layout.CA_FILE
+
+    @property
+    def token_file(self) -> Path:
+        """The administrator's token; there after `prepare`."""
+        return self.directory / layout.TOKEN_FILE
+
+    @property
+    def endpoint(self) -> str:
+        """`127.0.0.1:PORT` of the API server. Raises ClusterError if it was never started."""
+        return f"127.0.0.1:{self._ports.kube_apiserver}"
+
+    def prepare(self) -> None:
+        """Make the folder with its certificates and tokens, unless it is there."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o700)
+        with self._locked():
+            certificates.create(self.directory)
+
+    def start(self, features: ClusterFeatures) -> None:
+        """Have it run and answer, with what a fresh cluster of these features has installed.
+
+        One that runs is left alone; one that does not continues on its data, at the same endpoint if that is free.
+        Raises ClusterError with the end of a log if it does not come up.
+        """
+        self.prepare()
+        with self._locked():
+            ran_before = self.running()
+            try:
+                if not ran_before:
+                    self._clean_up()
+                    self._launch()
+                self._wait_until_usable()
+                self._install(features)
+            except BaseException:
+                # Whoever is interrupted here does not know yet that there is something to stop.
+                if not ran_before:
+                    self._clean_up()
+                raise
+
+    def running(self) -> bool:
+        """Whether its supervisor is there."""
+        return any(process.name == "supervisor" and process.alive() for process in processes.recorded(self.directory))
+
+    def stop(self) -> None:
+        """End all its processes, those of a killed supervisor too. The data stays."""
+        if not self.directory.exists():
+            return
+        with self._locked():
+            self._clean_up()
+
+    def destroy(self) -> None:
+        """Stop it and remove its folder."""
+        self.stop()
+        if self.directory.exists():
+            shutil.rmtree(self.directory)
+
+    def kubectl_command(self, *args: str) -> list[str]:
+        """The command line of the real kubectl, talking to this control plane as administrator."""
+        return [
+            str(self._tools.kubectl),
+            f"--kubeconfig={self.directory / layout.KUBECONFIG}",
+            f"--cache-dir={self.directory / layout.KUBECTL_CACHE}",
+            *args,
+        ]
+
+    def kubectl(self, *args: str, stdin: str | None = None) -> str:
+        """What kubectl prints. Raises ClusterError with what it complains about."""
+        result = subprocess.run(self.kubectl_command(*args), input=stdin, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise ClusterError(result.stderr.strip())
+        return result.stdout
+
+    def apply_nodes(self, nodes: Sequence[dict[str, Any]]) -> None:
+        """Have these Node objects, their `status` included, and wait until they are Ready."""
+        if not nodes:
+            return
+        manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": nodes})
+        apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=sandbox")
+        self.kubectl(*apply, "-f", "-", stdin=manifest)
+        # The status of a node that exists already is another resource.
+        self.kubectl(*apply, "--subresource=status", "-f", "-", stdin=manifest)
+        names = [f"node/{node['metadata']['name']}" for node in nodes]
+        self.kubectl("wait", "--for=condition=Ready", f"--timeout={NODE_READY_SECONDS}s", *names)
+
+    def delete_nodes(self, selector: str) -> None:
+        """Remove the nodes with these labels and the pods on them."""
+        names = self.kubectl("get", "nodes", f"--selector={selector}", "--output=name").split()
+        if not names:
+            return
+        self.kubectl("delete", "--ignore-not-found", *names)
+        # Nobody is left on the node to end its pods, and the garbage collector takes a minute.
+        for name in names:
+            node = name.removeprefix("node/")
+            on_it = ("--all-namespaces", f"--field-selector=spec.nodeName={node}")
+            self.kubectl("delete", "pods", *on_it, "--force", "--wait=false")
+
+    @cached_property
+    def _tools(self) -> ClusterTools:
+        tools = self._given_tools or layout.read_tools(self.directory)
+        if tools is None:
+            raise ClusterError(f"the control plane in {self.directory} was never started")
+        return tools
+
+    @property
+    def _ports(self) -> Ports:
+        stored = layout.read_ports(self.directory)
+        if stored is None:
+            raise ClusterError(f"the control plane in {self.directory} was never started")
+        return stored
+
+    @contextlib.contextmanager
+    def _locked(self) -> Generator[None]:
+        """One start or stop at a time, also among processes."""
+        with (self.directory / layout.LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _clean_up(self) -> None:
+        supervisor = [process for process in processes.recorded(self.directory) if process.name == "supervisor"]
+        processes.end(supervisor, STOP_SECONDS)
+        left = processes.end(processes.recorded(self.directory), grace_seconds=1.0)
+        if left:
+            names = ", ".join(f"{process.name} ({process.pid})" for process in left)
+            raise ClusterError(f"these processes of {self.directory} cannot be ended: {names}")
+        for file in (layout.PROCESSES, layout.EGRESS_SOCKET, layout.FAILURE):
+            (self.directory / file).unlink(missing_ok=True)
+
+    def _launch(self) -> None:
+        folder = self.directory
+        chosen = ports.choose(folder)
+        layout.write_tools(folder, self._tools)
+        layout.write_json(folder / layout.EGRESS_SELECTOR, commands.egress_selector())
+        layout.write(folder / layout.STAGES, commands.stages(self._tools.kwok_stages))
+        kubeconfig = commands.kubeconfig(chosen.kube_apiserver, {"tokenFile": str(layout.TOKEN_FILE)})
+        layout.write_json(folder / layout.KUBECONFIG, kubeconfig)
+        shutil.rmtree(folder / layout.LOGS, ignore_errors=True)
+        with (folder / layout.SUPERVISOR_LOG).open("wb") as log:
+            subprocess.run(
+                [sys.executable, "-m", "sandbox.cluster.supervisor", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(IMPORT_ROOT)},
+                start_new_session=True,
+                check=False,
+            )
+
+    def _wait_until_usable(self) -> None:
+        api = Api(self.directory, self._ports.kube_apiserver)
+        deadline = time.monotonic() + START_SECONDS
+        try:
+            while not _usable(api):
+                if not self.running():
+                    failed = layout.read_json(self.directory / layout.FAILURE) or "supervisor"
+                    raise ClusterError(f"the control plane did not start: {failed} ended\n{self._log_tail(failed)}")
+                if time.monotonic() > deadline:
+                    tail = self._log_tail("kube-apiserver")
+                    raise ClusterError(f"the control plane did not answer within {START_SECONDS:.0f} s\n{tail}")
+                time.sleep(0.05)
+        finally:
+            api.close()
+
+    def _log_tail(self, process: str) -> str:
+        log = layout.SUPERVISOR_LOG if process == "supervisor" else layout.log_file(process)
+        try:
+            lines = (self.directory / log).read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return f"{log} is missing"
+        return "\n".join([f"{self.directory / log} ends:", *lines[-LOG_LINES:]])
+
+    def _install(self, features: ClusterFeatures) -> None:
+        """Apply the kinds that come with these features, once on this data."""
+        if layout.read_json(self.directory / layout.FEATURES) == asdict(features):
+            return
+        files: list[Path] = []
+        if features.multi_networking:
+            files += [self._tools.gke_network_crds / name for name in MULTI_NETWORK_CRDS]
+        if features.gateway_api:
+            files += sorted(self._tools.gateway_crds.glob("gateway.networking.k8s.io_*.yaml"))
+        if files:
+            arguments = [f"--filename={file}" for file in files]
+            self.kubectl("apply", "--server-side", "--field-manager=sandbox", *arguments)
+            kinds = [f"--filename={file}" for file in files if "_vap_" not in file.name]
+            self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *kinds)
+        layout.write_json(self.directory / layout.FEATURES, asdict(features))
+
+
+def _usable(api: Api) -> bool:
+    """Whether a pod could be created: the API answers and the first controllers have done their work."""
+    try:
+        api.call("GET", "/readyz")
+        return api.find("/api/v1/namespaces/default/serviceaccounts/default") is not None
+    except (ApiError, OSError):
+        return False

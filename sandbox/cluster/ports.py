@@ -1,0 +1,43 @@
+"""Chooses the ports of a control plane, and keeps them from one start to the next."""
+
+import random
+import socket
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from sandbox.cluster import layout
+from sandbox.cluster.layout import Ports
+
+# Below the range from which Linux takes the local ports of outgoing connections: none of those is then in the way.
+CANDIDATES = range(20000, 32000)
+
+
+def choose(directory: Path) -> Ports:
+    """The ports of the last start where they are still free, others where they are not."""
+    stored = layout.read_ports(directory)
+    kept = {} if stored is None else {name: port for name, port in asdict(stored).items() if _free(port)}
+    chosen: dict[str, int] = {}
+    for field in fields(Ports):
+        chosen[field.name] = kept.get(field.name) or _any_free(taken={*kept.values(), *chosen.values()})
+    ports = Ports(**chosen)
+    layout.write_json(directory / layout.PORTS, asdict(ports))
+    return ports
+
+
+def _any_free(taken: set[int]) -> int:
+    for port in random.sample(CANDIDATES, k=1000):
+        if port not in taken and _free(port):
+            return port
+    raise OSError("no free port between 20000 and 32000 on 127.0.0.1")
+
+
+def _free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        # As the servers do it, so that connections of the last run that linger do not count as taken.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            listener.listen(1)
+        except OSError:
+            return False
+    return True

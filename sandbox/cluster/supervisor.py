@@ -1,0 +1,199 @@
+"""The process that keeps a control plane: starts its parts in order; when one dies, or when told to, ends them all.
+
+Run as `python -m sandbox.cluster.supervisor FOLDER`: it detaches itself and returns once it is on record.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sandbox.cluster import commands, layout, processes
+from sandbox.cluster.api import Api, ApiError, AsyncApi
+from sandbox.cluster.egress import EgressProxy, ServiceResolver
+from sandbox.cluster.layout import Ports
+from sandbox.cluster.leader_worker_set import SERVICE, LeaderWorkerSetController
+from sandbox.cluster.networks import NetworkController
+from sandbox.tools import ClusterTools
+
+logger = logging.getLogger("supervisor")
+
+GRACE_SECONDS = 3.0
+POLL_SECONDS = 0.05
+BUSY_SECONDS = 0.25
+IDLE_SECONDS = 1.0
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+
+
+class Supervisor:
+    """Runs in the control plane's folder."""
+
+    def __init__(self, tools: ClusterTools, ports: Ports) -> None:
+        self._tools = tools
+        self._ports = ports
+        # In the order in which they were started.
+        self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._over = asyncio.Event()
+        self._failed: str | None = None
+        self._watches: list[asyncio.Task[None]] = []
+
+    async def run(self) -> bool:
+        """Keep the control plane until told to end; whether it ended because it was told to."""
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, self._over.set)
+        keep = asyncio.create_task(self._keep())
+        over = asyncio.create_task(self._over.wait())
+        await asyncio.wait({keep, over}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (keep, over, *self._watches):
+            task.cancel()
+        await asyncio.gather(keep, over, *self._watches, return_exceptions=True)
+        if not keep.cancelled() and (error := keep.exception()):
+            logger.error("the supervisor itself failed", exc_info=error)
+            self._failed = "supervisor"
+        await self._end_all()
+        if self._failed is not None and layout.TOOLS.exists():
+            layout.write_json(layout.FAILURE, self._failed)
+        return self._failed is None
+
+    async def _keep(self) -> None:
+        api = self._api()
+        leader_worker_set = LeaderWorkerSetController(
+            self._tools.lws_controller, self._ports, api, self._spawn, self._end
+        )
+        # A connection of its own: a request of ours may wait for a webhook, and that for this resolver.
+        services = ServiceResolver(self._api(), {SERVICE: leader_worker_set.webhook_address})
+        async with await EgressProxy([services]).serve(layout.EGRESS_SOCKET):
+            await self._start("etcd", commands.etcd)
+            await _until(lambda: _accepts(self._ports.etcd_client))
+            await self._start("kube-apiserver", commands.kube_apiserver)
+            await _until(lambda: _ready(api))
+            # Leases of a former kwok would keep the new one off its nodes until they expire.
+            await api.call("DELETE", LEASES)
+            for name, command in commands.CONTROLLERS.items():
+                await self._start(name, command)
+            await self._reconcile(leader_worker_set, NetworkController(api))
+
+    def _api(self) -> AsyncApi:
+        return AsyncApi(Api(Path(), self._ports.kube_apiserver))
+
+    async def _reconcile(self, leader_worker_set: LeaderWorkerSetController, networks: NetworkController) -> None:
+        complaint = ""
+        # Somebody who removes the folder wants no control plane either.
+        while layout.TOOLS.exists():
+            settled = True
+            try:
+                settled = await leader_worker_set.reconcile()
+                await networks.reconcile()
+            except Exception as error:
+                # An object that is not as expected is no reason to take the control plane down; it is looked at again
+                # in a second, so saying it once is enough.
+                if complaint != repr(error):
+                    complaint = repr(error)
+                    logger.warning("%s", complaint)
+            await asyncio.sleep(IDLE_SECONDS if settled else BUSY_SECONDS)
+        logger.warning("the folder is gone")
+
+    async def _start(self, name: str, command: commands.Command) -> None:
+        """Start a part without which there is no control plane."""
+        process = await self._spawn(name, command(self._tools, self._ports), {})
+        self._watches.append(asyncio.create_task(self._watch(name, process)))
+
+    async def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:
+        exit_code = await process.wait()
+        logger.error("%s ended with exit code %d, so the rest ends too", name, exit_code)
+        self._failed = self._failed or name
+        self._over.set()
+
+    async def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
+        # Nothing of the caller's environment decides how a cluster behaves.
+        environment = {"PATH": os.defpath, "HOME": str(Path.cwd()), **environment}
+        process = await processes.spawn(command, layout.log_file(name), environment)
+        self._children[name] = process
+        self._record()
+        logger.info("%s started", name)
+        return process
+
+    async def _end(self, name: str) -> None:
+        process = self._children[name]
+        for send in (process.terminate, process.kill):
+            if process.returncode is None:
+                send()
+                try:
+                    await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+                except TimeoutError:
+                    continue
+        del self._children[name]
+        self._record()
+        logger.info("%s ended", name)
+
+    async def _end_all(self) -> None:
+        # Clients first: a server waits for those that are still connected.
+        clients = [name for name in self._children if name not in ("etcd", "kube-apiserver")]
+        await asyncio.gather(*(self._end(name) for name in clients))
+        for name in reversed(list(self._children)):
+            await self._end(name)
+
+    def _record(self) -> None:
+        record({name: process.pid for name, process in self._children.items()})
+
+
+def record(children: dict[str, int]) -> None:
+    """Note which processes run, this one first; in a folder that somebody removes, make nothing anew."""
+    if not layout.TOOLS.exists():
+        return
+    running = [processes.identify(name, pid) for name, pid in {"supervisor": os.getpid(), **children}.items()]
+    processes.record(Path(), [process for process in running if process is not None])
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _ready(api: AsyncApi) -> bool:
+    try:
+        await api.call("GET", "/readyz")
+    except (ApiError, OSError):
+        return False
+    return True
+
+
+def main() -> None:
+    os.chdir(sys.argv[1])
+    on_record, say_on_record = os.pipe()
+    if os.fork():
+        os.close(say_on_record)
+        os.read(on_record, 1)
+        os._exit(0)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    record({})
+    os.close(on_record)
+    os.close(say_on_record)
+    tools, ports = layout.read_tools(Path()), layout.read_ports(Path())
+    if tools is None or ports is None:
+        sys.exit(f"{sys.argv[1]} was not prepared")
+    ended_well = asyncio.run(_run(tools, ports))
+    # Its own record stays: until the very end somebody may want to wait for this process.
+    layout.EGRESS_SOCKET.unlink(missing_ok=True)
+    sys.exit(0 if ended_well else 1)
+
+
+async def _run(tools: ClusterTools, ports: Ports) -> bool:
+    return await Supervisor(tools, ports).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Runs the project's program with the real Pulumi engine against the stand-in cloud.
+
+The program is the checkout's own __main__.py, run fresh; nothing in it knows where it runs.
+"""
+
+import fcntl
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pulumi import automation as auto
+
+from sandbox.cloud import serve_cloud
+from sandbox.home import CANARY_TOKEN, PROJECT_NAME, Home
+from sandbox.pulumi_command import InterruptibleCommand
+from sandbox.tools import EngineTools, cluster_tools, engine_environment, engine_tools, lws_chart
+
+Report = Callable[[str], None]
+
+
+class Busy(Exception):
+    """Another command works on the same stack's sandbox."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine ready to preview, build or destroy one stack."""
+
+    home: Home
+    stack: auto.Stack
+    _command: InterruptibleCommand
+
+    def preview(self, tell: Report, **options: Any) -> auto.PreviewResult:
+        return self.stack.preview(on_output=tell, on_error=tell, color=_color(), **options)
+
+    def up(self, tell: Report, **options: Any) -> auto.UpResult:
+        return self.stack.up(on_output=tell, on_error=tell, color=_color(), show_secrets=False, **options)
+
+    def destroy(self, tell: Report) -> None:
+        self.stack.destroy(on_output=tell, on_error=tell, color=_color(), show_secrets=False)
+
+    @property
+    def interrupted(self) -> bool:
+        return self._command.interrupted
+
+
+@contextmanager
+def engine(
+    home: Home,
+    report: Report,
+    *,
+    control_planes: bool = True,
+    before_program: Callable[[], None] | None = None,
+) -> Generator[Engine]:
+    """The engine for a stack, with the stand-in cloud served for as long as the context lasts.
+
+    Raises Busy if another command holds this sandbox, ToolsError if the tools cannot be had.
+    """
+    tools = engine_tools(report)
+    chart = lws_chart(report)
+    cluster = cluster_tools(report) if control_planes else None
+    home.folder.mkdir(parents=True, exist_ok=True)
+    home.state.mkdir(exist_ok=True)
+    with (
+        _only_one(home) as lock,
+        serve_cloud(home.cloud, home.clusters if control_planes else None, cluster) as port,
+    ):
+        command = InterruptibleCommand(tools.pulumi, held=(lock,))
+        with _interruptions_go_to(command):
+            needs_token = home.write_workspace(chart)
+            stack = auto.create_or_select_stack(
+                home.stack,
+                project_name=PROJECT_NAME,
+                program=lambda: _run_program(home.checkout, before_program),
+                opts=auto.LocalWorkspaceOptions(
+                    work_dir=str(home.workspace),
+                    pulumi_command=command,
+                    env_vars=_environment(home, tools, port),
+                ),
+            )
+            if needs_token:
+                stack.set_config(f"{PROJECT_NAME}:huggingFaceToken", auto.ConfigValue(CANARY_TOKEN, secret=True))
+            # We hold the sandbox, so a lock of the engine's can only be what a killed one left.
+            _remove_stale_locks(home.state)
+            yield Engine(home, stack, command)
+
+
+def _run_program(checkout: Path, before: Callable[[], None] | None) -> None:
+    if before:
+        before()
+    if str(checkout) not in sys.path:
+        sys.path.insert(0, str(checkout))
+    runpy.run_path(str(checkout / "__main__.py"), run_name="__main__")
+
+
+def _environment(home: Home, tools: EngineTools, port: int) -> dict[str, str]:
+    plugin = Path(__file__).parent / "bin"
+    environment = engine_environment(tools)
+    return {
+        **environment,
+        "PATH": os.pathsep.join([str(plugin), environment.get("PATH", os.environ.get("PATH", ""))]),
+        "PULUMI_BACKEND_URL": home.state.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "sandbox",
+        "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}",
+        # The certificates of Google's endpoints are public ones; the stand-in's are signed by its own authority.
+        "SSL_CERT_FILE": str(home.clusters / "ca.pem"),
+        "SANDBOX_CLUSTERS": str(home.clusters),
+    }
+
+
+@contextmanager
+def _only_one(home: Home) -> Generator[int]:
+    """Holds the sandbox, for as long as we live or an engine that we started does."""
+    descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(f"another command is at work on stack {home.stack}; wait for it to end") from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _interruptions_go_to(command: InterruptibleCommand) -> Generator[None]:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        print("\nstopping in order; give it a moment …", file=sys.stderr, flush=True)
+        command.interrupt()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _remove_stale_locks(state: Path) -> None:
+    for lock in state.glob(".pulumi/locks/**/*.json"):
+        lock.unlink(missing_ok=True)
+
+
+def _color() -> str:
+    return "always" if sys.stdout.isatty() else "never"

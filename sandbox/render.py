@@ -1,0 +1,87 @@
+"""Writes every Kubernetes object of a stack as YAML, by the engine and the provider's own render mode.
+
+The state is thrown away, no cluster is started, and no secret's value is ever written, not even for a moment.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+import yaml
+
+from sandbox.engine import engine
+from sandbox.home import Home
+
+REDACTED = "redacted"
+
+
+class RenderError(Exception):
+    """The objects cannot be written; the message says why."""
+
+
+def render(checkout: Path, stack: str, out: Path, report: Callable[[str], None]) -> list[Path]:
+    """Writes the objects of `stack` to `out`, one file each, and returns their paths.
+
+    `out` must be empty, or hold nothing but what an earlier call wrote; else RenderError.
+    """
+    Home.of(checkout, stack)
+    _refuse_foreign_files(out)
+    with tempfile.TemporaryDirectory(prefix="inference-platform-render-") as scratch:
+        home = Home(checkout, stack, Path(scratch) / "home")
+        rendered = Path(scratch) / "rendered"
+        with engine(
+            home,
+            report,
+            control_planes=False,
+            before_program=lambda: pulumi.runtime.register_resource_transform(_render_to(rendered)),
+        ) as running:
+            running.up(report)
+        return _write(rendered, out)
+
+
+def _render_to(folder: Path) -> pulumi.ResourceTransform:
+    """Turns the program's Kubernetes provider into one that writes files, and its secrets into a word."""
+
+    def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+        properties = dict(args.props)
+        if args.type_ == "pulumi:providers:kubernetes":
+            properties.pop("kubeconfig", None)
+            properties["renderYamlToDirectory"] = str(folder)
+        elif args.type_ == "kubernetes:core/v1:Secret":
+            for key in ("data", "stringData"):
+                if key in properties:
+                    properties[key] = dict.fromkeys(cast(dict[str, Any], properties[key]), REDACTED)
+        else:
+            return None
+        return pulumi.ResourceTransformResult(props=properties, opts=args.opts)
+
+    return transform
+
+
+def _refuse_foreign_files(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise RenderError(f"{out} is no folder")
+    foreign = sorted(path.name for path in out.glob("*") if path.suffix != ".yaml" or path.is_dir())
+    if foreign:
+        raise RenderError(f"{out} holds {foreign[0]}, which no earlier render wrote; write OUT= an empty folder")
+
+
+def _write(rendered: Path, out: Path) -> list[Path]:
+    """Names are made of kind, namespace and name alone, so that two renders can be compared."""
+    documents = [document for file in rendered.rglob("*.yaml") for document in yaml.safe_load_all(file.read_text())]
+    if out.exists():
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    paths = {out / _file_name(document): document for document in documents if document}
+    for path, document in sorted(paths.items()):
+        path.write_text(yaml.safe_dump(document, sort_keys=True), encoding="utf-8")
+    return sorted(paths)
+
+
+def _file_name(document: dict[str, Any]) -> str:
+    metadata = document["metadata"]
+    parts = [document["kind"].lower(), metadata.get("namespace", ""), metadata["name"]]
+    return "_".join(part for part in parts if part).replace(":", "-") + ".yaml"

@@ -1,0 +1,18 @@
+"""Finds, downloads or builds the real tools that a sandbox runs: pinned, checked against go.sum, cached by content."""
+
+from sandbox.tools._cache import Report, ToolsError, cache_folder
+from sandbox.tools._control_plane import LWS_VERSION, ClusterTools, cluster_tools, lws_chart
+from sandbox.tools._engine import EngineTools, engine_environment, engine_tools
+
+__all__ = [
+    "LWS_VERSION",
+    "ClusterTools",
+    "EngineTools",
+    "Report",
+    "ToolsError",
+    "cache_folder",
+    "cluster_tools",
+    "engine_environment",
+    "engine_tools",
+    "lws_chart",
+]

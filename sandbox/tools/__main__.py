@@ -1,0 +1,34 @@
+"""Gets every tool, with progress on stderr, and prints where they are."""
+
+import dataclasses
+import signal
+import sys
+
+from sandbox.tools import ToolsError, cluster_tools, engine_tools, lws_chart
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Returns the exit status."""
+    # Ended from outside, builds shall end too, as they do on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        engine, cluster, chart = engine_tools(_report), cluster_tools(_report), lws_chart(_report)
+    except ToolsError as error:
+        _report(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        _report("interrupted; nothing half-made is left")
+        return 130
+    for tools in (engine, cluster):
+        for field in dataclasses.fields(tools):
+            print(f"{field.name}: {getattr(tools, field.name)}")
+    print(f"lws_chart: {chart}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Runs a long child process with its output in a log, signs of life, and no child left behind an interrupted run."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sandbox.tools._cache import SIGN_OF_LIFE_SECONDS, Report
+
+_SECONDS_TO_END = 10.0
+
+
+def run_child(
+    arguments: Sequence[str | Path],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    label: str,
+    report: Report,
+    seconds: float | None = None,
+) -> bool:
+    """Whether the program succeeded, within that many seconds."""
+    started = time.monotonic()
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            arguments, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        ) as child,
+    ):
+        try:
+            while True:
+                try:
+                    return child.wait(_wait(started, seconds)) == 0
+                except subprocess.TimeoutExpired:
+                    elapsed = time.monotonic() - started
+                    if seconds is not None and elapsed >= seconds:
+                        _end(child)
+                        return False
+                    report(f"  {label}: {elapsed:.0f} s{_compiled(log)}")
+        except BaseException:
+            _end(child)
+            raise
+
+
+def _compiled(log: Path) -> str:
+    # `go build -v` prints the name of each package that it compiles; whatever else it says has spaces.
+    packages = sum(bool(line) and b" " not in line for line in log.read_bytes().splitlines())
+    return f", {packages} packages compiled" if packages else ""
+
+
+def _wait(started: float, seconds: float | None) -> float:
+    if seconds is None:
+        return SIGN_OF_LIFE_SECONDS
+    return min(SIGN_OF_LIFE_SECONDS, max(0.0, started + seconds - time.monotonic()))
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    # `go build` cleans up its own temporary folder on SIGINT, and only then.
+    child.send_signal(signal.SIGINT)
+    try:
+        child.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        child.kill()

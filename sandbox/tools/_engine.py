@@ -1,0 +1,216 @@
+"""The Pulumi engine and the Kubernetes provider: what is on PATH, else the official download, else a Go build."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from sandbox.tools._cache import Report, content_key, entry, log_file
+from sandbox.tools._child import run_child
+from sandbox.tools._go import GoModule, GoProgram, build, module_folders
+
+_ENGINE = GoModule("engine")
+_ENGINE_VERSION = _ENGINE.version("github.com/pulumi/pulumi/pkg/v3")
+_ENGINE_PROGRAM = GoProgram(
+    title=f"the Pulumi engine {_ENGINE_VERSION}",
+    module=_ENGINE,
+    packages={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "pulumi"},
+    linker_flags=f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{_ENGINE_VERSION}",
+    minutes=4,
+)
+
+_PROVIDER = GoModule("kubernetes_provider")
+_PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+_PROVIDER_FILE = "pulumi-resource-kubernetes"
+# The engine asks for the provider of the SDK's version.
+_PROVIDER_VERSION = metadata.version("pulumi-kubernetes")
+_PROVIDER_PROGRAM = GoProgram(
+    title=f"the Kubernetes provider {_PROVIDER_VERSION}",
+    module=_PROVIDER,
+    packages={"inference-platform/sandbox/tools/kubernetes_provider": _PROVIDER_FILE},
+    linker_flags=f"-X main.version={_PROVIDER_VERSION}",
+    minutes=7,
+)
+
+_INSTALLER = "https://get.pulumi.com/install.sh"
+_PROBE_SECONDS = 4.0
+_DOWNLOAD_SECONDS = 600.0
+_VERSION_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class EngineTools:
+    """`pulumi`, and the provider's executable where an engine with the right PULUMI_HOME finds it by itself."""
+
+    pulumi: Path
+    kubernetes_provider: Path
+
+    @property
+    def home(self) -> Path:
+        """The engine's PULUMI_HOME: HOME/plugins/resource-kubernetes-vVERSION/EXECUTABLE is where it looks."""
+        return self.kubernetes_provider.parents[2]
+
+
+def engine_tools(report: Report) -> EngineTools:
+    """The engine and its provider, downloaded or built on the first call."""
+    pulumi = _pulumi_on_path(report)
+    if pulumi is None:
+        made = entry("pulumi", _ENGINE_PROGRAM.key(), lambda folder: _make_engine(folder, report), report)
+        pulumi = made / "bin" / "pulumi"
+    own = shutil.which(_PROVIDER_FILE)
+    if own is not None:
+        key = content_key([], own, _PROVIDER_VERSION)
+        home = entry("pulumi-home", key, lambda folder: _link_provider(folder, Path(own)), report)
+    else:
+        found = pulumi
+        key = _PROVIDER_PROGRAM.key()
+        home = entry(_PROVIDER_FILE, key, lambda folder: _make_provider(folder, found, report), report)
+    return EngineTools(pulumi=pulumi, kubernetes_provider=_in_home(home))
+
+
+def engine_environment(tools: EngineTools) -> dict[str, str]:
+    """What an engine needs in its environment to use exactly these tools, quietly, and nothing else of this machine.
+
+    For the engine's process alone: in the program's, the SDK would take KUBECONFIG for every provider's default.
+    """
+    return {
+        "PATH": os.pathsep.join([str(tools.pulumi.parent), os.environ.get("PATH", os.defpath)]),
+        "PULUMI_HOME": str(tools.home),
+        # The provider lies in PULUMI_HOME; one that is found on PATH instead costs a warning at every run.
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+        # A plugin that is missing here is a mistake: say so instead of downloading it.
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_SUPPRESS_NEO_LINK": "true",
+        # A provider without a kubeconfig (in render mode it may have none) asks the caller's own cluster for its
+        # version and API groups, and charts come out accordingly. Here no cluster of the caller's is to be found.
+        "KUBECONFIG": os.devnull,
+        "KUBERNETES_SERVICE_HOST": "",
+    }
+
+
+def _pulumi_on_path(report: Report) -> Path | None:
+    found = shutil.which("pulumi")
+    if found is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [found, "version"],
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+            capture_output=True,
+            text=True,
+            timeout=_VERSION_SECONDS,
+            check=False,
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        answer = ""
+    version = _major_minor(answer)
+    needed = _major_minor(_ENGINE_VERSION)
+    if version is not None and needed is not None and version[0] == needed[0] and version >= needed:
+        return Path(found)
+    report(f"not using {found} (version {answer or 'unknown'}): {_ENGINE_VERSION} is needed")
+    return None
+
+
+def _major_minor(version: str) -> tuple[int, int] | None:
+    found = re.match(r"v?(\d+)\.(\d+)\.", version)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def _make_engine(folder: Path, report: Report) -> None:
+    title, log = _ENGINE_PROGRAM.title, log_file("pulumi")
+    if _installer_answers():
+        report(f"downloading {title}")
+        program = (
+            "import sys; from pulumi.automation import PulumiCommand; from semver import VersionInfo;"
+            "PulumiCommand.install(root=sys.argv[1], version=VersionInfo.parse(sys.argv[2]))"
+        )
+        command = [sys.executable, "-c", program, str(folder), _ENGINE_VERSION]
+        if _download(command, folder / "bin" / "pulumi", dict(os.environ), log, title, report):
+            return
+        shutil.rmtree(folder / "bin", ignore_errors=True)
+    report(_build_line(_ENGINE_PROGRAM))
+    build(_ENGINE_PROGRAM, source=_ENGINE.folder, executables=folder / "bin", log=log, report=report)
+    report(f"built {title}")
+
+
+def _make_provider(folder: Path, pulumi: Path, report: Report) -> None:
+    title, log = _PROVIDER_PROGRAM.title, log_file(_PROVIDER_FILE)
+    target = _in_home(folder)
+    if _installer_answers():
+        report(f"downloading {title}")
+        command = [str(pulumi), "plugin", "install", "resource", "kubernetes", _PROVIDER_VERSION]
+        environment = {**os.environ, "PULUMI_HOME": str(folder), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        if _download(command, target, environment, log, title, report):
+            return
+        shutil.rmtree(target.parent, ignore_errors=True)
+    report(_build_line(_PROVIDER_PROGRAM))
+    source = folder / "source"
+    _complete_source(source)
+    build(_PROVIDER_PROGRAM, source=source, executables=target.parent, log=log, report=report)
+    shutil.rmtree(source)
+    report(f"built {title}")
+
+
+def _complete_source(source: Path) -> None:
+    """Our main package with the two files that a release of the provider generates before it is compiled."""
+    shutil.copytree(_PROVIDER.folder, source)
+    modules = module_folders(_PROVIDER, [_PROVIDER_MODULE], _PROVIDER_PROGRAM.title)
+    generated = modules[_PROVIDER_MODULE] / "cmd" / _PROVIDER_FILE
+    schema = json.loads((generated / "schema.json").read_text()) | {"version": _PROVIDER_VERSION}
+    mapping = json.loads((generated / "terraform-mapping.json").read_text())
+    (source / "schema-embed.json").write_text(json.dumps(schema, separators=(",", ":")))
+    (source / "terraform-mapping-embed.json").write_text(json.dumps(mapping, separators=(",", ":")))
+
+
+def _link_provider(folder: Path, own: Path) -> None:
+    target = _in_home(folder)
+    target.parent.mkdir(parents=True)
+    target.symlink_to(own)
+
+
+def _in_home(home: Path) -> Path:
+    return home / "plugins" / f"resource-kubernetes-v{_PROVIDER_VERSION}" / _PROVIDER_FILE
+
+
+def _build_line(program: GoProgram) -> str:
+    why = "no download worked" if _installer_answers() else "the official download is out of reach"
+    return f"{why}: building {program.title} from Go modules, about {program.minutes} minutes on 2 cores, once"
+
+
+@functools.cache
+def _installer_answers() -> bool:
+    # In a process of its own, since nothing else bounds the time that a name server may take.
+    program = f"import urllib.request; urllib.request.urlopen({_INSTALLER!r}, timeout={_PROBE_SECONDS})"
+    try:
+        outcome = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, timeout=_PROBE_SECONDS + 1, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return outcome.returncode == 0
+
+
+def _download(
+    command: list[str], target: Path, environment: dict[str, str], log: Path, title: str, report: Report
+) -> bool:
+    succeeded = run_child(
+        command,
+        cwd=log.parent,
+        environment=environment,
+        log=log,
+        label=f"downloading {title}",
+        report=report,
+        seconds=_DOWNLOAD_SECONDS,
+    )
+    if succeeded and target.is_file():
+        report(f"downloaded {title}")
+        return True
+    report(f"the download of {title} failed (log: {log})")
+    return False

@@ -1,0 +1,148 @@
+"""Go modules of this folder: what their go.mod pins, their downloaded folders, and builds of the programs they name."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.tools._cache import Report, ToolsError, content_key
+from sandbox.tools._child import run_child
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """A folder with go.mod and go.sum: the one place of its tools' versions and checksums."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return _HERE / self.name
+
+    def version(self, module: str) -> str:
+        """The pinned version of a module, without the leading v."""
+        found = re.search(rf"^\s*(?:require )?{re.escape(module)} v(\S+)", self._text(), re.MULTILINE)
+        if found is None:
+            raise LookupError(f"{self.folder / 'go.mod'} does not require {module}")
+        return found[1]
+
+    def go_version(self) -> str:
+        """The oldest Go that builds this module."""
+        found = re.search(r"^go (\S+)$", self._text(), re.MULTILINE)
+        if found is None:
+            raise LookupError(f"{self.folder / 'go.mod'} has no go directive")
+        return found[1]
+
+    def key(self, *words: str) -> str:
+        """Names the content of whatever is made from this module with these flags."""
+        return content_key([*self.folder.glob("go.*"), *self.folder.glob("*.go")], *words)
+
+    def _text(self) -> str:
+        return (self.folder / "go.mod").read_text()
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """Programs that are built together. `packages` gives each package's file name in the folder of executables."""
+
+    title: str
+    module: GoModule
+    packages: Mapping[str, str]
+    linker_flags: str
+    minutes: int
+
+    def key(self) -> str:
+        return self.module.key(self.linker_flags, *sorted(self.packages))
+
+
+def build(program: GoProgram, *, source: Path, executables: Path, log: Path, report: Report) -> None:
+    """Builds every program of the module (or of a completed copy of it) in `source` into the folder `executables`."""
+    go = require_go(program.module, program.title)
+    executables.mkdir(parents=True, exist_ok=True)
+    command = [go, "build", "-v", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {program.linker_flags}"]
+    command += [f"-o={executables}{os.sep}", *program.packages]
+    succeeded = run_child(
+        command,
+        cwd=source,
+        environment=_environment(),
+        log=log,
+        label=program.title,
+        report=report,
+    )
+    if not succeeded:
+        reason = _last_words(log.read_text(errors="replace"))
+        raise ToolsError(f"building {program.title} failed: {reason} (log: {log})")
+    for package, file_name in program.packages.items():
+        (executables / _default_name(package)).rename(executables / file_name)
+
+
+def module_folders(module: GoModule, wanted: Iterable[str], title: str) -> dict[str, Path]:
+    """Downloads modules that go.mod pins, checked against go.sum, and tells where they are."""
+    go = require_go(module, title)
+    outcome = subprocess.run(
+        [go, "mod", "download", "-json", *wanted],
+        cwd=module.folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # One JSON document after the other, no list.
+    decoder, rest, folders, errors = json.JSONDecoder(), outcome.stdout.strip(), dict[str, Path](), list[str]()
+    while rest:
+        document, end = decoder.raw_decode(rest)
+        rest = rest[end:].lstrip()
+        if "Error" in document:
+            errors.append(document["Error"])
+        else:
+            folders[document["Path"]] = Path(document["Dir"])
+    if outcome.returncode or errors:
+        raise ToolsError(f"downloading {title} failed: {_last_words(' '.join(errors) or outcome.stderr)}")
+    return folders
+
+
+def require_go(module: GoModule, title: str) -> str:
+    """The Go command's path, if it is new enough for this module."""
+    needed = module.go_version()
+    go = shutil.which("go")
+    if go is None:
+        raise ToolsError(f"Go {needed} or newer is needed to build {title}; no go is on PATH (https://go.dev/dl/)")
+    # Asked in the module's folder, since Go may switch to the toolchain that go.mod names.
+    answer = subprocess.run(
+        [go, "version"], cwd=module.folder, env=_environment(), capture_output=True, text=True, check=False
+    )
+    found = re.search(r"go version go(\d+(?:\.\d+)*)", answer.stdout)
+    if found is None:
+        raise ToolsError(f"Go {needed} or newer is needed to build {title}; {go} says: {_last_words(answer.stderr)}")
+    if _numbers(found[1]) < _numbers(needed):
+        raise ToolsError(f"Go {needed} or newer is needed to build {title}; found {found[1]} at {go}")
+    return go
+
+
+def _environment() -> dict[str, str]:
+    # Nothing of the caller's may change what is built: no workspace, no flags, no C compiler.
+    return {**os.environ, "GOFLAGS": "-mod=readonly", "GOWORK": "off", "CGO_ENABLED": "0"}
+
+
+def _default_name(package: str) -> str:
+    """What `go build` calls a package's executable: the path's last part that is no major version."""
+    parts = package.split("/")
+    return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _last_words(output: str) -> str:
+    """The end of a program's output on one line, without the names of packages that it compiled."""
+    if "no space left on device" in output:
+        return "no space left on device; a first build needs about 12 GB (GOCACHE, GOMODCACHE, GOTMPDIR say where)"
+    lines = [line.strip() for line in output.splitlines() if " " in line.strip()]
+    return " | ".join(lines[-3:]) or "it said nothing"
