@@ -69,5 +69,6 @@ lock: setup ## pin requirements.txt and requirements-dev.txt anew from pyproject
 lock-images: setup ## ask the image registries for the digests of the catalogue's tags
 	@$(BIN)/python -m maintenance.lock_images
 
-bench: setup ## hold the memory model against what vLLM reported on real GPUs
+bench: setup ## the memory model against real GPUs, and planning against a floor
 	@$(BIN)/python -m bench.kv_memory
+	@$(BIN)/python -m bench.plan_speed

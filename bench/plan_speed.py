@@ -45,9 +45,8 @@ def main() -> None:
         print(f"python -m planning stack {stack:4}            {taken:6.2f} s {taken / floor:5.1f} x")
     for count in (100, 1000):
         taken = _plan_models(count)
-        print(
-            f"{count:4} models in one stack, per hundred   {taken * 100 / count:6.2f} s {taken * 100 / count / floor:5.1f} x"
-        )
+        hundred = taken * 100 / count
+        print(f"{count:4} models in one stack, per hundred   {hundred:6.2f} s {hundred / floor:5.1f} x")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ class Entry(BaseModel):
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
+        # A validator is built when its first entry is read; most are never asked for in one run.
+        defer_build=True,
     )
 
 

@@ -5,50 +5,19 @@ Nothing here decides anything and nothing here knows Pulumi; defaults that are f
 
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints, model_validator
 
-from catalog import ACCELERATORS, Model
-from catalog.model import KvCacheDtype
+from config.intent import Intent, ProjectId, RegionName
+from config.models import ModelSettings
+from config.node_pools import NodePoolSettings
 
 HUGGING_FACE_TOKEN = "huggingFaceToken"
 """The one secret key of a stack file. Its value never enters these models: only the Pulumi engine opens it."""
 
-ProjectId = Annotated[
-    str,
-    StringConstraints(pattern=r"^([a-z0-9.-]+\.[a-z]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$"),
-    Field(description="Google Cloud project id (not its number or display name)", examples=["acme-inference"]),
-]
-RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[0-9]+$")]
-ZoneName = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+$")]
-ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
-
-
-def _known_accelerator(name: str) -> str:
-    if name not in ACCELERATORS:
-        raise ValueError(f"no such accelerator; known are {', '.join(ACCELERATORS)}")
-    return name
-
-
-AcceleratorName = Annotated[str, AfterValidator(_known_accelerator)]
-
-
 NAME_PREFIX = r"^[a-z]([-a-z0-9]{0,14}[a-z0-9])?$"
 """Leaves room for the longest role that follows it in the shortest of Google's name limits, 30 for an account id."""
-
-
-class Intent(BaseModel):
-    """A part of a stack file: frozen, camelCase keys, unknown keys are errors."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-    )
 
 
 class ReleaseChannel(StrEnum):
@@ -101,90 +70,6 @@ class ClusterSettings(Intent):
         ),
     ] = None
     system_pool: SystemPoolSettings = SystemPoolSettings()
-
-
-class SpotCapacity(Intent):
-    """Spot machines: cheap, and Google may take them back with 30 seconds' notice."""
-
-    kind: Literal["spot"]
-
-
-class OnDemandCapacity(Intent):
-    """Ordinary machines, where Google sells the accelerator so."""
-
-    kind: Literal["onDemand"]
-
-
-Capacity = Annotated[SpotCapacity | OnDemandCapacity, Field(discriminator="kind")]
-
-
-class NodePoolSettings(Intent):
-    name: ResourceName
-    accelerator: AcceleratorName
-    machine_type: Annotated[str | None, Field(description="one of the accelerator's; default: the catalogue's")] = None
-    zone: ZoneName
-    nodes: Annotated[int, Field(ge=1, le=1000)]
-    capacity: Capacity
-    boot_disk_size_gib: Annotated[int, Field(ge=50, le=65536, description="GiB")] = 200
-
-
-class Objective(StrEnum):
-    LATENCY = "latency"
-    THROUGHPUT = "throughput"
-
-
-class ModelSettings(Intent):
-    """One served model. The plan chooses what is not said, and checks what is."""
-
-    name: Annotated[ResourceName, Field(description="names the Deployment and the Service")]
-    model: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$"), Field(description="Hugging Face model id")]
-    definition: Annotated[
-        Model | None, Field(description="what the model is made of, if the catalogue has no entry; same fields")
-    ] = None
-    config_file: Annotated[
-        str | None,
-        Field(description="path of a Hugging Face config.json that says so instead, from the project's folder"),
-    ] = None
-    node_pool: Annotated[ResourceName | None, Field(description="default: the stack's only node pool")] = None
-    vllm_version: Annotated[str | None, Field(description="a release in the catalogue; default: its pinned one")] = None
-    cuda_compatibility: Annotated[
-        bool, Field(description="run on a driver older than the image's, by CUDA's compatibility libraries")
-    ] = False
-    objective: Annotated[Objective, Field(description="what the shape is chosen for")] = Objective.THROUGHPUT
-    min_context: Annotated[
-        int | None, Field(ge=1, description="tokens that a request must be able to have; default: the model's context")
-    ] = None
-    min_concurrency: Annotated[int, Field(ge=1, description="requests of that context at once, over all replicas")] = 1
-    replicas: Annotated[
-        int | None, Field(ge=1, le=1000, description="servers; default: as many as minConcurrency needs")
-    ] = None
-    tensor_parallel: Annotated[int | None, Field(ge=1, description="GPUs that share each layer")] = None
-    pipeline_parallel: Annotated[int | None, Field(ge=1, description="stages of layers")] = None
-    expert_parallel: Annotated[bool | None, Field(description="whole experts on each GPU instead of slices")] = None
-    max_model_len: Annotated[int | None, Field(ge=1, description="tokens; longest request")] = None
-    max_num_seqs: Annotated[int | None, Field(ge=1, description="requests that run at once in a replica")] = None
-    max_num_batched_tokens: Annotated[int | None, Field(ge=1, description="tokens of one step")] = None
-    gpu_memory_utilization: Annotated[
-        float | None, Field(gt=0, le=1, description="fraction of each GPU's memory that vLLM may use")
-    ] = None
-    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_the_definition(cls, data: Any) -> Any:
-        """A definition need not repeat the id of the model it stands under."""
-        if isinstance(data, dict):
-            values = cast(dict[str, Any], data)
-            definition = values.get("definition")
-            if isinstance(definition, dict) and "id" not in definition and "model" in values:
-                return {**values, "definition": {"id": values["model"], **cast(dict[str, Any], definition)}}
-        return cast(Any, data)
-
-    @model_validator(mode="after")
-    def _described_once(self) -> "ModelSettings":
-        if self.definition is not None and self.config_file is not None:
-            raise ValueError("definition and configFile both say what the model is; keep one")
-        return self
 
 
 class LeaderWorkerSetSettings(Intent):

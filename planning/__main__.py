@@ -1,4 +1,4 @@
-"""`python -m planning fit|choose`: what-if questions about one model; no Pulumi, no credentials, no network."""
+"""`python -m planning stack|fit|choose`: plans and what-if questions; no Pulumi, no credentials, no network."""
 
 import argparse
 import json
@@ -12,10 +12,12 @@ from typing import NoReturn, TypeVar
 from catalog import ACCELERATORS, PINS, REGION_PRICES, CapacityKind, InvalidEntry
 from catalog.hugging_face import UnreadableConfigError
 from catalog.model import MODELS, KvCacheDtype, Model
+from config import ConfigurationError
 from planning.choose import Ranking, rank
 from planning.engine import engine_of
 from planning.fit import Fit, fit
 from planning.shape import Objective, ShapeRefused, ShapeRequest
+from planning.stack_question import Format, describe_stack
 
 T = TypeVar("T")
 
@@ -28,9 +30,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0 if the question was answered, whatever the answer; 2 if it cannot be understood."""
+    """Exit status 0 if the question was answered, whatever the answer; 2 if it cannot be understood.
+
+    A stack that cannot be planned is status 1, with every reason.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.question == "stack":
+        return _describe_stack(options)
     try:
         model = _model(options)
         engine_of(options.vllm_version)
@@ -59,6 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _describe_stack(options: argparse.Namespace) -> int:
+    try:
+        print(describe_stack(Path.cwd(), options.name, Format(options.format)))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 class _Unanswerable(Exception):
     """The arguments name something that is not there."""
 
@@ -66,6 +82,9 @@ class _Unanswerable(Exception):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m planning", description=__doc__)
     questions = parser.add_subparsers(dest="question", required=True, parser_class=_Parser)
+    whole = questions.add_parser("stack", help="what a stack file will become")
+    whole.add_argument("name", help="NAME of Pulumi.NAME.yaml in this folder")
+    whole.add_argument("--format", choices=[form.value for form in Format], default=Format.TEXT.value)
     common = _Parser(add_help=False)
     which = common.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", help="a model of the catalogue, such as google/gemma-3-27b-it")

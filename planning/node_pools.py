@@ -1,7 +1,8 @@
 """Decides what each accelerator node pool is made of."""
 
 from catalog import ACCELERATORS, Accelerator, CapacityKind, LocalSsdMode, MachineType
-from config.settings import NodePoolSettings, Settings
+from config.node_pools import NodePoolSettings
+from config.settings import Settings
 from planning.errors import Findings
 from planning.plan import NodePoolPlan, Provisioning, Taint
 

@@ -5,7 +5,8 @@ from math import ceil, floor
 
 from catalog import MODELS, PINS, VLLM_RELEASES, MachineType, Model, VllmRelease
 from catalog.google import google_platform
-from config.settings import ModelSettings, Settings
+from config.models import ModelSettings
+from config.settings import Settings
 from planning.compatibility import check_driver, check_plugin
 from planning.cost import pool_hour_usd
 from planning.errors import Findings
@@ -84,7 +85,7 @@ class _Planner:
         accelerator, machine = machine_of(next(p for p in self._settings.node_pools if p.name == pool.name))
         try:
             shape = choose_shape(
-                model, accelerator, machine, self._request(release), pool_hour_usd(pool, self._settings.region)
+                model, accelerator, machine, self._request(release, pool), pool_hour_usd(pool, self._settings.region)
             )
         except ShapeRefused as refusal:
             self._findings.refuse(self._path, refusal.message)
@@ -159,7 +160,7 @@ class _Planner:
             )
         return next((pool for pool in pools if pool.name == name), None)
 
-    def _request(self, release: VllmRelease) -> ShapeRequest:
+    def _request(self, release: VllmRelease, pool: NodePoolPlan) -> ShapeRequest:
         wanted = self._wanted
         return ShapeRequest(
             vllm=release.version,
@@ -170,6 +171,7 @@ class _Planner:
             pipeline_parallel=wanted.pipeline_parallel,
             expert_parallel=wanted.expert_parallel,
             replicas=wanted.replicas,
+            max_nodes=pool.nodes,
             max_model_len=wanted.max_model_len,
             gpu_memory_utilization=wanted.gpu_memory_utilization,
             max_num_seqs=wanted.max_num_seqs,

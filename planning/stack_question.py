@@ -1,4 +1,4 @@
-"""Answers `python -m planning stack NAME`: the plan of a stack file, for people, for a pull request, or for machines."""
+"""Answers `python -m planning stack NAME`: a stack file's plan, for people, a pull request, or machines."""
 
 import json
 from enum import StrEnum

@@ -1,0 +1,69 @@
+"""What a person writes about a served model."""
+
+from enum import StrEnum
+from typing import Annotated, Any, cast
+
+from pydantic import Field, StringConstraints, model_validator
+
+from catalog import Model
+from catalog.model import KvCacheDtype
+from config.intent import Intent, ResourceName
+
+
+class Objective(StrEnum):
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+
+
+class ModelSettings(Intent):
+    """One served model. The plan chooses what is not said, and checks what is."""
+
+    name: Annotated[ResourceName, Field(description="names the Deployment and the Service")]
+    model: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$"), Field(description="Hugging Face model id")]
+    definition: Annotated[
+        Model | None, Field(description="what the model is made of, if the catalogue has no entry; same fields")
+    ] = None
+    config_file: Annotated[
+        str | None,
+        Field(description="path of a Hugging Face config.json that says so instead, from the project's folder"),
+    ] = None
+    node_pool: Annotated[ResourceName | None, Field(description="default: the stack's only node pool")] = None
+    vllm_version: Annotated[str | None, Field(description="a release in the catalogue; default: its pinned one")] = None
+    cuda_compatibility: Annotated[
+        bool, Field(description="run on a driver older than the image's, by CUDA's compatibility libraries")
+    ] = False
+    objective: Annotated[Objective, Field(description="what the shape is chosen for")] = Objective.THROUGHPUT
+    min_context: Annotated[
+        int | None, Field(ge=1, description="tokens that a request must be able to have; default: the model's context")
+    ] = None
+    min_concurrency: Annotated[int, Field(ge=1, description="requests of that context at once, over all replicas")] = 1
+    replicas: Annotated[
+        int | None, Field(ge=1, le=1000, description="servers; default: as many as minConcurrency needs")
+    ] = None
+    tensor_parallel: Annotated[int | None, Field(ge=1, description="GPUs that share each layer")] = None
+    pipeline_parallel: Annotated[int | None, Field(ge=1, description="stages of layers")] = None
+    expert_parallel: Annotated[bool | None, Field(description="whole experts on each GPU instead of slices")] = None
+    max_model_len: Annotated[int | None, Field(ge=1, description="tokens; longest request")] = None
+    max_num_seqs: Annotated[int | None, Field(ge=1, description="requests that run at once in a replica")] = None
+    max_num_batched_tokens: Annotated[int | None, Field(ge=1, description="tokens of one step")] = None
+    gpu_memory_utilization: Annotated[
+        float | None, Field(gt=0, le=1, description="fraction of each GPU's memory that vLLM may use")
+    ] = None
+    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_definition(cls, data: Any) -> Any:
+        """A definition need not repeat the id of the model it stands under."""
+        if isinstance(data, dict):
+            values = cast(dict[str, Any], data)
+            definition = values.get("definition")
+            if isinstance(definition, dict) and "id" not in definition and "model" in values:
+                return {**values, "definition": {"id": values["model"], **cast(dict[str, Any], definition)}}
+        return cast(Any, data)
+
+    @model_validator(mode="after")
+    def _described_once(self) -> "ModelSettings":
+        if self.definition is not None and self.config_file is not None:
+            raise ValueError("definition and configFile both say what the model is; keep one")
+        return self

@@ -1,0 +1,77 @@
+"""What a stack takes: nodes, addresses, quota and money."""
+
+from datetime import date
+
+from pydantic import computed_field
+
+from planning.plan.decision import Decision
+
+HOURS_PER_MONTH = 730
+
+
+class NodeUse(Decision):
+    """What one node of a pool is filled with: GPUs by the name of the model."""
+
+    gpus: dict[str, int]
+
+
+class PoolUse(Decision):
+    """How the stack's models fill a pool."""
+
+    pool: str
+    gpus_per_node: int
+    nodes: int
+    used: tuple[NodeUse, ...]
+    """Only nodes with something on them, fullest first."""
+
+    @computed_field
+    @property
+    def free_gpus(self) -> int:
+        return self.nodes * self.gpus_per_node - sum(sum(node.gpus.values()) for node in self.used)
+
+
+class AddressUse(Decision):
+    """How many nodes or pods a range is asked to hold, and can."""
+
+    range: str
+    cidr: str
+    needed: int
+    capacity: int
+
+
+class QuotaNeed(Decision):
+    """A limit of the project that the stack needs to be at least this high; `metric` None: its name is not known."""
+
+    metric: str | None
+    quota_id: str | None
+    region: str
+    amount: int
+    note: str
+
+
+class CostItem(Decision):
+    """US dollars per hour, list prices without tax or discount; None: no price is published."""
+
+    what: str
+    count: int
+    usd_per_hour: float | None
+    """Of all of them together."""
+    as_of: date | None
+    note: str | None = None
+
+
+class CostPlan(Decision):
+    items: tuple[CostItem, ...]
+
+    @computed_field
+    @property
+    def usd_per_hour(self) -> float | None:
+        """None if any part is unknown: a sum without it would be a wrong one."""
+        known = [item.usd_per_hour for item in self.items if item.usd_per_hour is not None]
+        return sum(known) if len(known) == len(self.items) else None
+
+    @computed_field
+    @property
+    def usd_per_month(self) -> float | None:
+        """Of 730 hours."""
+        return None if self.usd_per_hour is None else self.usd_per_hour * HOURS_PER_MONTH

@@ -1,0 +1,68 @@
+"""`make plan`: the plan of a stack file for people, pull requests and machines, without Pulumi."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planning.stack_question import plan_schema
+
+CHECKOUT = Path(__file__).parents[2]
+STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+
+
+def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "planning", "stack", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_people_read_models_memory_nodes_cost_and_why(stack: str, form: str) -> None:
+    answer = ask(stack, "--format", form)
+    assert answer.returncode == 0, answer.stderr
+    for heading in ("Models", "GPU memory", "Nodes", "Cost", "Quota needed", "Why"):
+        assert heading in answer.stdout
+    assert "weights" in answer.stdout and "USD" in answer.stdout
+
+
+def test_tables_in_markdown_have_as_many_cells_in_every_row() -> None:
+    lines = ask("h200", "--format", "markdown").stdout.splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert len(rows) > 10
+    widths = [line.count("|") for line in rows]
+    separators = [index for index, line in enumerate(rows) if set(line) <= set("| -")]
+    for start, end in zip(separators, [*separators[1:], len(rows) + 1], strict=True):
+        assert len(set(widths[start - 1 : end - 1])) == 1
+
+
+def test_machines_get_json_with_the_basis_of_every_figure() -> None:
+    plan: dict[str, Any] = json.loads(ask("h200", "--format", "json").stdout)
+    assert plan["models"][0]["shape"]["memory"]["basis"] in ("measured", "extrapolated")
+    assert plan["cost"]["usd_per_hour"] > 1
+
+
+def test_the_published_schema_is_the_plans_own() -> None:
+    published = json.loads((CHECKOUT / "docs" / "plan.schema.json").read_text())
+    assert published == plan_schema(), "python -m planning.stack_question > docs/plan.schema.json"
+
+
+def test_a_stack_that_is_none_is_told_without_a_traceback() -> None:
+    answer = ask("h2000")
+    assert answer.returncode == 1
+    assert "there is no such file" in answer.stderr and "Traceback" not in answer.stderr
+
+
+def test_planning_a_stack_imports_no_sdk() -> None:
+    program = (
+        "import sys, runpy; sys.argv = ['planning', 'stack', 'h200'];\n"
+        "try: runpy.run_module('planning', run_name='__main__')\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.splitlines()[-1].split())
+    assert "pydantic" in loaded and loaded.isdisjoint({"pulumi", "pulumi_gcp", "pulumi_kubernetes"})
