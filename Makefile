@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview destroy status kubectl render plan test check lock lock-images bench
+.PHONY: help setup tools up preview destroy status kubectl render plan test test-vllm check lock lock-images bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ plan: setup ## decide the stack without Pulumi or credentials: FORMAT=text, mark
 
 test: setup tools ## run all tests
 	@$(BIN)/python -m pytest
+
+test-vllm: setup ## hold command lines against vLLM's own parser (9 GB, once)
+	@$(BIN)/python -m tests.vllm.environment
+	@$(BIN)/python -m pytest -m vllm tests/vllm
 
 check: setup ## ruff, pyright and the import contracts
 	@$(BIN)/ruff check .

@@ -28,7 +28,7 @@ _OPTIMIZATION_LEVEL = re.compile(r"-O=?(?P<level>.+)")
 _NEEDS = {"--enable-auto-tool-choice": "--tool-call-parser", "--enable-log-outputs": "--enable-log-requests"}
 
 # Flags that older guides still show, and what does their work now.
-_GONE = {
+GONE = {
     "--cuda-graph-sizes": "use --cudagraph-capture-sizes",
     "--disable-mm-preprocessor-cache": "use --mm-processor-cache-gb 0",
     "--enable-reasoning": "--reasoning-parser turns reasoning on by itself",
@@ -81,7 +81,7 @@ class Flag(Entry):
     choices: tuple[Scalar, ...] = Field(default=(), description="empty: any")
     extensible: bool = Field(default=False, description="the parser takes other words too, for plugins")
     keys: tuple[str, ...] = Field(default=(), description="legal keys of a JSON value; empty: any")
-    default: Scalar | tuple[Scalar, ...] | None = Field(default=None, description="None: vLLM decides later, or no value")
+    default: Scalar | tuple[Scalar, ...] | None = Field(default=None, description="None: none, or vLLM decides later")
     deprecated: bool = False
 
     @property
@@ -135,7 +135,8 @@ class FlagTable(Entry):
             return ["the model comes first: vllm serve MODEL --flag ...", *self.check_flags(arguments)]
         problems = self.check_flags(arguments[1:])
         names = {_split(word)[0] for word in arguments[1:]}
-        return problems + [f"{flag} needs {needed}" for flag, needed in _NEEDS.items() if flag in names - {needed}]
+        lacking = [(flag, needed) for flag, needed in _NEEDS.items() if flag in names and needed not in names]
+        return problems + [f"{flag} needs {needed}" for flag, needed in lacking]
 
     def check_flags(self, arguments: Sequence[str]) -> list[str]:
         """What is wrong with a part of a command line that holds flags and their values only."""
@@ -226,8 +227,8 @@ class _Reader:
 
     def _unknown(self, name: str) -> str:
         sentence = f"{name} is no flag of vLLM {self._table.version}"
-        if name in _GONE:
-            return f"{sentence}: {_GONE[name]}"
+        if name in GONE:
+            return f"{sentence}: {GONE[name]}"
         near = _nearest(name, [known for known in self._table.by_name if known.startswith("--")])
         return f"{sentence}; did you mean {near}?" if near else sentence
 

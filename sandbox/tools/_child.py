@@ -57,7 +57,7 @@ def _wait(started: float, seconds: float | None) -> float:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    # `go build` cleans up its own temporary folder on SIGINT, and only then.
+    # As Ctrl-C would: programs that start others end them first.
     child.send_signal(signal.SIGINT)
     try:
         child.wait(_SECONDS_TO_END)

@@ -64,13 +64,15 @@ class GoProgram:
 def build(program: GoProgram, *, source: Path, executables: Path, log: Path, report: Report) -> None:
     """Builds every program of the module (or of a completed copy of it) in `source` into the folder `executables`."""
     go = require_go(program.module, program.title)
-    executables.mkdir(parents=True, exist_ok=True)
+    # An interrupted `go build` leaves its work behind: here it goes with the folder that is thrown away.
+    scratch = executables / ".scratch"
+    scratch.mkdir(parents=True)
     command = [go, "build", "-v", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {program.linker_flags}"]
     command += [f"-o={executables}{os.sep}", *program.packages]
     succeeded = run_child(
         command,
         cwd=source,
-        environment=_environment(),
+        environment=_environment() | {"GOTMPDIR": str(scratch)},
         log=log,
         label=program.title,
         report=report,
@@ -78,6 +80,7 @@ def build(program: GoProgram, *, source: Path, executables: Path, log: Path, rep
     if not succeeded:
         reason = _last_words(log.read_text(errors="replace"))
         raise ToolsError(f"building {program.title} failed: {reason} (log: {log})")
+    shutil.rmtree(scratch)
     for package, file_name in program.packages.items():
         (executables / _default_name(package)).rename(executables / file_name)
 
@@ -143,6 +146,6 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _last_words(output: str) -> str:
     """The end of a program's output on one line, without the names of packages that it compiled."""
     if "no space left on device" in output:
-        return "no space left on device; a first build needs about 12 GB (GOCACHE, GOMODCACHE, GOTMPDIR say where)"
+        return "no space left on device; a first build needs 12 GB (see GOCACHE, GOMODCACHE, XDG_CACHE_HOME)"
     lines = [line.strip() for line in output.splitlines() if " " in line.strip()]
     return " | ".join(lines[-3:]) or "it said nothing"

@@ -8,14 +8,11 @@ import argparse
 import dataclasses
 import enum
 import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
-for variable in [name for name in os.environ if name.startswith("VLLM_")]:
-    del os.environ[variable]  # defaults are read from the environment
 sys.argv[1:1] = ["--help"]  # vLLM fills the help texts in only for a command line that asks for them
 
 import serve_parser  # noqa: E402
@@ -105,7 +102,7 @@ def describe(action: argparse.Action, names: list[str]) -> dict[str, Any]:
             flag["keys"] = keys
     if (default := simple(action.default)) is not None:
         flag["default"] = default
-    if "is deprecated" in (action.help or ""):
+    if any(mark in (action.help or "") for mark in ("Deprecated:", f"{main_name} is deprecated")):
         flag["deprecated"] = True
     return flag
 

@@ -4,15 +4,17 @@ It lies beside the project's own environment because vLLM pins hundreds of packa
 """
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 VLLM_VERSION = "0.33.0"
+TABLE = Path(__file__).parents[2] / "catalog" / "engine_arguments" / f"{VLLM_VERSION}.json"
 NEEDED_GIB = 16  # the installed files, and pip's copy of the largest wheels while it unpacks them
 
 
@@ -22,7 +24,9 @@ class EnvironmentUnavailable(Exception):
 
 def folder() -> Path:
     """Where the environment of the pinned version lies, made or not."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    configured = os.environ.get("XDG_CACHE_HOME", "")
+    # A relative XDG_CACHE_HOME is invalid by its specification and to be ignored.
+    cache = Path(configured) if configured.startswith("/") else Path.home() / ".cache"
     return cache / "inference-platform" / f"vllm-{VLLM_VERSION}"
 
 
@@ -56,7 +60,7 @@ def _marker() -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone() -> Generator[None]:
     """Two runs at once: the second waits for the first and finds its work done."""
     lock = folder().with_name(f"{folder().name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -83,18 +87,31 @@ def _run(command: list[str]) -> None:
         raise EnvironmentUnavailable(f"{' '.join(command[1:])} ended with {status}, see above")
 
 
-def write_table() -> None:
-    """Generates the checked-in flag table of the pinned version anew."""
-    script = Path(__file__).with_name("dump_flags.py")
-    table = Path(__file__).parents[2] / "catalog" / "engine_arguments" / f"{VLLM_VERSION}.json"
-    subprocess.run([str(make()), str(script), str(table)], check=True, stdout=subprocess.DEVNULL)
-    print(table)
+def refusals(lines: Iterable[Sequence[str]]) -> list[str | None]:
+    """What vLLM's parser says of each command line, given what follows `vllm serve`; None where it accepts it."""
+    answers = _script("parse.py", stdin="".join(f"{json.dumps(list(line))}\n" for line in lines))
+    return [json.loads(answer) for answer in answers.splitlines()]
+
+
+def write_table(target: Path) -> None:
+    """Generates the flag table of the pinned version."""
+    _script("dump_flags.py", str(target))
+
+
+def _script(name: str, *arguments: str, stdin: str = "") -> str:
+    """Runs a script of this folder in vLLM's environment, whose defaults no variable of the caller's changes."""
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("VLLM_", "HF_", "PYTHON"))}
+    command = [str(make()), str(Path(__file__).with_name(name)), *arguments]
+    done = subprocess.run(command, env=variables, input=stdin, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise EnvironmentUnavailable(f"{name} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
 
 
 if __name__ == "__main__":
     try:
         if sys.argv[1:] == ["table"]:
-            write_table()
+            write_table(TABLE)
         else:
             print(make())
     except EnvironmentUnavailable as error:

@@ -1,4 +1,4 @@
-"""The parser that `vllm serve` really uses, made without a GPU. Runs under the interpreter of vLLM's environment only."""
+"""The parser that `vllm serve` really uses, made without a GPU. Only vLLM's own environment can import this."""
 
 import argparse
 import os
@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 
-from vllm import platforms  # noqa: E402
-from vllm.platforms.cpu import CpuPlatform  # noqa: E402
+from vllm import platforms
+from vllm.platforms.cpu import CpuPlatform
 
 # Before anything reads it: with no GPU the platform is unknown, and the parser's modules refuse to load for one.
 platforms.current_platform = CpuPlatform()
@@ -40,7 +40,7 @@ def parse(outer: FlexibleArgumentParser, arguments: Sequence[str]) -> argparse.N
         AsyncEngineArgs.from_cli_args(parsed)
     except SystemExit as end:
         raise Refused("ends at once: prints something and serves nothing") from end
-    except (ValueError, TypeError, KeyError, AssertionError, IndexError, OSError) as error:
+    except Exception as error:  # whatever it is, vLLM would not have started
         raise Refused(str(error) or type(error).__name__) from error
     finally:
         argparse.ArgumentParser.error = original
