@@ -28,16 +28,17 @@ class Checkout:
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout + run.stderr
 
-    def processes(self) -> list[str]:
-        """Command lines of processes that work in this checkout."""
+    def processes(self, folder: Path | None = None) -> list[str]:
+        """Command lines of processes that work in this checkout, or in that folder of it."""
+        place = f"{folder or self.folder}/"
         found: list[str] = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                folder = os.readlink(process / "cwd")
+                there = f"{(process / 'cwd').readlink()}/"
             except OSError:
                 continue
-            if process.name != str(os.getpid()) and (str(self.folder) in line or folder.startswith(str(self.folder))):
+            if process.name != str(os.getpid()) and (place in line or there.startswith(place)):
                 found.append(line)
         return found
 
