@@ -40,6 +40,14 @@ class Dranet(StrEnum):
     REQUIRED = "required"
 
 
+class FabricMode(StrEnum):
+    """How pods get the NICs of their node."""
+
+    NETWORK_OBJECTS = "networkObjects"
+    DRANET = "dranet"
+    ACCELERATOR_NETWORK_PROFILE = "acceleratorNetworkProfile"
+
+
 class FabricVpc(Entry):
     """One VPC beside the cluster's own."""
 
@@ -96,6 +104,21 @@ class _Fabric(Entry):
         return tuple(network for network in self.networks if network.vpc == vpc)
 
     @property
+    def modes(self) -> tuple[FabricMode, ...]:
+        """The ways that are open, the usual one first."""
+        modes = [FabricMode.NETWORK_OBJECTS] if self.networks and self.network_objects else []
+        if self.dranet is not Dranet.UNSUPPORTED:
+            modes.append(FabricMode.DRANET)
+            if self.accelerator_network_profile:
+                modes.append(FabricMode.ACCELERATOR_NETWORK_PROFILE)
+        return tuple(modes)
+
+    @property
+    def claimed_nics(self) -> int:
+        """RDMA devices that DRANET publishes of one node."""
+        return len(self.gpu_networks)
+
+    @property
     def gpu_networks(self) -> tuple[FabricNetwork, ...]:
         """Those that carry GPU traffic."""
         return tuple(network for network in self.networks if network.kind is NicKind.MRDMA) or self.networks
@@ -123,8 +146,12 @@ class RdmaMetalFabric(_Fabric):
     """Bare metal: IPv6 only, subnetworks made by Google, NICs handed out by DRANET alone."""
 
     transport: Literal[Transport.RDMA_METAL]
-    rdma_nics: int
+    rdma_nics: int = Field(description="that stand behind its one network")
     rdma_gbps: int | None = Field(description="of one RDMA NIC")
+
+    @property
+    def claimed_nics(self) -> int:
+        return self.rdma_nics
 
 
 Fabric = Annotated[NoFabric | TcpFabric | RdmaFabric | RdmaMetalFabric, Field(discriminator="transport")]

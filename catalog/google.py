@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field
 
 from catalog._entry import Entry
+from catalog.accelerator import Taint
 
 
 class Step(Entry):
@@ -60,12 +61,32 @@ class SystemPool(Entry):
     disk_size_gib: int
 
 
+class Dranet(Entry):
+    """GKE's managed DRANET: the label that puts its driver on a node, and the class of RDMA NICs it publishes."""
+
+    node_labels: dict[str, str]
+    rdma_device_class: str
+
+
+class Monitoring(Entry):
+    """Components of GKE whose metrics Cloud Monitoring collects."""
+
+    components: tuple[str, ...]
+    prometheus_components: tuple[str, ...] = Field(description="with managed Prometheus besides")
+
+
 class GooglePlatform(Entry):
     services: tuple[str, ...]
+    image_streaming_service: str
+    secret_manager_service: str
+    monitoring: Monitoring
     node_roles: tuple[str, ...]
     pods_per_node: int = Field(description="that GKE allows where a pool does not say")
     vpc_mtu: int = Field(description="bytes")
     system_pool: SystemPool
+    flex_start_max_hours: int
+    queued_taints: tuple[Taint, ...] = Field(description="that GKE puts on nodes of queued provisioning")
+    dranet: Dranet
     reserved: NodeReservations
 
 

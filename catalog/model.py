@@ -74,16 +74,18 @@ class KvCacheDtype(StrEnum):
 
 
 class Quantization(Entry):
-    format: WeightFormat
-    covers: QuantisedPart = QuantisedPart.LINEAR
+    format: WeightFormat = Field(description="how the weights of linear layers are stored")
+    covers: QuantisedPart = Field(
+        default=QuantisedPart.LINEAR, description="all linear layers, or those of the experts alone"
+    )
     block: Count | None = Field(default=None, description="rows that share a scale; shards must be a multiple of it")
 
 
 class FullAttention(Entry):
     """Layers whose KV cache grows with the whole context."""
 
-    kind: Literal["full"] = "full"
-    layers: Count
+    kind: Literal["full"] = Field(default="full", description="attention over the whole context")
+    layers: Count = Field(description="layers of this kind")
     key_value_heads: Count | None = Field(default=None, description="where it differs from the model's")
     head_dim: Count | None = Field(default=None, description="where it differs from the model's")
     rope_cache_tokens: Count | None = Field(
@@ -94,40 +96,42 @@ class FullAttention(Entry):
 class SlidingAttention(Entry):
     """Layers that look back `window` tokens."""
 
-    kind: Literal["sliding"] = "sliding"
-    layers: Count
-    window: Count
-    key_value_heads: Count | None = None
-    head_dim: Count | None = None
+    kind: Literal["sliding"] = Field(default="sliding", description="attention over a window")
+    layers: Count = Field(description="layers of this kind")
+    window: Count = Field(description="tokens that a layer looks back")
+    key_value_heads: Count | None = Field(default=None, description="where it differs from the model's")
+    head_dim: Count | None = Field(default=None, description="where it differs from the model's")
     own_rotary_table: bool = Field(default=False, description="its rotary base differs from that of the full layers")
 
 
 class MlaAttention(Entry):
     """Multi-head latent attention: one compressed key and value per token, the same on every tensor-parallel rank."""
 
-    kind: Literal["mla"] = "mla"
-    layers: Count
-    kv_lora_rank: Count
-    qk_rope_head_dim: int = Field(ge=0)
-    qk_nope_head_dim: Count
-    v_head_dim: Count
-    q_lora_rank: Count | None = None
-    indexer_heads: int = 0
-    indexer_head_dim: int = 0
+    kind: Literal["mla"] = Field(default="mla", description="multi-head latent attention")
+    layers: Count = Field(description="layers of this kind")
+    kv_lora_rank: Count = Field(description="width of the compressed key and value")
+    qk_rope_head_dim: int = Field(ge=0, description="part of a head with rotary positions")
+    qk_nope_head_dim: Count = Field(description="part of a head without")
+    v_head_dim: Count = Field(description="width of a head's values")
+    q_lora_rank: Count | None = Field(
+        default=None, description="width of the compressed query; none: it is not compressed"
+    )
+    indexer_heads: int = Field(default=0, description="heads of the indexer of sparse attention; 0: there is none")
+    indexer_head_dim: int = Field(default=0, description="width of one of them")
     indexer_bytes_per_token: int = Field(default=0, description="of one layer, beside the latent cache")
 
 
 class LinearAttention(Entry):
     """Gated delta-rule layers: a state of constant size per sequence, no cache per token."""
 
-    kind: Literal["linear"] = "linear"
-    layers: Count
-    key_heads: Count
-    value_heads: Count
-    key_head_dim: Count
-    value_head_dim: Count
-    convolution: Count = 4
-    state_bytes_per_element: int = 4
+    kind: Literal["linear"] = Field(default="linear", description="gated delta rule")
+    layers: Count = Field(description="layers of this kind")
+    key_heads: Count = Field(description="heads of the keys")
+    value_heads: Count = Field(description="heads of the values")
+    key_head_dim: Count = Field(description="width of a key")
+    value_head_dim: Count = Field(description="width of a value")
+    convolution: Count = Field(default=4, description="tokens that the convolution before it spans")
+    state_bytes_per_element: int = Field(default=4, description="bytes of a number of the recurrent state")
 
     @property
     def state_bytes(self) -> int:
@@ -145,56 +149,62 @@ AttentionGroup = Annotated[
 class Experts(Entry):
     """The mixture-of-experts part; `dense_layers` come before it and use the model's own intermediate size."""
 
-    count: Count
-    per_token: Count
-    intermediate_size: Count
+    count: Count = Field(description="routed experts of a layer")
+    per_token: Count = Field(description="experts that one token goes through")
+    intermediate_size: Count = Field(description="width of one expert")
     shared_intermediate_size: int = Field(default=0, ge=0, description="of all shared experts together")
-    dense_layers: int = Field(default=0, ge=0)
-    bias: bool = False
+    dense_layers: int = Field(default=0, ge=0, description="layers before the first one with experts")
+    bias: bool = Field(default=False, description="the experts have biases")
 
 
 class Vision(Entry):
     """The image encoder: its weights, and what one image takes to encode."""
 
-    parameters: Count
-    hidden_size: Count
-    intermediate_size: Count
-    patches_per_image: Count
+    parameters: Count = Field(description="weights of the image encoder")
+    hidden_size: Count = Field(description="the encoder's width")
+    intermediate_size: Count = Field(description="width of the encoder's feed-forward layers")
+    patches_per_image: Count = Field(description="that the encoder sees")
     tokens_per_image: Count = Field(description="that the language model sees")
 
 
 class Model(Entry):
     """One checkpoint. `intermediate_size` None: the shape is not wholly known, weights follow from the checkpoint."""
 
-    id: str
-    title: str | None = None
+    id: str = Field(description="Hugging Face model id")
+    title: str | None = Field(default=None, description="for people")
     architecture: str = Field(description="the class that the checkpoint names, which decides vLLM's runner")
-    hidden_size: Count
-    attention_heads: Count
+    hidden_size: Count = Field(description="width of the model")
+    attention_heads: Count = Field(description="heads of the queries")
     key_value_heads: Count | None = Field(default=None, description="None with latent attention")
-    head_dim: Count
-    attention: tuple[AttentionGroup, ...] = Field(min_length=1)
-    intermediate_size: Count | None = None
-    gated_mlp: bool = True
-    experts: Experts | None = None
+    head_dim: Count = Field(description="width of a head")
+    attention: tuple[AttentionGroup, ...] = Field(
+        min_length=1, description="groups of layers by their kind of attention"
+    )
+    intermediate_size: Count | None = Field(
+        default=None, description="width of the feed-forward layers; none: not known, or all layers have experts"
+    )
+    gated_mlp: bool = Field(default=True, description="feed-forward layers have a gate projection")
+    experts: Experts | None = Field(default=None, description="the mixture-of-experts part; none: there is none")
     mixture_of_experts: bool | None = Field(default=None, description="for a model whose experts are not known")
     attention_bias: bool = Field(default=False, description="bias on the query, key and value projections")
     output_bias: bool = Field(default=False, description="bias on the attention's output projection")
-    query_key_norm: bool = False
+    query_key_norm: bool = Field(default=False, description="queries and keys are normalised")
     output_gate: bool = Field(default=False, description="the query projection has a gate of its own size")
-    norms_per_layer: Count = 2
-    tied_embeddings: bool = False
-    vocabulary: Count
-    context: Count
-    vision: Vision | None = None
-    checkpoint_gib: float | None = Field(default=None, gt=0)
-    dtype: WeightFormat = WeightFormat.BFLOAT16
-    quantization: Quantization | None = None
+    norms_per_layer: Count = Field(default=2, description="norms of the width of the model in each layer")
+    tied_embeddings: bool = Field(default=False, description="input and output share their embeddings")
+    vocabulary: Count = Field(description="tokens that there are")
+    context: Count = Field(description="tokens; the longest that the model was made for")
+    vision: Vision | None = Field(default=None, description="the image encoder; none: it reads text alone")
+    checkpoint_gib: float | None = Field(default=None, gt=0, description="GiB of the weight files, where known")
+    dtype: WeightFormat = Field(
+        default=WeightFormat.BFLOAT16, description="of activations, and of weights that are not quantised"
+    )
+    quantization: Quantization | None = Field(default=None, description="how a quantised checkpoint is stored")
     gated: bool | None = Field(default=None, description="None: not known")
-    licence: str | None = None
-    minimum_vllm: str | None = None
-    sources: tuple[str, ...] = ()
-    note: str | None = None
+    licence: str | None = Field(default=None, description="the licence's name")
+    minimum_vllm: str | None = Field(default=None, description="oldest vLLM that runs it")
+    sources: tuple[str, ...] = Field(default=(), description="keys of the catalogue's sources, or addresses")
+    note: str | None = Field(default=None, description="for whoever reads the entry")
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

@@ -1,7 +1,7 @@
 """What runs on the nodes and at which version: images, charts, installers, GKE minors, and what was tried with what."""
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -96,6 +96,7 @@ class ChartRelease(Entry):
     namespace: str
     images: tuple[Image, ...] = ()
     kubernetes_floor: str | None = Field(description="minor version; None: not stated")
+    values: dict[str, Any] = Field(default_factory=dict[str, Any], description="that GKE nodes need of the chart")
     tried: tuple[Tried, ...] = ()
     sources: tuple[str, ...]
     note: str | None = None

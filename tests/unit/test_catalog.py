@@ -125,7 +125,9 @@ class TestFiles:
         assert sources().keys() - used == set()
 
     @pytest.mark.parametrize(
-        ("folder", "kind"), [("accelerators", ACCELERATORS), ("installers", INSTALLER_RELEASES)], ids=str
+        ("folder", "kind"),
+        [("accelerators", ACCELERATORS), ("installers", INSTALLER_RELEASES)],
+        ids=["accelerators", "installers"],
     )
     def test_an_entry_is_named_as_its_file(self, folder: str, kind: Entries[Any]) -> None:
         assert [name for name, entry in kind.items() if entry.name != name] == [], folder
@@ -465,7 +467,7 @@ class TestGkeVersions:
     def test_a_feature_starts_in_a_minor_that_later_ones_keep(self, name: str, feature: GkeFeature) -> None:
         assert feature.name == name
         assert gke_version_reaches("1.36.", feature.floors) is True
-        assert gke_version_reaches("1.31.", feature.floors) is False
+        assert gke_version_reaches("1.27.", feature.floors) is False
 
     def test_without_floors_all_is_well(self) -> None:
         assert gke_version_reaches("1.20.", ()) is True
