@@ -8,6 +8,8 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from catalog import CapacityKind
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -60,7 +62,8 @@ def _problem(details: ErrorDetails, settings: type[BaseModel], namespace: str) -
         case "string_pattern_mismatch":
             return Problem(path, f"{details['input']!r} is not of the form {context['pattern']}", _example(path))
         case "union_tag_invalid" | "union_tag_not_found":
-            legal = str(context.get("expected_tags", "'onDemand', 'spot'"))
+            kinds = ", ".join(f"'{kind}'" for kind in CapacityKind)
+            legal = context.get("expected_tags", kinds if path.endswith("capacity") else "the kinds of its type")
             return Problem(f"{path}.kind", "is missing or unknown", f"Write one of {legal}")
         case _:
             message = details["msg"].removeprefix("Value error, ")
@@ -98,7 +101,7 @@ def _without_union_tags(location: tuple[int | str, ...]) -> tuple[int | str, ...
     )
 
 
-_TAGS = frozenset({"spot", "onDemand"})
+_TAGS: frozenset[str] = frozenset(CapacityKind)
 
 
 def _legal_keys(settings: type[BaseModel], location: Sequence[int | str]) -> list[str]:
@@ -116,11 +119,14 @@ _Schema = dict[str, Any]
 
 
 def _resolve(schema: _Schema, definitions: _Schema) -> _Schema:
-    """Follows references, and looks into the first alternative that is no null."""
+    """Follows references, looks into the first alternative that is no null, and into all of a discriminated union."""
     while True:
-        options = cast(list[_Schema], schema.get("anyOf") or schema.get("oneOf") or [])
+        options = cast(list[_Schema], schema.get("anyOf") or [])
         if "$ref" in schema:
             schema = definitions[str(schema["$ref"]).rsplit("/", 1)[-1]]
+        elif "oneOf" in schema:
+            kinds = [_resolve(option, definitions) for option in cast(list[_Schema], schema["oneOf"])]
+            return {"properties": {key: value for kind in kinds for key, value in kind.get("properties", {}).items()}}
         elif options:
             schema = next(option for option in options if option.get("type") != "null")
         else:

@@ -3,16 +3,42 @@
 from enum import StrEnum
 from typing import Annotated, Any, cast
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from catalog import Model
 from catalog.model import KvCacheDtype
+from config.engine import EngineSettings
 from config.intent import Intent, ResourceName
 
 
 class Objective(StrEnum):
     LATENCY = "latency"
     THROUGHPUT = "throughput"
+
+
+class Executor(StrEnum):
+    """How the processes of a server that spans nodes find each other."""
+
+    MP = "mp"
+    RAY = "ray"
+
+
+def _pinned(reference: str) -> str:
+    tagged, _, digest = reference.partition("@")
+    tag = tagged.rsplit("/", 1)[-1].partition(":")[2]
+    if not digest and tag in ("", "latest"):
+        raise ValueError("an image without a tag of its own is another one tomorrow; write a version or a digest")
+    return reference
+
+
+ImageReference = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
+    ),
+    AfterValidator(_pinned),
+]
+"""As a pod spec wants it, with its registry."""
 
 
 class ModelSettings(Intent):
@@ -29,6 +55,13 @@ class ModelSettings(Intent):
     ] = None
     node_pool: Annotated[ResourceName | None, Field(description="default: the stack's only node pool")] = None
     vllm_version: Annotated[str | None, Field(description="a release in the catalogue; default: its pinned one")] = None
+    image: Annotated[
+        ImageReference | None,
+        Field(description="an image derived from that release's, by tag or digest; default: the release's own"),
+    ] = None
+    distributed_executor: Annotated[
+        Executor, Field(description="over several nodes; ray needs an image of your own that has it")
+    ] = Executor.MP
     cuda_compatibility: Annotated[
         bool, Field(description="run on a driver older than the image's, by CUDA's compatibility libraries")
     ] = False
@@ -49,7 +82,12 @@ class ModelSettings(Intent):
     gpu_memory_utilization: Annotated[
         float | None, Field(gt=0, le=1, description="fraction of each GPU's memory that vLLM may use")
     ] = None
-    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+    kv_cache_dtype: Annotated[
+        KvCacheDtype, Field(description="how keys and values are kept; auto: as the model computes them")
+    ] = KvCacheDtype.AUTO
+    engine: Annotated[EngineSettings, Field(description="arguments of vLLM that the plan does not choose")] = (
+        EngineSettings()
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -66,4 +104,10 @@ class ModelSettings(Intent):
     def _described_once(self) -> "ModelSettings":
         if self.definition is not None and self.config_file is not None:
             raise ValueError("definition and configFile both say what the model is; keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _ray_is_in_the_image(self) -> "ModelSettings":
+        if self.distributed_executor is Executor.RAY and self.image is None:
+            raise ValueError("distributedExecutor ray needs image: vLLM's own images have no Ray")
         return self

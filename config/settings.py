@@ -3,14 +3,16 @@
 Nothing here decides anything and nothing here knows Pulumi; defaults that are facts come from the catalogue.
 """
 
-from enum import StrEnum
-from ipaddress import IPv4Network
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from config.intent import Intent, ProjectId, RegionName
+from config.cluster import ClusterSettings
+from config.effect import replaces_cluster
+from config.environment import LabelKey, LabelValue, SpendSettings, TokenSettings
+from config.intent import Intent, ProjectId, RegionName, ResourceName
 from config.models import ModelSettings
+from config.network import NetworkSettings
 from config.node_pools import NodePoolSettings
 
 HUGGING_FACE_TOKEN = "huggingFaceToken"
@@ -20,75 +22,63 @@ NAME_PREFIX = r"^[a-z]([-a-z0-9]{0,14}[a-z0-9])?$"
 """Leaves room for the longest role that follows it in the shortest of Google's name limits, 30 for an account id."""
 
 
-class ReleaseChannel(StrEnum):
-    RAPID = "rapid"
-    REGULAR = "regular"
-    STABLE = "stable"
-
-
-class NetworkSettings(Intent):
-    """The addresses a stack may use. Every range of every VPC is cut from the one block."""
-
-    address_block: Annotated[
-        IPv4Network,
-        Field(description="private IPv4 block, /8 to /16, that no other network this one is connected to uses"),
-    ] = IPv4Network("10.0.0.0/12")
-
-    @model_validator(mode="after")
-    def _private_and_large_enough(self) -> "NetworkSettings":
-        block = self.address_block
-        if not block.is_private:
-            raise ValueError(f"addressBlock: {block} is public address space; write a part of 10.0.0.0/8")
-        if not 8 <= block.prefixlen <= 16:
-            raise ValueError(f"addressBlock: {block} is a /{block.prefixlen}; write a block between /8 and /16")
-        return self
-
-
-class SystemPoolSettings(Intent):
-    """The nodes for everything that is no model: controllers, DNS, monitoring."""
-
-    machine_type: Annotated[str | None, Field(description="a general-purpose machine; default: the catalogue's")] = None
-    min_nodes_per_zone: Annotated[int, Field(ge=1, le=10)] = 1
-    max_nodes_per_zone: Annotated[int, Field(ge=1, le=50)] = 3
-
-    @model_validator(mode="after")
-    def _bounds_in_order(self) -> "SystemPoolSettings":
-        if self.min_nodes_per_zone > self.max_nodes_per_zone:
-            raise ValueError(
-                f"minNodesPerZone: {self.min_nodes_per_zone} is more than maxNodesPerZone: {self.max_nodes_per_zone}"
-            )
-        return self
-
-
-class ClusterSettings(Intent):
-    release_channel: ReleaseChannel = ReleaseChannel.REGULAR
-    version: Annotated[
-        str | None,
-        StringConstraints(pattern=r"^1\.\d+(\.\d+(-gke\.\d+)?)?$"),
-        Field(
-            description="GKE version, or the minor of it such as 1.36; default: what the accelerator is known to run"
-        ),
-    ] = None
-    system_pool: SystemPoolSettings = SystemPoolSettings()
-
-
 class LeaderWorkerSetSettings(Intent):
     """Where the LeaderWorkerSet chart comes from; its version is the catalogue's."""
 
     chart: Annotated[str | None, Field(description="OCI reference or folder; default: the official chart")] = None
 
 
+class DraDriverSettings(Intent):
+    """Where the chart of NVIDIA's DRA driver comes from; its version is the catalogue's."""
+
+    chart: Annotated[str | None, Field(description="address or folder; default: NVIDIA's own")] = None
+
+
 class Settings(Intent):
     """A whole stack file."""
 
-    project: Annotated[ProjectId | None, Field(description="needed to deploy, not to plan")] = None
-    region: RegionName
+    project: Annotated[ProjectId | None, replaces_cluster(), Field(description="needed to deploy, not to plan")] = None
+    region: Annotated[RegionName, replaces_cluster(), Field(description="of everything", examples=["us-central1"])]
     name_prefix: Annotated[
         Annotated[str, StringConstraints(pattern=NAME_PREFIX)] | None,
-        Field(description="first part of every name in Google Cloud; default: the stack's name"),
+        replaces_cluster(),
+        Field(description="first part of every name in Google Cloud; default: the stack's name", examples=["acme"]),
     ] = None
-    network: NetworkSettings = NetworkSettings()
-    cluster: ClusterSettings = ClusterSettings()
-    node_pools: Annotated[tuple[NodePoolSettings, ...], Field(min_length=1)]
-    leader_worker_set: LeaderWorkerSetSettings = LeaderWorkerSetSettings()
-    models: tuple[ModelSettings, ...] = ()
+    labels: dict[LabelKey, LabelValue] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="on all that takes labels, for the bill",
+        examples=["{team: search}"],
+    )
+    protection: Annotated[
+        bool,
+        Field(description="refuse to delete or replace the cluster, its VPCs and the GPU pools, by mistake or not"),
+    ] = False
+    acknowledge_replacement: Annotated[
+        tuple[ResourceName, ...],
+        Field(
+            description="names of node pools, or cluster for the cluster and its VPCs: those that protection lets go",
+            examples=["[h200]"],
+        ),
+    ] = ()
+    spend: Annotated[SpendSettings | None, Field(description="what it may cost; default: anything")] = None
+    token: Annotated[
+        TokenSettings | None,
+        Field(description=f"where the Hugging Face token is; default: the stack's own secret {HUGGING_FACE_TOKEN}"),
+    ] = None
+    network: Annotated[NetworkSettings, Field(description="the addresses it may use")] = NetworkSettings()
+    cluster: Annotated[ClusterSettings, Field(description="the cluster it makes or joins")] = ClusterSettings()
+    node_pools: Annotated[
+        tuple[NodePoolSettings, ...], Field(min_length=1, description="one for each kind of machine with GPUs")
+    ]
+    leader_worker_set: Annotated[
+        LeaderWorkerSetSettings, Field(description="the controller of servers that span nodes")
+    ] = LeaderWorkerSetSettings()
+    dra_driver: Annotated[DraDriverSettings, Field(description="the driver of NVLink domains")] = DraDriverSettings()
+    models: Annotated[tuple[ModelSettings, ...], Field(description="what is served")] = ()
+
+    @model_validator(mode="after")
+    def _joins_one_thing(self) -> "Settings":
+        if self.cluster.existing and self.network.existing:
+            raise ValueError("network.existing: a cluster that exists has its network; leave this out")
+        return self

@@ -43,7 +43,15 @@ def validate(
                 f"Revoke that token, then: pulumi config set --secret {HUGGING_FACE_TOKEN}",
             )
         )
-    elif to_deploy and HUGGING_FACE_TOKEN not in secret_keys:
+    elif "token" in plain and HUGGING_FACE_TOKEN in secret_keys:
+        problems.append(
+            Problem(
+                key_path(NAMESPACE, [HUGGING_FACE_TOKEN]),
+                "is set, and so is token, which says that it is elsewhere",
+                f"Keep one: pulumi config rm {HUGGING_FACE_TOKEN}",
+            )
+        )
+    elif to_deploy and HUGGING_FACE_TOKEN not in secret_keys and "token" not in plain:
         problems.append(
             Problem(
                 key_path(NAMESPACE, [HUGGING_FACE_TOKEN]),

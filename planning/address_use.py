@@ -15,23 +15,25 @@ ZONES = 3
 
 def plan_addresses(
     ranges: AddressRanges,
-    system: SystemPoolPlan,
+    system: SystemPoolPlan | None,
     pools: tuple[NodePoolPlan, ...],
     fabric: FabricPlan | None,
     findings: Findings,
+    *,
+    own_network: bool,
 ) -> tuple[AddressUse, ...]:
-    """What each range is asked for at its most, surge nodes of the system pool included."""
-    system_nodes = (system.max_nodes_per_zone + 1) * ZONES
-    on_fabric = sum(pool.nodes for pool in pools if pool.uses_fabric)
-    nodes = system_nodes + sum(pool.nodes for pool in pools)
-    pods = system_nodes * _pod_addresses(google_platform().pods_per_node) + sum(
-        pool.nodes * _pod_addresses(pool.max_pods_per_node) for pool in pools
-    )
-    uses = [
-        AddressUse(range="nodes", cidr=str(ranges.nodes), needed=nodes, capacity=_hosts(ranges.nodes)),
-        AddressUse(range="pods", cidr=str(ranges.pods), needed=pods, capacity=ranges.pods.num_addresses),
-    ]
+    """What each range of the stack's own is asked for at its most, surge nodes included."""
+    on_fabric = sum(pool.max_nodes + pool.max_surge for pool in pools if pool.uses_fabric)
+    uses: list[AddressUse] = []
+    if own_network:
+        nodes, pods = addresses_needed(system, pools)
+        uses += [
+            AddressUse(range="nodes", cidr=str(ranges.nodes), needed=nodes, capacity=_hosts(ranges.nodes)),
+            AddressUse(range="pods", cidr=str(ranges.pods), needed=pods, capacity=ranges.pods.num_addresses),
+        ]
     for network in fabric.pod_networks if fabric else ():
+        if network.subnetwork is None:
+            continue
         cidr = network.subnetwork.cidr
         uses.append(AddressUse(range=network.name, cidr=cidr, needed=on_fabric, capacity=_hosts(IPv4Network(cidr))))
     for use in uses:
@@ -42,6 +44,16 @@ def plan_addresses(
                 "Write a larger block: each step from /16 to /8 doubles every range",
             )
     return tuple(uses)
+
+
+def addresses_needed(system: SystemPoolPlan | None, pools: tuple[NodePoolPlan, ...]) -> tuple[int, int]:
+    """Of all nodes and of all pods at their most; `system` None: the system's nodes are somebody else's."""
+    system_nodes = (system.max_nodes_per_zone + 1) * ZONES if system else 0
+    nodes = system_nodes + sum(pool.max_nodes + pool.max_surge for pool in pools)
+    pods = system_nodes * _pod_addresses(google_platform().pods_per_node) + sum(
+        (pool.max_nodes + pool.max_surge) * _pod_addresses(pool.max_pods_per_node) for pool in pools
+    )
+    return nodes, pods
 
 
 def _hosts(network: IPv4Network) -> int:

@@ -58,6 +58,9 @@ def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> 
         block_size=engine.block_size,
         kv_cache_dtype=request.kv_cache_dtype,
         enforce_eager=request.enforce_eager,
+        adapter_slots=request.adapter_slots,
+        adapter_rank=request.adapter_rank,
+        draft_gib=request.draft_gib,
     )
 
 

@@ -3,19 +3,26 @@
 What is known to fail is refused; what nobody is known to have run is a warning, never a silent pass.
 """
 
+from collections.abc import Iterator
+
 from catalog import (
     ACCELERATORS,
+    GKE_FEATURES,
     GKE_RELEASES,
     INSTALLER_RELEASES,
     NETWORK_PROFILES,
     Accelerator,
+    CapacityKind,
+    FabricMode,
+    GpuDriverVersion,
     MachineType,
     VllmRelease,
     gke_version_reaches,
 )
+from config.node_pools import NodePoolSettings
 from config.settings import Settings
 from planning.errors import Findings
-from planning.node_pools import machine_of
+from planning.node_pools import machine_of, mode_of
 
 
 def plan_gke_version(settings: Settings, findings: Findings) -> str | None:
@@ -28,23 +35,39 @@ def plan_gke_version(settings: Settings, findings: Findings) -> str | None:
         return None
     for index, pool in enumerate(settings.node_pools):
         try:
-            accelerator, machine = machine_of(pool)
+            machine_of(pool)
         except KeyError:
             continue
-        floors = accelerator.gke_floors_of(machine)
-        reached = gke_version_reaches(version, floors)
-        if reached is False:
-            findings.refuse(
-                "cluster.version",
-                f"GKE {version} is too old for {machine.name} of nodePools[{index}]",
-                f"Write at least one of {', '.join(floors)}",
-            )
-        elif reached is None:
-            findings.warn(
-                "cluster.version",
-                f"GKE {version} may be older than {machine.name} needs ({', '.join(floors)}); write the patch version",
-            )
+        for what, floors in _floors(pool):
+            _check_floor(version, f"{what} of nodePools[{index}]", floors, findings)
     return version
+
+
+def _floors(pool: NodePoolSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What a pool needs of GKE, and the lowest versions that have it."""
+    accelerator, machine = machine_of(pool)
+    yield machine.name, accelerator.gke_floors_of(machine)
+    if pool.capacity.kind == CapacityKind.FLEX_START:
+        yield "flexStart", GKE_FEATURES["flex-start"].floors
+    if mode_of(pool) in (FabricMode.DRANET, FabricMode.ACCELERATOR_NETWORK_PROFILE):
+        yield "DRANET", GKE_FEATURES["managed-dranet"].floors
+    if pool.secondary_boot_disk:
+        yield "secondaryBootDisk", GKE_FEATURES["secondary-boot-disk"].floors
+    if accelerator.nodes.dra_driver:
+        yield "the ComputeDomain", GKE_FEATURES["dynamic-resource-allocation"].floors
+
+
+def _check_floor(version: str, what: str, floors: tuple[str, ...], findings: Findings) -> None:
+    reached = gke_version_reaches(version, floors)
+    if reached is False:
+        findings.refuse(
+            "cluster.version", f"GKE {version} is too old for {what}", f"Write at least one of {', '.join(floors)}"
+        )
+    elif reached is None:
+        findings.warn(
+            "cluster.version",
+            f"GKE {version} may be older than {what} needs ({', '.join(floors)}); write the patch version",
+        )
 
 
 def check_driver(
@@ -55,9 +78,10 @@ def check_driver(
     findings: Findings,
     *,
     accept_compatibility: bool,
+    driver: GpuDriverVersion | None = None,
 ) -> dict[str, str]:
     """What the environment of a server needs to run on that driver. Refuses a driver known to be too old."""
-    wanted = accelerator.driver.default
+    wanted = driver or accelerator.driver.default
     minor = ".".join((version or "").split(".")[:2])
     branch = GKE_RELEASES[minor].driver_branch(wanted) if minor in GKE_RELEASES else None
     where = f"the {wanted.value} driver of GKE {minor or 'in this channel'}"
@@ -79,10 +103,19 @@ def check_driver(
 
 
 def check_plugin(
-    accelerator: Accelerator, machine: MachineType, release: VllmRelease, path: str, findings: Findings
+    accelerator: Accelerator,
+    machine: MachineType,
+    release: VllmRelease,
+    path: str,
+    findings: Findings,
+    *,
+    installer: str | None = None,
 ) -> None:
-    """Warns where a server that spans nodes pairs an NCCL plugin with an NCCL it is not known to have run with."""
-    installer = accelerator.fabric_of(machine).installer
+    """Warns where a server that spans nodes pairs an NCCL plugin with an NCCL it is not known to have run with.
+
+    `installer` is the pool's own, if the stack file names one.
+    """
+    installer = installer or accelerator.fabric_of(machine).installer
     if installer is None:
         return
     plugin = INSTALLER_RELEASES[installer]

@@ -112,6 +112,10 @@ class ServeSettings:
     enforce_eager: bool = False
     compile_cache: bool = False
     """Whether torch.compile finds its cache; a cold one needs more while it profiles."""
+    adapter_slots: int = 0
+    adapter_rank: int = 0
+    draft_gib: float = 0.0
+    """Of a draft model's weights, over the ranks of tensor parallel."""
 
 
 def _is_large(card: Card, engine: Engine) -> bool:

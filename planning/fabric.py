@@ -1,100 +1,208 @@
-"""Decides which networks lie between the accelerator nodes of a stack, and what lays their NCCL plugin on the nodes."""
+"""Decides which networks lie between the accelerator nodes of a stack, and what a pod is given that talks over them."""
 
-from catalog import ACCELERATORS, INSTALLER_RELEASES, Accelerator, FabricVpc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from catalog import (
+    INSTALLER_RELEASES,
+    Accelerator,
+    FabricMode,
+    FabricNetwork,
+    FabricVpc,
+    InstallerRelease,
+    PodMount,
+    Sidecar,
+)
+from catalog import Fabric as CatalogFabric
+from catalog.google import google_platform
 from config.settings import Settings
 from planning.addresses import AddressRanges
 from planning.errors import Findings
-from planning.node_pools import machine_of, taints_of
+from planning.node_pools import machine_of, mode_of
 from planning.plan import (
+    ComputeDomainPlan,
+    DeviceClaimTemplate,
+    FabricMount,
     FabricPlan,
+    FabricSidecar,
     FabricVpcPlan,
-    HostFolder,
-    NcclInstallerPlan,
+    InterfacePlan,
+    ModelServerPlan,
+    NodePoolPlan,
     PodNetworkPlan,
     SubnetworkPlan,
 )
+from planning.plan.network import channel_template
 
 
-def plan_fabric(
-    settings: Settings, prefix: str, ranges: AddressRanges, findings: Findings
-) -> tuple[FabricPlan | None, tuple[NcclInstallerPlan, ...]]:
-    """The stack's one fabric and its installers.
+@dataclass(frozen=True)
+class FabricPool:
+    """A pool of the stack file whose machines have a fabric."""
+
+    index: int
+    name: str
+    zone: str
+    accelerator: Accelerator
+    mode: FabricMode
+    installer: InstallerRelease | None
+    """Of its NCCL plugin; None: the transport has none."""
+
+
+def fabric_pools(settings: Settings, findings: Findings) -> tuple[FabricPool, ...]:
+    """The pools with a fabric.
 
     Pods ask for a network by a name that is the cluster's own, such as `rdma-0`, and a RoCE VPC is bound to one zone;
-    so all pools of a stack that have a fabric share one, and must be of one accelerator and zone.
+    so all of them share one fabric, and must be of one accelerator, zone and mode.
     """
-    with_fabric = [
-        (index, pool, accelerator)
-        for index, pool in enumerate(settings.node_pools)
-        for accelerator in [_with_fabric(index, settings)]
-        if accelerator is not None
-    ]
-    if not with_fabric:
-        return None, ()
-    _, first, accelerator = with_fabric[0]
-    for index, pool, other in with_fabric[1:]:
-        if (other.name, pool.zone) != (accelerator.name, first.zone):
-            findings.refuse(
-                f"nodePools[{index}]",
-                f"pool {pool.name} ({other.name} in {pool.zone}) cannot share the networks of pool {first.name} "
-                f"({accelerator.name} in {first.zone})",
-                "Keep one accelerator with a fabric, in one zone, in a stack",
-            )
+    found: list[FabricPool] = []
+    for index, pool in enumerate(settings.node_pools):
+        try:
+            accelerator, machine = machine_of(pool)
+        except KeyError:
+            continue
+        mode = mode_of(pool)
+        if mode is None:
+            if pool.nccl_installer:
+                findings.refuse(
+                    f"nodePools[{index}].ncclInstaller",
+                    f"{machine.name} has no fabric that would use it",
+                    "Leave ncclInstaller out",
+                )
+            continue
+        installer = _installer(index, pool.nccl_installer, accelerator, findings)
+        found.append(FabricPool(index, pool.name, pool.zone, accelerator, mode, installer))
+    for other in found[1:]:
+        _check_shares(found[0], other, findings)
+    return tuple(found)
+
+
+def plan_fabric(pools: tuple[FabricPool, ...], prefix: str, ranges: AddressRanges) -> FabricPlan | None:
+    """The stack's one fabric."""
+    if not pools:
+        return None
+    pool = pools[0]
+    fabric, mode, installer = pool.accelerator.fabric, pool.mode, pool.installer
+    objects = mode is FabricMode.NETWORK_OBJECTS
+    named = [(network.interface, network.name) for network in fabric.networks if network.interface]
+    return FabricPlan(
+        gpu_type=pool.accelerator.gke_label,
+        zone=pool.zone,
+        transport=fabric.transport.value,
+        mode=mode,
+        vpcs=() if mode is FabricMode.ACCELERATOR_NETWORK_PROFILE else _vpcs(pool, prefix, ranges),
+        interfaces=tuple(InterfacePlan(interface=nic, network=name) for nic, name in named) if objects else (),
+        claim_templates=() if objects else _claim_templates(fabric),
+        compute_domain=pool.accelerator.nodes.dra_driver is not None,
+        environment=fabric.environment,
+        mounts=tuple(map(_mount, installer.workload_mounts)) if installer else (),
+        sidecar=_sidecar(installer.sidecar) if installer and installer.sidecar else None,
+        whole_node_pods=fabric.whole_node_pods,
+    )
+
+
+def plan_compute_domains(
+    fabric: FabricPlan | None, pools: tuple[NodePoolPlan, ...], models: tuple[ModelServerPlan, ...]
+) -> tuple[ComputeDomainPlan, ...]:
+    """One for each server that spans nodes: its pods share memory over NVLink, others' must not."""
+    if fabric is None or not fabric.compute_domain:
+        return ()
+    on_fabric = {pool.name for pool in pools if pool.uses_fabric}
+    return tuple(
+        ComputeDomainPlan(name=model.name, namespace=model.namespace, channel_template=channel_template(model.name))
+        for model in models
+        if model.shape.nodes > 1 and model.node_pool in on_fabric
+    )
+
+
+def _check_shares(first: FabricPool, other: FabricPool, findings: Findings) -> None:
+    path = f"nodePools[{other.index}]"
+    if (other.accelerator.name, other.zone) != (first.accelerator.name, first.zone):
+        findings.refuse(
+            path,
+            f"pool {other.name} ({other.accelerator.name} in {other.zone}) cannot share the networks of pool "
+            f"{first.name} ({first.accelerator.name} in {first.zone})",
+            "Keep one accelerator with a fabric, in one zone, in a stack",
+        )
+    elif other.mode is not first.mode:
+        findings.refuse(
+            f"{path}.fabric",
+            f"{other.mode} excludes the {first.mode} of pool {first.name}: a cluster hands out NICs in one way",
+            f"Write fabric: {first.mode}",
+        )
+    elif other.installer != first.installer:
+        findings.refuse(
+            f"{path}.ncclInstaller",
+            f"differs from pool {first.name}, and servers of both find their plugin in one place",
+            "Write the same ncclInstaller for both",
+        )
+
+
+def _installer(index: int, wanted: str | None, accelerator: Accelerator, findings: Findings) -> InstallerRelease | None:
+    usual = accelerator.fabric.installer
+    name = wanted or usual
+    if name is None:
+        return None
+    release = INSTALLER_RELEASES[name]
+    fits = release.transport is accelerator.fabric.transport and release.architecture is accelerator.architecture
+    if not fits or (wanted != usual and accelerator.gke_label not in release.gke_labels):
+        findings.refuse(
+            f"nodePools[{index}].ncclInstaller",
+            f"{name} is for {release.transport} on {release.architecture} ({', '.join(release.gke_labels)})",
+            f"Leave it out for {usual}",
+        )
+    return release
+
+
+def _vpcs(pool: FabricPool, prefix: str, ranges: AddressRanges) -> tuple[FabricVpcPlan, ...]:
     cidrs = ranges.fabric_subnetworks()
-    vpcs = tuple(
+    fabric = pool.accelerator.fabric
+    return tuple(
         FabricVpcPlan(
             name=f"{prefix}-{vpc.name}",
-            mtu=_mtu(vpc),
-            network_profile=f"{first.zone}-{vpc.network_profile}" if vpc.network_profile else None,
+            mtu=vpc.mtu,
+            network_profile=f"{pool.zone}-{vpc.network_profile}" if vpc.network_profile else None,
             firewall=f"{prefix}-{vpc.name}-internal" if vpc.firewall_rules_allowed else None,
             source_range=str(ranges.fabric),
             pod_networks=tuple(
-                PodNetworkPlan(
-                    name=network.name,
-                    device_mode=network.device_mode.value if network.device_mode else "",
-                    subnetwork=SubnetworkPlan(name=f"{prefix}-{network.name}", cidr=str(next(cidrs))),
-                )
-                for network in accelerator.fabric.networks_of(vpc.name)
+                _pod_network(network, vpc, pool.mode, prefix, cidrs) for network in fabric.networks_of(vpc.name)
             ),
         )
-        for vpc in accelerator.fabric.vpcs
+        for vpc in fabric.vpcs
     )
-    return FabricPlan(vpcs=vpcs), _installers(accelerator)
 
 
-def _with_fabric(index: int, settings: Settings) -> Accelerator | None:
-    pool = settings.node_pools[index]
-    try:
-        accelerator, machine = machine_of(pool)
-    except KeyError:
-        return None
-    return ACCELERATORS[pool.accelerator] if accelerator.fabric_of(machine).networks else None
+def _pod_network(
+    network: FabricNetwork, vpc: FabricVpc, mode: FabricMode, prefix: str, cidrs: Iterator[IPv4Network]
+) -> PodNetworkPlan:
+    objects = mode is FabricMode.NETWORK_OBJECTS and network.device_mode is not None
+    by_google = vpc.google_subnetwork if vpc.google_makes_subnetworks else None
+    own = None if by_google else SubnetworkPlan(name=f"{prefix}-{network.name}", cidr=str(next(cidrs)))
+    return PodNetworkPlan(
+        name=network.name,
+        device_mode=network.device_mode.value if objects and network.device_mode else None,
+        subnetwork=own,
+        google_subnetwork=by_google.format(network=f"{prefix}-{vpc.name}") if by_google else None,
+    )
 
 
-def _mtu(vpc: FabricVpc) -> int:
-    if vpc.mtu is None:
-        raise ValueError(f"the catalogue gives VPC {vpc.name} no MTU")
-    return vpc.mtu
+def _claim_templates(fabric: CatalogFabric) -> tuple[DeviceClaimTemplate, ...]:
+    device_class = google_platform().dranet.rdma_device_class
+    return (DeviceClaimTemplate(template="rdma", device_class=device_class, count=fabric.claimed_nics),)
 
 
-def _installers(accelerator: Accelerator) -> tuple[NcclInstallerPlan, ...]:
-    if accelerator.fabric.installer is None:
-        return ()
-    release = INSTALLER_RELEASES[accelerator.fabric.installer]
-    return (
-        NcclInstallerPlan(
-            name=release.daemon_set,
-            namespace=release.namespace,
-            image=release.image.reference,
-            pause_image=release.pause_image.reference,
-            command=release.command,
-            copies=tuple((copy.source, copy.target) for copy in release.copies),
-            sysctls=release.sysctls,
-            folders=tuple(
-                HostFolder(name=path.name, host_path=path.host_path, mount_path=path.mount_path)
-                for path in release.host_paths
-            ),
-            gpu_types=(accelerator.gke_label,),
-            taints=taints_of(accelerator),
-        ),
+def _mount(mount: PodMount) -> FabricMount:
+    return FabricMount(name=mount.name, host_path=mount.host_path, mount_path=mount.mount_path)
+
+
+def _sidecar(sidecar: Sidecar) -> FabricSidecar:
+    return FabricSidecar(
+        name=sidecar.name,
+        image=sidecar.image.reference,
+        command=sidecar.command,
+        environment=sidecar.environment,
+        mounts=tuple(map(_mount, sidecar.mounts)),
+        capabilities=sidecar.capabilities,
+        device_annotation=sidecar.device_annotation,
+        devices=sidecar.devices,
     )

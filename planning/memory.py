@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from catalog.model import LinearAttention, Model
 from planning.activation import charged_graphs, peak_activation
+from planning.adapters import adapter_bytes
 from planning.engine import Card, Engine, Runner, ServeSettings
 from planning.kv_cache import KvLayout, kv_layout
 from planning.weights import GIB, Sharding, Stage, stages_of, weight_bytes
@@ -97,6 +98,7 @@ def _basis(model: Model, card: Card, sharding: Sharding, settings: ServeSettings
     """Measured is what the measurements covered: this release and card, TP 1 and 2, 16-bit weights and cache, text."""
     plain = model.quantization is None and model.vision is None and not settings.kv_cache_dtype.quantised
     covered = sharding.tensor <= 2 and sharding.pipeline == 1 and not sharding.expert_parallel and model.counted
+    covered = covered and not settings.adapter_slots and not settings.draft_gib
     linear = any(isinstance(group, LinearAttention) for group in model.attention)
     measured = engine.measured and card.measured and plain and covered and not linear
     return Basis.MEASURED if measured else Basis.EXTRAPOLATED
@@ -125,11 +127,17 @@ class _Parts:
 def _parts(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine) -> _Parts:
     runner = engine.runner(model)
     return _Parts(
-        weights=weight_bytes(model, sharding, stage),
+        weights=weight_bytes(model, sharding, stage) + _beside_the_model(model, sharding, stage, settings),
         activation=peak_activation(model, sharding, stage, settings, engine),
         non_torch=_NON_TORCH_TENSOR_PARALLEL if sharding.tensor * sharding.pipeline > 1 else _NON_TORCH[runner],
         graphs=0.0 if settings.enforce_eager else charged_graphs(stage, settings, engine, runner),
     )
+
+
+def _beside_the_model(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings) -> float:
+    """Bytes of adapter slots, and of a draft model, which runs with the target's last stage."""
+    adapters = adapter_bytes(model, sharding, stage, settings.adapter_slots, settings.adapter_rank)
+    return adapters + (settings.draft_gib * GIB / sharding.tensor if stage.last else 0.0)
 
 
 # Measured on H200 and H100: CUDA modules and library handles; with NCCL's buffers at TP 2.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from catalog import CapacityKind
 from config.settings import Settings
 from planning.errors import Findings
 from planning.plan import ModelServerPlan, NodePoolPlan, NodeUse, PoolUse
@@ -24,6 +25,25 @@ def place(
     return tuple(_fill(pool, by_pool[pool.name], paths[pool.name], findings) for pool in pools)
 
 
+def on_nodes(models: tuple[ModelServerPlan, ...], pools: tuple[NodePoolPlan, ...]) -> tuple[ModelServerPlan, ...]:
+    """The models that are deployed: not those whose pool waits for its reservation, which would wait in vain."""
+    waiting = {pool.name for pool in pools if pool.waits}
+    return tuple(model for model in models if model.node_pool not in waiting)
+
+
+def check_queued(settings: Settings, models: tuple[ModelServerPlan, ...], findings: Findings) -> None:
+    """Refuses servers on a queued pool: it brings nodes for a ProvisioningRequest alone, and a server makes none."""
+    queued = {pool.name for pool in settings.node_pools if pool.capacity.kind == CapacityKind.QUEUED}
+    on_queued = {model.name for model in models if model.node_pool in queued}
+    for index, model in enumerate(settings.models):
+        if model.name in on_queued:
+            findings.refuse(
+                f"models[{index}].nodePool",
+                "is a queued pool, which brings nodes for a ProvisioningRequest alone; a server would wait for ever",
+                "Write capacity: {kind: flexStart} for that pool, or name another pool",
+            )
+
+
 def _fill(pool: NodePoolPlan, models: list[ModelServerPlan], path: str, findings: Findings) -> PoolUse:
     nodes: list[dict[str, int]] = []
     free: dict[int, list[int]] = {}
@@ -42,13 +62,14 @@ def _fill(pool: NodePoolPlan, models: list[ModelServerPlan], path: str, findings
                 node, left = free[fitting].pop(), fitting
             nodes[node][model.name] = nodes[node].get(model.name, 0) + shape.gpus_per_node
             free.setdefault(left - shape.gpus_per_node, []).append(node)
-    if len(nodes) > pool.nodes:
+    if len(nodes) > pool.max_nodes:
         _refuse(pool, models, len(nodes), path, findings)
     used = sorted(nodes, key=lambda gpus: -sum(gpus.values()))
     return PoolUse(
         pool=pool.name,
         gpus_per_node=pool.gpus_per_node,
-        nodes=pool.nodes,
+        min_nodes=pool.min_nodes,
+        nodes=pool.max_nodes,
         used=tuple(NodeUse(gpus=gpus) for gpus in used),
     )
 
@@ -59,7 +80,7 @@ def _refuse(pool: NodePoolPlan, models: list[ModelServerPlan], needed: int, path
     asked = ", ".join(f"{model.name} {model.replicas} x {model.shape.gpus}" for model in largest)
     findings.refuse(
         path,
-        f"the models need {gpus} GPUs on {needed} nodes and the pool has {pool.nodes * pool.gpus_per_node} on "
-        f"{pool.nodes} (largest: {asked})",
-        f"Write nodes: {needed}, or fewer replicas",
+        f"the models need {gpus} GPUs on {needed} nodes and the pool has {pool.max_nodes * pool.gpus_per_node} on "
+        f"{pool.max_nodes} (largest: {asked})",
+        f"Write nodes: {f'{{min: {pool.min_nodes}, max: {needed}}}' if pool.scales else needed}, or fewer replicas",
     )

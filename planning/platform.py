@@ -1,33 +1,40 @@
 """From a stack's settings to its whole plan: the one public function of this room."""
 
 import re
+from functools import cache
 
 from catalog import CHART_RELEASES, PINS
 from catalog.google import google_platform
 from config import NAMESPACE, ConfigurationError, Problem, Settings
+from config.cluster import Provided
+from config.effect import Effect, effects
 from config.settings import NAME_PREFIX
-from planning.address_use import plan_addresses
+from planning.address_use import addresses_needed, plan_addresses
 from planning.addresses import AddressRanges
+from planning.cluster import plan_cluster, provides
 from planning.compatibility import check_network_profiles, plan_gke_version
 from planning.cost import plan_cost
+from planning.environment import check_spend, plan_protection, plan_token
 from planning.errors import Findings
-from planning.fabric import plan_fabric
-from planning.node_pools import plan_node_pools
-from planning.placement import place
+from planning.fabric import fabric_pools, plan_compute_domains, plan_fabric
+from planning.node_pools import begin_with, plan_node_pools
+from planning.node_software import plan_daemons, plan_dra_driver, plan_installers
+from planning.placement import check_queued, on_nodes, place
 from planning.plan import (
     ClusterNetworkPlan,
     ClusterPlan,
+    GivenNetworkPlan,
     LeaderWorkerSetPlan,
-    NodeIdentityPlan,
+    NodePoolPlan,
     PlatformPlan,
     SubnetworkPlan,
-    SystemPoolPlan,
 )
 from planning.quota import plan_quotas
 from planning.serving import plan_models
-
-SERVING_NAMESPACE = "serving"
-TOKEN_SECRET = "hugging-face-token"
+from planning.serving.access import plan_access, plan_priority
+from planning.serving.availability import plan_availability
+from planning.serving.namespaces import plan_namespaces, preflight_namespace
+from planning.serving.preflight import plan_preflights
 
 
 def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
@@ -35,35 +42,72 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     prefix = _name_prefix(settings, stack)
     findings = Findings()
     ranges = AddressRanges.cut(settings.network.address_block)
-    pools = plan_node_pools(settings, findings)
-    fabric, installers = plan_fabric(settings, prefix, ranges, findings)
+    protection, token = plan_protection(settings, findings), plan_token(settings, prefix, findings)
+    pools = plan_node_pools(settings, prefix, findings)
+    with_fabric = fabric_pools(settings, findings)
+    fabric = plan_fabric(with_fabric, prefix, ranges)
     version = plan_gke_version(settings, findings)
     check_network_profiles(settings, findings)
-    cluster = _cluster(settings, prefix, version, multi_networking=fabric is not None)
-    models = plan_models(settings, pools, SERVING_NAMESPACE, version, findings)
+    cluster = plan_cluster(settings, prefix, version, multi_networking=bool(fabric and fabric.vpcs))
+    system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
+    models = plan_models(settings, pools, fabric, version, findings)
     pool_use = place(settings, pools, models, findings)
-    addresses = plan_addresses(ranges, cluster.system_pool, pools, fabric, findings)
+    check_queued(settings, models, findings)
+    addresses = plan_addresses(
+        ranges,
+        system,
+        pools,
+        None if provides(settings, Provided.NODE_POOLS) else fabric,
+        findings,
+        own_network=settings.network.existing is None and settings.cluster.existing is None,
+    )
     if findings.problems:
         raise ConfigurationError(stack, findings.problems)
+    quotas = plan_quotas(settings, pools)
+    pools = begin_with(pools, pool_use)
+    models = plan_availability(settings, on_nodes(models, pools), pool_use, findings)
+    preflights = plan_preflights(with_fabric, fabric, pools)
+    cost = plan_cost(settings.region, system, pools, pool_use)
+    check_spend(settings, cost, findings)
+    if findings.problems:
+        raise ConfigurationError(stack, findings.problems)
+    installed = provides(settings, Provided.NCCL_INSTALLER)
     return PlatformPlan(
         name_prefix=prefix,
         region=settings.region,
-        services=google_platform().services,
-        network=_network(prefix, ranges),
+        services=_services(settings, pools),
+        labels=settings.labels,
+        protection=protection,
+        network=_network(settings, prefix, ranges, addresses_needed(system, pools)),
         cluster=cluster,
         fabric=fabric,
         node_pools=pools,
-        nccl_installers=installers,
-        serving_namespace=SERVING_NAMESPACE,
-        token_secret=TOKEN_SECRET,
+        gpu_nodes_keep_version=not settings.cluster.maintenance.upgrade_gpu_nodes,
+        nccl_installers=() if installed else plan_installers(with_fabric, pools),
+        node_daemons=() if installed else plan_daemons(with_fabric, pools),
+        dra_driver=plan_dra_driver(settings),
+        compute_domains=plan_compute_domains(fabric, pools, models),
+        namespaces=plan_namespaces(fabric, models),
+        preflight_namespace=preflight_namespace(preflights),
+        access=plan_access(),
+        priority_class=plan_priority(),
+        token=token,
         leader_worker_set=_leader_worker_set(settings),
+        preflights=preflights,
         models=models,
         pool_use=pool_use,
         addresses=addresses,
-        quotas=plan_quotas(settings, pools),
-        cost=plan_cost(settings.region, cluster.system_pool, pools),
+        quotas=quotas,
+        cost=cost,
+        effects=wide_effects(),
         warnings=tuple(findings.warnings),
     )
+
+
+@cache
+def wide_effects() -> dict[str, str]:
+    """The fields whose change replaces more than it changes, by their path."""
+    return {path: effect.value for path, effect in effects(Settings).items() if effect is not Effect.IN_PLACE}
 
 
 def _name_prefix(settings: Settings, stack: str) -> str:
@@ -79,7 +123,22 @@ def _name_prefix(settings: Settings, stack: str) -> str:
     return prefix
 
 
-def _network(prefix: str, ranges: AddressRanges) -> ClusterNetworkPlan:
+def _network(
+    settings: Settings, prefix: str, ranges: AddressRanges, needed: tuple[int, int]
+) -> ClusterNetworkPlan | GivenNetworkPlan | None:
+    if settings.cluster.existing:
+        return None
+    given = settings.network.existing
+    if given:
+        return GivenNetworkPlan(
+            project=given.project,
+            vpc=given.network,
+            subnetwork=given.subnetwork,
+            pods_range=given.pods_range,
+            services_range=given.services_range,
+            nodes_needed=needed[0],
+            pod_addresses_needed=needed[1],
+        )
     return ClusterNetworkPlan(
         vpc=f"{prefix}-cluster",
         mtu=google_platform().vpc_mtu,
@@ -91,23 +150,14 @@ def _network(prefix: str, ranges: AddressRanges) -> ClusterNetworkPlan:
     )
 
 
-def _cluster(settings: Settings, prefix: str, version: str | None, *, multi_networking: bool) -> ClusterPlan:
-    google, wanted = google_platform(), settings.cluster.system_pool
-    return ClusterPlan(
-        name=f"{prefix}-cluster",
-        location=settings.region,
-        release_channel=settings.cluster.release_channel.value.upper(),
-        version=version,
-        multi_networking=multi_networking,
-        node_identity=NodeIdentityPlan(account_id=f"{prefix}-nodes", roles=google.node_roles),
-        system_pool=SystemPoolPlan(
-            name="system",
-            machine_type=wanted.machine_type or google.system_pool.machine_type,
-            disk_type=google.system_pool.disk_type,
-            disk_size_gib=google.system_pool.disk_size_gib,
-            min_nodes_per_zone=wanted.min_nodes_per_zone,
-            max_nodes_per_zone=wanted.max_nodes_per_zone,
-        ),
+def _services(settings: Settings, pools: tuple[NodePoolPlan, ...]) -> tuple[str, ...]:
+    google = google_platform()
+    streaming = any(pool.image_streaming for pool in pools)
+    secrets = settings.token is not None or settings.cluster.secret_manager
+    return (
+        *google.services,
+        *([google.image_streaming_service] if streaming else []),
+        *([google.secret_manager_service] if secrets else []),
     )
 
 

@@ -18,7 +18,7 @@ def plan_quotas(settings: Settings, pools: tuple[NodePoolPlan, ...]) -> tuple[Qu
             metric=key[0],
             quota_id=key[1],
             region=settings.region,
-            amount=before + pool.nodes * pool.gpus_per_node,
+            amount=before + pool.max_nodes * pool.gpus_per_node,
             note="" if quota.certain else "the limit's name is not certain",
         )
     return tuple(needs.values())

@@ -38,6 +38,7 @@ def sections(plan: PlatformPlan, stack: str) -> list[Section]:
         Section("Cost", table=_cost(plan)),
         Section("Quota needed", table=_quotas(plan)),
         Section("Addresses", table=_addresses(plan)),
+        Section("Before you change", points=tuple(_effects(plan))),
         Section("Why", points=tuple(reason for model in plan.models for reason in _reasons(model))),
     ]
     return [part for part in parts if part.points or part.verbatim or (part.table and part.table.rows)]
@@ -74,14 +75,19 @@ def _aligned(table: Table) -> list[str]:
 
 
 def _summary(plan: PlatformPlan) -> Iterable[str]:
-    gpus = sum(pool.nodes * pool.gpus_per_node for pool in plan.node_pools)
+    gpus = sum(pool.max_nodes * pool.gpus_per_node for pool in plan.node_pools)
     free = sum(use.free_gpus for use in plan.pool_use)
     yield (
-        f"{len(plan.models)} model(s) on {gpus} GPUs of {sum(pool.nodes for pool in plan.node_pools)} node(s) "
+        f"{len(plan.models)} model(s) on {gpus} GPUs of {sum(pool.max_nodes for pool in plan.node_pools)} node(s) "
         f"in {plan.region}; {free} GPU(s) free"
     )
     hour, month = plan.cost.usd_per_hour, plan.cost.usd_per_month
-    yield f"cost: {_usd(hour)} per hour" + (f", {month:,.0f} USD per month" if month is not None else "")
+    most = plan.cost.usd_per_hour_at_most
+    yield (
+        f"cost: {_usd(hour)} per hour"
+        + (f", {month:,.0f} USD per month" if month is not None else "")
+        + (f"; at most {_usd(most)} per hour" if most != hour else "")
+    )
 
 
 def _models(models: Sequence[ModelServerPlan]) -> Table:
@@ -151,13 +157,15 @@ def _pools(plan: PlatformPlan) -> Table:
             (
                 pool.name,
                 pool.machine_type,
-                str(pool.nodes),
-                str(pool.nodes * pool.gpus_per_node),
+                f"{pool.min_nodes} to {pool.max_nodes}" if pool.scales else str(pool.nodes),
+                str(pool.max_nodes * pool.gpus_per_node),
                 pool.zone,
                 pool.provisioning.value,
                 pool.gpu_driver_version,
                 ", ".join(network.name for network in plan.fabric.pod_networks)
-                if plan.fabric and pool.uses_fabric
+                if plan.fabric and pool.uses_fabric and plan.fabric.vpcs
+                else "Google's own"
+                if pool.uses_fabric
                 else "none extra",
             )
             for pool in plan.node_pools
@@ -211,6 +219,13 @@ def _addresses(plan: PlatformPlan) -> Table:
         ("range", "CIDR", "needed", "capacity"),
         tuple((use.range, use.cidr, f"{use.needed:,}", f"{use.capacity:,}") for use in plan.addresses),
     )
+
+
+def _effects(plan: PlatformPlan) -> Iterable[str]:
+    for effect in dict.fromkeys(plan.effects.values()):
+        fields = [path for path, does in plan.effects.items() if does == effect]
+        yield f"a change {effect}: {', '.join(fields)}"
+    yield "any other field changes in place"
 
 
 def _reasons(model: ModelServerPlan) -> Iterable[str]:

@@ -67,6 +67,11 @@ class ShapeRequest:
     max_num_batched_tokens: int | None = None
     kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
     enforce_eager: bool = False
+    adapter_slots: int = 0
+    """LoRA adapters that one batch may mix."""
+    adapter_rank: int = 0
+    draft_gib: float = 0.0
+    """Weights of a draft model for speculative decoding."""
 
     @property
     def fixes_shape(self) -> bool:

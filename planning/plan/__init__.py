@@ -1,38 +1,116 @@
 """What was decided: one frozen, serialisable value from which the components build, deciding nothing themselves."""
 
+from planning.plan.access import (
+    AccessPlan,
+    CallerPlan,
+    HostAccessPlan,
+    NamespacePlan,
+    PodSecurity,
+    PriorityClassPlan,
+)
 from planning.plan.capacity import AddressUse, CostItem, CostPlan, NodeUse, PoolUse, QuotaNeed
-from planning.plan.cluster import ClusterPlan, NodeIdentityPlan, SystemPoolPlan
+from planning.plan.cluster import (
+    AuthorizedNetworkPlan,
+    ClusterPlan,
+    GivenClusterPlan,
+    GivenSystemPool,
+    MaintenanceExclusionPlan,
+    MaintenanceWindowPlan,
+    NodeIdentityPlan,
+    SystemPoolPlan,
+)
 from planning.plan.decision import Decision, Taint
-from planning.plan.network import ClusterNetworkPlan, FabricPlan, FabricVpcPlan, PodNetworkPlan, SubnetworkPlan
-from planning.plan.node_pools import HostFolder, NcclInstallerPlan, NodePoolPlan, Provisioning
+from planning.plan.environment import ProtectionPlan, SecretManagerSecret, TokenPlan
+from planning.plan.network import (
+    ClusterNetworkPlan,
+    ComputeDomainPlan,
+    DeviceClaimTemplate,
+    FabricClaim,
+    FabricMount,
+    FabricPlan,
+    FabricSidecar,
+    FabricVpcPlan,
+    GivenNetworkPlan,
+    InterfacePlan,
+    PodNetworkPlan,
+    SubnetworkPlan,
+)
+from planning.plan.node_pools import (
+    DraDriverPlan,
+    HostFolder,
+    NcclInstallerPlan,
+    NodeDaemonPlan,
+    NodePoolPlan,
+    PlacementPlan,
+    Provisioning,
+    ReservationPlan,
+)
 from planning.plan.platform import PlatformPlan, Warning
-from planning.plan.serving import LeaderWorkerSetPlan, LifecyclePlan, ModelServerPlan, PodResourcesPlan
+from planning.plan.preflight import PreflightPlan
+from planning.plan.serving import (
+    LeaderWorkerSetPlan,
+    LifecyclePlan,
+    ModelServerPlan,
+    PodResourcesPlan,
+    PodTransportPlan,
+    RolloutPlan,
+    SchedulingPlan,
+)
 
 __all__ = [
+    "AccessPlan",
     "AddressUse",
+    "AuthorizedNetworkPlan",
+    "CallerPlan",
     "ClusterNetworkPlan",
     "ClusterPlan",
+    "ComputeDomainPlan",
     "CostItem",
     "CostPlan",
     "Decision",
+    "DeviceClaimTemplate",
+    "DraDriverPlan",
+    "FabricClaim",
+    "FabricMount",
     "FabricPlan",
+    "FabricSidecar",
     "FabricVpcPlan",
+    "GivenClusterPlan",
+    "GivenNetworkPlan",
+    "GivenSystemPool",
+    "HostAccessPlan",
     "HostFolder",
+    "InterfacePlan",
     "LeaderWorkerSetPlan",
     "LifecyclePlan",
+    "MaintenanceExclusionPlan",
+    "MaintenanceWindowPlan",
     "ModelServerPlan",
+    "NamespacePlan",
     "NcclInstallerPlan",
+    "NodeDaemonPlan",
     "NodeIdentityPlan",
     "NodePoolPlan",
     "NodeUse",
+    "PlacementPlan",
     "PlatformPlan",
     "PodNetworkPlan",
     "PodResourcesPlan",
+    "PodSecurity",
+    "PodTransportPlan",
     "PoolUse",
+    "PreflightPlan",
+    "PriorityClassPlan",
+    "ProtectionPlan",
     "Provisioning",
     "QuotaNeed",
+    "ReservationPlan",
+    "RolloutPlan",
+    "SchedulingPlan",
+    "SecretManagerSecret",
     "SubnetworkPlan",
     "SystemPoolPlan",
     "Taint",
+    "TokenPlan",
     "Warning",
 ]

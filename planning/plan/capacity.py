@@ -20,9 +20,17 @@ class PoolUse(Decision):
 
     pool: str
     gpus_per_node: int
+    min_nodes: int
     nodes: int
+    """At most."""
     used: tuple[NodeUse, ...]
     """Only nodes with something on them, fullest first."""
+
+    @computed_field
+    @property
+    def fits_at_minimum(self) -> bool:
+        """The autoscaler need not bring a node for the models to run."""
+        return len(self.used) <= self.min_nodes
 
     @computed_field
     @property
@@ -55,7 +63,9 @@ class CostItem(Decision):
     what: str
     count: int
     usd_per_hour: float | None
-    """Of all of them together."""
+    """Of all of them together, as few as there can be."""
+    usd_per_hour_at_most: float | None
+    """With all that the autoscaler may add."""
     as_of: date | None
     note: str | None = None
 
@@ -68,6 +78,13 @@ class CostPlan(Decision):
     def usd_per_hour(self) -> float | None:
         """None if any part is unknown: a sum without it would be a wrong one."""
         known = [item.usd_per_hour for item in self.items if item.usd_per_hour is not None]
+        return sum(known) if len(known) == len(self.items) else None
+
+    @computed_field
+    @property
+    def usd_per_hour_at_most(self) -> float | None:
+        """As `usd_per_hour`, with all that the autoscaler may add."""
+        known = [item.usd_per_hour_at_most for item in self.items if item.usd_per_hour_at_most is not None]
         return sum(known) if len(known) == len(self.items) else None
 
     @computed_field

@@ -1,4 +1,4 @@
-"""The cluster and the node pool that the system itself runs on."""
+"""The cluster and the node pool that the system itself runs on; or one that is there already."""
 
 from planning.plan.decision import Decision
 
@@ -19,12 +19,67 @@ class NodeIdentityPlan(Decision):
     roles: tuple[str, ...]
 
 
+class MaintenanceWindowPlan(Decision):
+    start: str
+    end: str
+    recurrence: str
+
+
+class MaintenanceExclusionPlan(Decision):
+    name: str
+    start: str
+    end: str | None
+    """None: the end of support of the cluster's version."""
+    scope: str
+
+
+class AuthorizedNetworkPlan(Decision):
+    name: str
+    cidr: str
+
+
 class ClusterPlan(Decision):
+    """A cluster of the stack's own."""
+
     name: str
     location: str
     release_channel: str
     version: str | None
     """GKE version or the minor of it; None: the channel's own."""
     multi_networking: bool
+    shielded_nodes: bool
     node_identity: NodeIdentityPlan
     system_pool: SystemPoolPlan
+    maintenance_window: MaintenanceWindowPlan | None
+    maintenance_exclusions: tuple[MaintenanceExclusionPlan, ...]
+    authorized_networks: tuple[AuthorizedNetworkPlan, ...]
+    """Empty: there is no IP endpoint."""
+    monitoring_components: tuple[str, ...]
+    managed_prometheus: bool
+    dataplane_observability: bool
+    gateway_channel: str
+    gcs_fuse: bool
+    secret_manager: bool
+    cost_allocation: bool
+    security_posture: str
+
+
+class GivenSystemPool(Decision):
+    name: str
+
+
+class GivenClusterPlan(Decision):
+    """A cluster of somebody else's, and what the stack expects of it."""
+
+    name: str
+    location: str
+    version: str | None
+    """The least that the accelerators need is checked against it where it is said; else against what is read."""
+    multi_networking: bool
+    secret_manager: bool
+    system_pool: GivenSystemPool
+    node_identity: NodeIdentityPlan | None
+    """Of the nodes that the stack adds; None: it adds none."""
+    provides_node_pools: bool
+    provides_pod_networks: bool
+    provides_nccl_installer: bool

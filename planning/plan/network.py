@@ -1,5 +1,6 @@
 """Networks: the cluster's own, and the fabric between accelerator nodes."""
 
+from catalog import FabricMode
 from planning.plan.decision import Decision
 
 
@@ -20,19 +21,37 @@ class ClusterNetworkPlan(Decision):
     nat: str
 
 
+class GivenNetworkPlan(Decision):
+    """A VPC and subnetwork of somebody else's, and what the stack expects of them."""
+
+    project: str | None
+    """Of a Shared VPC's host; None: the stack's own."""
+    vpc: str
+    subnetwork: str
+    pods_range: str
+    services_range: str
+    nodes_needed: int
+    """Addresses of the subnetwork's primary range."""
+    pod_addresses_needed: int
+
+
 class PodNetworkPlan(Decision):
-    """A Device network that pods ask for by name: one NIC of each node, one subnetwork of the fabric."""
+    """One extra NIC of each node, and the subnetwork it is in."""
 
     name: str
-    device_mode: str
-    subnetwork: SubnetworkPlan
+    device_mode: str | None
+    """Of the Network object by that name, which pods ask for; None: no such object is made."""
+    subnetwork: SubnetworkPlan | None
+    """None: Google makes it, under the name `google_subnetwork`."""
+    google_subnetwork: str | None
 
 
 class FabricVpcPlan(Decision):
     """A VPC beside the cluster's. One with a network profile is bound to that profile's zone."""
 
     name: str
-    mtu: int
+    mtu: int | None
+    """None: the network profile decides it."""
     network_profile: str | None
     firewall: str | None
     """Name of the rule that lets nodes talk, where the VPC takes firewall rules at all."""
@@ -40,11 +59,110 @@ class FabricVpcPlan(Decision):
     pod_networks: tuple[PodNetworkPlan, ...]
 
 
-class FabricPlan(Decision):
-    """The extra networks of the stack's accelerator nodes, in the order of the machine's NICs."""
+class InterfacePlan(Decision):
+    """An interface of a pod, such as eth1, and the Network it is in."""
 
+    interface: str
+    network: str
+
+
+class FabricMount(Decision):
+    """A volume of a pod that uses the fabric, and where a container of it sees the volume."""
+
+    name: str
+    host_path: str | None
+    """Folder of the node; None: an emptyDir, which containers that mount the same name share."""
+    mount_path: str
+
+
+class FabricSidecar(Decision):
+    """The daemon that runs beside each workload of GPUDirect-TCPX and TCPXO, started before it and ended after."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    mounts: tuple[FabricMount, ...]
+    capabilities: tuple[str, ...]
+    device_annotation: str
+    """Annotation of the pod by which the device injector gives this container its devices, as a YAML list of paths."""
+    devices: tuple[str, ...]
+
+
+class FabricClaim(Decision):
+    """A claim of a pod: `resourceClaims: [{name, resourceClaimTemplateName: template}]`, and the container's claims.
+
+    The template is an object in the serving namespace that the fabric, or the driver of a ComputeDomain, makes.
+    """
+
+    name: str
+    template: str
+
+
+class DeviceClaimTemplate(Decision):
+    """A ResourceClaimTemplate for devices of one class."""
+
+    template: str
+    device_class: str
+    count: int | None
+    """None: all of the node's."""
+
+
+class FabricPlan(Decision):
+    """The extra networks of the stack's accelerator nodes, in the order of the machine's NICs.
+
+    Besides the networks it says what a pod is given that talks over them. A pod that stays on one node needs none of
+    it: NVLink carries its traffic, or there is none.
+    """
+
+    gpu_type: str
+    zone: str
+    transport: str
+    mode: FabricMode
+    """How pods get the NICs."""
     vpcs: tuple[FabricVpcPlan, ...]
+    interfaces: tuple[InterfacePlan, ...]
+    """After eth0, in order, for the pod's annotation networking.gke.io/interfaces; empty where claims hand them out."""
+    claim_templates: tuple[DeviceClaimTemplate, ...]
+    """Of the NICs, where DRANET hands them out."""
+    compute_domain: bool
+    """A server that spans nodes needs a ComputeDomain, whose channel its pods claim."""
+    environment: dict[str, str]
+    """For the container that uses the transport."""
+    mounts: tuple[FabricMount, ...]
+    """For the same container."""
+    sidecar: FabricSidecar | None
+    whole_node_pods: bool
+    """A pod that uses the transport takes all GPUs and NICs of its node."""
 
     @property
     def pod_networks(self) -> tuple[PodNetworkPlan, ...]:
         return tuple(network for vpc in self.vpcs for network in vpc.pod_networks)
+
+    @property
+    def needs_host_access(self) -> bool:
+        """Pods that use the transport mount folders of the node or add capabilities: no Pod Security profile but
+        `privileged` admits them."""
+        mounts = (*self.mounts, *(self.sidecar.mounts if self.sidecar else ()))
+        return self.sidecar is not None or any(mount.host_path for mount in mounts)
+
+    def claims_of(self, server: str) -> tuple[FabricClaim, ...]:
+        """The claims of each pod of a server that spans nodes."""
+        claims = [FabricClaim(name=claim.template, template=claim.template) for claim in self.claim_templates]
+        if self.compute_domain:
+            claims.append(FabricClaim(name="compute-domain-channel", template=channel_template(server)))
+        return tuple(claims)
+
+
+class ComputeDomainPlan(Decision):
+    """The nodes of one NVLink domain over which a server's pods share memory."""
+
+    name: str
+    namespace: str
+    channel_template: str
+    """Name of the ResourceClaimTemplate that the driver makes for it."""
+
+
+def channel_template(server: str) -> str:
+    """The ResourceClaimTemplate of the IMEX channel of a server's ComputeDomain."""
+    return f"{server}-channel"

@@ -1,10 +1,13 @@
 """The whole plan of a stack."""
 
+from planning.plan.access import AccessPlan, NamespacePlan, PriorityClassPlan
 from planning.plan.capacity import AddressUse, CostPlan, PoolUse, QuotaNeed
-from planning.plan.cluster import ClusterPlan
+from planning.plan.cluster import ClusterPlan, GivenClusterPlan
 from planning.plan.decision import Decision
-from planning.plan.network import ClusterNetworkPlan, FabricPlan
-from planning.plan.node_pools import NcclInstallerPlan, NodePoolPlan
+from planning.plan.environment import ProtectionPlan, TokenPlan
+from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, FabricPlan, GivenNetworkPlan
+from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan
+from planning.plan.preflight import PreflightPlan
 from planning.plan.serving import LeaderWorkerSetPlan, ModelServerPlan
 
 
@@ -21,17 +24,33 @@ class PlatformPlan(Decision):
     name_prefix: str
     region: str
     services: tuple[str, ...]
-    network: ClusterNetworkPlan
-    cluster: ClusterPlan
+    labels: dict[str, str]
+    """On all that takes labels."""
+    protection: ProtectionPlan
+    network: ClusterNetworkPlan | GivenNetworkPlan | None
+    """None: the cluster is there already, and in a network."""
+    cluster: ClusterPlan | GivenClusterPlan
     fabric: FabricPlan | None
     node_pools: tuple[NodePoolPlan, ...]
+    gpu_nodes_keep_version: bool
+    """Until its support ends, or until somebody upgrades them."""
     nccl_installers: tuple[NcclInstallerPlan, ...]
-    serving_namespace: str
-    token_secret: str
+    node_daemons: tuple[NodeDaemonPlan, ...]
+    dra_driver: DraDriverPlan | None
+    compute_domains: tuple[ComputeDomainPlan, ...]
+    namespaces: tuple[NamespacePlan, ...]
+    """Of the model servers."""
+    preflight_namespace: NamespacePlan | None
+    access: AccessPlan
+    priority_class: PriorityClassPlan
+    token: TokenPlan
     leader_worker_set: LeaderWorkerSetPlan
+    preflights: tuple[PreflightPlan, ...]
     models: tuple[ModelServerPlan, ...]
     pool_use: tuple[PoolUse, ...]
     addresses: tuple[AddressUse, ...]
     quotas: tuple[QuotaNeed, ...]
     cost: CostPlan
+    effects: dict[str, str]
+    """Of the stack file's fields: what a change of each would replace. What is not here changes in place."""
     warnings: tuple[Warning, ...]

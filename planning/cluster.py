@@ -1,0 +1,106 @@
+"""Decides what the cluster is like: one of the stack's own, or somebody else's that it joins."""
+
+from catalog import ACCELERATORS
+from catalog.google import google_platform
+from config.cluster import ExistingClusterSettings, MaintenanceSettings, Provided
+from config.settings import Settings
+from planning.plan import (
+    AuthorizedNetworkPlan,
+    ClusterPlan,
+    GivenClusterPlan,
+    GivenSystemPool,
+    MaintenanceExclusionPlan,
+    MaintenanceWindowPlan,
+    NodeIdentityPlan,
+    SystemPoolPlan,
+)
+
+_SCOPES = {
+    "noUpgrades": "NO_UPGRADES",
+    "noMinorUpgrades": "NO_MINOR_UPGRADES",
+    "noMinorOrNodeUpgrades": "NO_MINOR_OR_NODE_UPGRADES",
+}
+
+
+def provides(settings: Settings, part: Provided) -> bool:
+    """Whether the cluster that the stack joins has this already."""
+    existing = settings.cluster.existing
+    return existing is not None and part in existing.provides
+
+
+def plan_cluster(
+    settings: Settings, prefix: str, version: str | None, *, multi_networking: bool
+) -> ClusterPlan | GivenClusterPlan:
+    identity = NodeIdentityPlan(account_id=f"{prefix}-nodes", roles=google_platform().node_roles)
+    existing = settings.cluster.existing
+    if existing:
+        return _given(existing, settings, identity, multi_networking=multi_networking)
+    return _own(settings, prefix, version, identity, multi_networking=multi_networking)
+
+
+def _given(
+    existing: ExistingClusterSettings, settings: Settings, identity: NodeIdentityPlan, *, multi_networking: bool
+) -> GivenClusterPlan:
+    pools = Provided.NODE_POOLS in existing.provides
+    return GivenClusterPlan(
+        name=existing.name,
+        location=existing.location or settings.region,
+        version=settings.cluster.version,
+        multi_networking=multi_networking,
+        secret_manager=settings.token is not None,
+        system_pool=GivenSystemPool(name=existing.system_pool),
+        node_identity=None if pools else identity,
+        provides_node_pools=pools,
+        provides_pod_networks=Provided.POD_NETWORKS in existing.provides,
+        provides_nccl_installer=Provided.NCCL_INSTALLER in existing.provides,
+    )
+
+
+def _own(
+    settings: Settings, prefix: str, version: str | None, identity: NodeIdentityPlan, *, multi_networking: bool
+) -> ClusterPlan:
+    google, wanted, system = google_platform(), settings.cluster, settings.cluster.system_pool
+    return ClusterPlan(
+        name=f"{prefix}-cluster",
+        location=settings.region,
+        release_channel=wanted.release_channel.value.upper(),
+        version=version,
+        multi_networking=multi_networking,
+        # One setting for all nodes, and bare metal machines have no shielded ones.
+        shielded_nodes=all(ACCELERATORS[pool.accelerator].nodes.shielded_nodes_allowed for pool in settings.node_pools),
+        node_identity=identity,
+        system_pool=SystemPoolPlan(
+            name="system",
+            machine_type=system.machine_type or google.system_pool.machine_type,
+            disk_type=google.system_pool.disk_type,
+            disk_size_gib=google.system_pool.disk_size_gib,
+            min_nodes_per_zone=system.min_nodes_per_zone,
+            max_nodes_per_zone=system.max_nodes_per_zone,
+        ),
+        maintenance_window=_window(wanted.maintenance),
+        maintenance_exclusions=_exclusions(wanted.maintenance),
+        authorized_networks=tuple(
+            AuthorizedNetworkPlan(name=each.name, cidr=str(each.cidr)) for each in wanted.authorized_networks
+        ),
+        monitoring_components=google.monitoring.components
+        + (google.monitoring.prometheus_components if wanted.managed_prometheus else ()),
+        managed_prometheus=wanted.managed_prometheus,
+        dataplane_observability=wanted.dataplane_observability,
+        gateway_channel="CHANNEL_STANDARD" if wanted.gateway_api else "CHANNEL_DISABLED",
+        gcs_fuse=wanted.gcs_fuse,
+        secret_manager=wanted.secret_manager or settings.token is not None,
+        cost_allocation=wanted.cost_allocation,
+        security_posture=wanted.security_posture.value.upper(),
+    )
+
+
+def _window(maintenance: MaintenanceSettings) -> MaintenanceWindowPlan | None:
+    window = maintenance.window
+    return window and MaintenanceWindowPlan(start=window.start, end=window.end, recurrence=window.recurrence)
+
+
+def _exclusions(maintenance: MaintenanceSettings) -> tuple[MaintenanceExclusionPlan, ...]:
+    return tuple(
+        MaintenanceExclusionPlan(name=each.name, start=each.start, end=each.end, scope=_SCOPES[each.scope.value])
+        for each in maintenance.exclusions
+    )

@@ -1,0 +1,26 @@
+"""The test of the network between accelerator nodes, before a model depends on it."""
+
+from planning.plan.decision import Decision, Taint
+from planning.plan.serving import PodTransportPlan
+
+
+class PreflightPlan(Decision):
+    """An all-gather of NCCL over all GPUs of two nodes of a pool, which must be free for it."""
+
+    name: str
+    namespace: str
+    node_pool: str
+    gpu_type: str
+    gpus_per_node: int
+    taints: tuple[Taint, ...]
+    image: str
+    prepare: tuple[str, ...]
+    """Shell lines that every node runs, to answer the first one."""
+    measure: tuple[str, ...]
+    """Shell lines that the first node runs when all answer."""
+    environment: dict[str, str]
+    transport: PodTransportPlan
+    deadline_seconds: int
+    floor_gbytes_per_second: float | None
+    """Bus bandwidth below which the test fails; None: nobody published one, and the figure is only reported."""
+    floor_source: str | None

@@ -1,0 +1,33 @@
+"""Decides how long a server may take to start, and how it goes without losing a request."""
+
+from math import ceil
+
+from planning.load_time import LoadTime
+from planning.plan import LifecyclePlan
+
+_PRE_STOP = 15
+"""Seconds until no load balancer of Google's sends to an endpoint that is gone."""
+_DRAIN = 45
+"""Seconds that vLLM may take to finish what it began."""
+_MARGIN = 15
+_STARTUP_PERIOD = 10
+_STARTUP_FACTOR = 1.5
+"""Load times are estimates: a start that takes half as long again is slow, not stuck."""
+_SHORTEST_BUDGET = 600
+"""The hub and the first compilation can take minutes whatever the model's size."""
+_IMAGE_PULL = 600
+"""Seconds in which a node pulls the image, before a container's own clock starts."""
+
+
+def plan_lifecycle(load: LoadTime, replicas: int) -> LifecyclePlan:
+    """An update without room for a surge takes the replicas one after the other, each with its farewell."""
+    longest_start = max(_SHORTEST_BUDGET, ceil(load.total * _STARTUP_FACTOR))
+    grace = _PRE_STOP + _DRAIN + _MARGIN
+    return LifecyclePlan(
+        startup_period=_STARTUP_PERIOD,
+        startup_failures=ceil(longest_start / _STARTUP_PERIOD),
+        rollout_deadline=(longest_start + grace) * replicas + _IMAGE_PULL,
+        pre_stop=_PRE_STOP,
+        drain=_DRAIN,
+        grace_period=grace,
+    )

@@ -1,0 +1,226 @@
+"""Plans each model of a stack; a step that fails leaves a refusal with its number and ends that model's plan."""
+
+from catalog import MODELS, PINS, VLLM_RELEASES, Model, VllmRelease
+from catalog.engine_arguments import flag_table
+from config.models import Executor, ModelSettings
+from config.settings import Settings
+from planning.compatibility import check_driver, check_plugin
+from planning.cost import pool_hour_usd
+from planning.errors import Findings
+from planning.load_time import load_time
+from planning.node_pools import machine_of
+from planning.parallelism import choose_shape
+from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, RolloutPlan, SchedulingPlan
+from planning.serving.arguments import server_arguments, worker_arguments
+from planning.serving.lifecycle import plan_lifecycle
+from planning.serving.namespaces import namespace_of
+from planning.serving.owned_arguments import check_arguments
+from planning.serving.resources import plan_resources
+from planning.serving.transport import group_environment, plan_transport
+from planning.serving.variants import adapter_slots, as_loaded, draft_gib
+from planning.shape import Objective, Pattern, ShapeRefused, ShapeRequest
+
+_UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
+"""Until all models of the stack are placed."""
+
+
+def plan_models(
+    settings: Settings,
+    pools: tuple[NodePoolPlan, ...],
+    fabric: FabricPlan | None,
+    gke_version: str | None,
+    findings: Findings,
+) -> tuple[ModelServerPlan, ...]:
+    """A plan for each model that can be served; the others become refusals."""
+    seen: set[str] = set()
+    plans: list[ModelServerPlan] = []
+    for index, wanted in enumerate(settings.models):
+        if wanted.name in seen:
+            findings.refuse(f"models[{index}].name", f"{wanted.name!r} names two models", "Write another name")
+        seen.add(wanted.name)
+        planner = _Planner(settings, wanted, f"models[{index}]", fabric, gke_version, findings)
+        plan = planner.plan(pools)
+        if plan is not None:
+            plans.append(plan)
+    return tuple(plans)
+
+
+class _Planner:
+    """Plans one model."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        wanted: ModelSettings,
+        path: str,
+        fabric: FabricPlan | None,
+        gke_version: str | None,
+        findings: Findings,
+    ) -> None:
+        self._settings = settings
+        self._wanted = wanted
+        self._path = path
+        self._fabric = fabric
+        self._gke_version = gke_version
+        self._findings = findings
+
+    def plan(self, pools: tuple[NodePoolPlan, ...]) -> ModelServerPlan | None:
+        wanted = self._wanted
+        checkpoint, release, pool = self._model(), self._release(), self._pool(pools)
+        if checkpoint is None or release is None or pool is None:
+            return None
+        self._check_arguments(release)
+        model = as_loaded(checkpoint, wanted.engine, f"{self._path}.engine", self._findings)
+        pool_index = [other.name for other in self._settings.node_pools].index(pool.name)
+        own_pool = self._settings.node_pools[pool_index]
+        accelerator, machine = machine_of(own_pool)
+        try:
+            shape = choose_shape(
+                model, accelerator, machine, self._request(release, pool), pool_hour_usd(pool, self._settings.region)
+            )
+        except ShapeRefused as refusal:
+            self._findings.refuse(self._path, refusal.message)
+            return None
+        for warning in shape.warnings:
+            self._findings.warn(self._path, warning)
+        spans_nodes = shape.pattern is Pattern.MULTI_NODE
+        fabric = self._fabric if spans_nodes and pool.uses_fabric else None
+        transport = plan_transport(fabric, wanted.name) if fabric else None
+        if spans_nodes:
+            check_plugin(accelerator, machine, release, self._path, self._findings, installer=own_pool.nccl_installer)
+            self._check_executor(release)
+        elif wanted.distributed_executor is Executor.RAY:
+            self._findings.warn(f"{self._path}.distributedExecutor", "joins nodes, and this server is on one alone")
+        driver = check_driver(
+            accelerator,
+            self._gke_version,
+            release,
+            self._path,
+            self._findings,
+            accept_compatibility=wanted.cuda_compatibility,
+            driver=own_pool.driver_version,
+        )
+        load = load_time(checkpoint, shape.settings, nodes=shape.nodes)
+        lifecycle = plan_lifecycle(load, shape.replicas)
+        longest_start = lifecycle.startup_period * lifecycle.startup_failures
+        environment = {
+            **release.environment,
+            # Its servers tell nobody what they serve.
+            "VLLM_NO_USAGE_STATS": "1",
+            **driver,
+            **(group_environment(fabric, longest_start) if spans_nodes else {}),
+        }
+        return ModelServerPlan(
+            name=wanted.name,
+            model=wanted.model,
+            served_name=wanted.model,
+            adapters=tuple(adapter.name for adapter in wanted.engine.lora.adapters) if wanted.engine.lora else (),
+            namespace=namespace_of(on_fabric=fabric is not None),
+            image=wanted.image or release.image.reference,
+            ray=spans_nodes and wanted.distributed_executor is Executor.RAY,
+            arguments=server_arguments(wanted, model, release, shape, lifecycle),
+            worker_arguments=worker_arguments(wanted, model, release, shape, lifecycle),
+            environment=environment,
+            replicas=shape.replicas,
+            port=release.defaults.port,
+            node_pool=pool.name,
+            gpu_type=accelerator.gke_label,
+            taints=pool.taints,
+            shape=shape,
+            resources=plan_resources(
+                wanted,
+                machine,
+                checkpoint,
+                pool,
+                shape,
+                transport,
+                f"nodePools[{pool_index}]",
+                self._path,
+                self._findings,
+            ),
+            load=load,
+            lifecycle=lifecycle,
+            transport=transport,
+            rollout=_UNDECIDED,
+            scheduling=SchedulingPlan(shares_node=shape.gpus_per_node < pool.gpus_per_node, spread=False),
+            min_available_pods=None,
+        )
+
+    def _model(self) -> Model | None:
+        wanted = self._wanted
+        if wanted.definition is not None:
+            return wanted.definition
+        if wanted.model in MODELS:
+            return MODELS[wanted.model]
+        self._findings.refuse(
+            f"{self._path}.model",
+            f"{wanted.model} is not in the catalogue",
+            "Describe it under definition, name its config.json under configFile, or write one of " + ", ".join(MODELS),
+        )
+        return None
+
+    def _release(self) -> VllmRelease | None:
+        version = self._wanted.vllm_version or PINS.vllm
+        if version in VLLM_RELEASES:
+            return VLLM_RELEASES[version]
+        self._findings.refuse(
+            f"{self._path}.vllmVersion", f"there is no {version} here", f"Write one of {', '.join(VLLM_RELEASES)}"
+        )
+        return None
+
+    def _pool(self, pools: tuple[NodePoolPlan, ...]) -> NodePoolPlan | None:
+        """None, without another word, where the pool itself was refused."""
+        names = [pool.name for pool in self._settings.node_pools]
+        if self._wanted.node_pool is None and len(names) > 1:
+            self._findings.refuse(
+                f"{self._path}.nodePool",
+                "is missing, and the stack has several pools",
+                f"Write one of {', '.join(names)}",
+            )
+            return None
+        name = self._wanted.node_pool or names[0]
+        if name not in names:
+            self._findings.refuse(
+                f"{self._path}.nodePool", f"there is no pool {name!r}", f"Write one of {', '.join(names)}"
+            )
+        return next((pool for pool in pools if pool.name == name), None)
+
+    def _check_arguments(self, release: VllmRelease) -> None:
+        path = f"{self._path}.engine"
+        try:
+            table = flag_table(release.version)
+        except KeyError:
+            self._findings.warn(path, f"the flags of vLLM {release.version} are not in the catalogue: none is checked")
+            return
+        check_arguments(self._wanted.engine, table, path, self._findings)
+
+    def _check_executor(self, release: VllmRelease) -> None:
+        path = f"{self._path}.distributedExecutor"
+        if self._wanted.distributed_executor is Executor.MP and not release.multi_node_without_ray:
+            self._findings.refuse(path, f"vLLM {release.version} joins nodes with Ray only", "Write ray, and image")
+        if self._wanted.distributed_executor is Executor.RAY:
+            self._findings.warn(path, "Ray's part was not tried; mp is vLLM's own way and needs no image of yours")
+
+    def _request(self, release: VllmRelease, pool: NodePoolPlan) -> ShapeRequest:
+        wanted = self._wanted
+        slots, rank = adapter_slots(wanted.engine)
+        return ShapeRequest(
+            vllm=release.version,
+            objective=Objective(wanted.objective.value),
+            min_context=wanted.min_context,
+            min_concurrency=wanted.min_concurrency,
+            tensor_parallel=wanted.tensor_parallel,
+            pipeline_parallel=wanted.pipeline_parallel,
+            expert_parallel=wanted.expert_parallel,
+            replicas=wanted.replicas,
+            max_nodes=pool.max_nodes,
+            max_model_len=wanted.max_model_len,
+            gpu_memory_utilization=wanted.gpu_memory_utilization,
+            max_num_seqs=wanted.max_num_seqs,
+            max_num_batched_tokens=wanted.max_num_batched_tokens,
+            kv_cache_dtype=wanted.kv_cache_dtype,
+            enforce_eager=bool(wanted.engine.enforce_eager),
+            adapter_slots=slots,
+            adapter_rank=rank,
+            draft_gib=draft_gib(wanted.engine, self._path, self._findings),
+        )
