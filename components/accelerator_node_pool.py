@@ -3,20 +3,28 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_gcp import container
+from pulumi_gcp import compute, container
 
 from components.fabric import Fabric
-from components.gke_cluster import GkeCluster
-from planning.plan import NodePoolPlan, Provisioning, Taint
+from components.given_cluster import AnyCluster
+from components.project_services import ProjectServices
+from planning.plan import NodePoolPlan, Provisioning, ReservationPlan, Taint
 
 _TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
+_RESERVATION_KEY = "compute.googleapis.com/reservation-name"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AcceleratorNodePoolArgs:
     plan: NodePoolPlan
-    cluster: GkeCluster
+    cluster: AnyCluster
     fabric: Fabric | None
+    region: str
+    services: ProjectServices
+    labels: dict[str, str]
+    keep_version: bool
+    """Until its support ends, or until somebody upgrades the pool."""
+    protect: bool
 
 
 class AcceleratorNodePool(pulumi.ComponentResource):
@@ -27,6 +35,7 @@ class AcceleratorNodePool(pulumi.ComponentResource):
     def __init__(self, name: str, args: AcceleratorNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:AcceleratorNodePool", name, None, opts)
         plan = self.plan = args.plan
+        policy = self._workload_policy(name, args)
         self.resource = container.NodePool(
             f"{name}-pool",
             name=plan.name,
@@ -34,25 +43,65 @@ class AcceleratorNodePool(pulumi.ComponentResource):
             # A zone here instead of the cluster's region would replace the pool at every update.
             location=args.cluster.location,
             node_locations=[plan.zone],
-            node_count=plan.nodes,
+            node_count=None if plan.scales else plan.nodes,
+            initial_node_count=plan.nodes if plan.scales else None,
+            autoscaling=_autoscaling(plan) if plan.scales else None,
             max_pods_per_node=plan.max_pods_per_node,
-            network_config=_network_config(args.fabric) if args.fabric and plan.uses_fabric else None,
-            management={"auto_repair": True, "auto_upgrade": True},
-            # There is no spare GPU machine to surge onto.
-            upgrade_settings={"strategy": "SURGE", "max_surge": 0, "max_unavailable": 1},
-            node_config=_node_config(plan, args.cluster.node_service_account),
+            network_config=_network_config(args.fabric, plan),
+            placement_policy=_placement(plan, policy),
+            queued_provisioning={"enabled": True} if plan.provisioning is Provisioning.QUEUED else None,
+            management={"auto_repair": plan.auto_repair, "auto_upgrade": True},
+            upgrade_settings={
+                "strategy": "SURGE",
+                "max_surge": plan.max_surge,
+                "max_unavailable": plan.max_unavailable,
+            },
+            maintenance_policies=[{"exclusion_until_end_of_supports": [{"enabled": args.keep_version}]}],
+            node_config=_node_config(plan, args),
             opts=pulumi.ResourceOptions(
                 parent=self,
+                protect=args.protect,
                 # GKE taints GPU nodes by itself only when the cluster has other nodes already.
                 depends_on=[args.cluster.system_pool],
+                # A change of the count a pool began with would replace it; the autoscaler owns the count.
+                ignore_changes=["initialNodeCount"] if plan.scales else None,
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="60m"),
             ),
         )
         self.register_outputs({})
 
+    def _workload_policy(self, name: str, args: AcceleratorNodePoolArgs) -> compute.ResourcePolicy | None:
+        placement = args.plan.placement
+        if placement is None or placement.policy is None:
+            return None
+        return compute.ResourcePolicy(
+            f"{name}-policy",
+            name=placement.policy,
+            region=args.region,
+            workload_policy={
+                "type": "HIGH_THROUGHPUT",
+                "accelerator_topology": placement.accelerator_topology,
+            },
+            # No value says that an API must be on before its first resource.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+        )
 
-def _network_config(fabric: Fabric) -> container.NodePoolNetworkConfigArgsDict:
+
+def _autoscaling(plan: NodePoolPlan) -> container.NodePoolAutoscalingArgsDict:
+    # Counted over all zones, of which the pool has one; a machine is taken where there is any.
+    return {
+        "total_min_node_count": plan.min_nodes,
+        "total_max_node_count": plan.max_nodes,
+        "location_policy": "ANY",
+    }
+
+
+def _network_config(fabric: Fabric | None, plan: NodePoolPlan) -> container.NodePoolNetworkConfigArgsDict | None:
+    if plan.accelerator_network_profile:
+        return {"accelerator_network_profile": plan.accelerator_network_profile}
+    if fabric is None or not plan.uses_fabric:
+        return None
     return {
         "additional_node_network_configs": [
             {"network": attachment.network_name, "subnetwork": attachment.subnetwork_name}
@@ -61,17 +110,29 @@ def _network_config(fabric: Fabric) -> container.NodePoolNetworkConfigArgsDict:
     }
 
 
-def _node_config(plan: NodePoolPlan, service_account: pulumi.Input[str]) -> container.NodePoolNodeConfigArgsDict:
+def _placement(
+    plan: NodePoolPlan, policy: compute.ResourcePolicy | None
+) -> container.NodePoolPlacementPolicyArgsDict | None:
+    if plan.placement is None:
+        return None
+    return {"type": "COMPACT"} if policy is None else {"type": "COMPACT", "policy_name": policy.name}
+
+
+def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container.NodePoolNodeConfigArgsDict:
+    cluster = args.cluster
     config: container.NodePoolNodeConfigArgsDict = {
         "machine_type": plan.machine_type,
         "spot": plan.provisioning is Provisioning.SPOT,
         "disk_type": plan.boot_disk_type,
         "disk_size_gb": plan.boot_disk_size_gib,
         "image_type": "COS_CONTAINERD",
-        "service_account": service_account,
+        "service_account": cluster.node_service_account,
         "oauth_scopes": ["https://www.googleapis.com/auth/cloud-platform"],
         "gvnic": {"enabled": True},
-        "shielded_instance_config": {"enable_secure_boot": True, "enable_integrity_monitoring": True},
+        "shielded_instance_config": {
+            "enable_secure_boot": plan.secure_boot,
+            "enable_integrity_monitoring": plan.secure_boot,
+        },
         "workload_metadata_config": {"mode": "GKE_METADATA"},
         "guest_accelerators": [
             {
@@ -81,10 +142,40 @@ def _node_config(plan: NodePoolPlan, service_account: pulumi.Input[str]) -> cont
             }
         ],
         "taints": [_taint(taint) for taint in plan.taints],
+        "resource_labels": args.labels,
     }
+    if plan.labels:
+        config["labels"] = plan.labels
     if plan.local_ssds:
         config["ephemeral_storage_local_ssd_config"] = {"local_ssd_count": plan.local_ssds}
+    if plan.huge_pages:
+        config["linux_node_config"] = {"hugepages_config": {"hugepage_size2m": plan.huge_pages}}
+    if plan.image_streaming:
+        config["gcfs_config"] = {"enabled": True}
+    if plan.secondary_boot_disk:
+        config["secondary_boot_disks"] = [{"disk_image": plan.secondary_boot_disk, "mode": "CONTAINER_IMAGE_CACHE"}]
+    _add_capacity(config, plan, cluster)
     return config
+
+
+def _add_capacity(config: container.NodePoolNodeConfigArgsDict, plan: NodePoolPlan, cluster: AnyCluster) -> None:
+    if plan.reservation:
+        config["reservation_affinity"] = {
+            "consume_reservation_type": "SPECIFIC_RESERVATION",
+            "key": _RESERVATION_KEY,
+            "values": [_reservation(plan.reservation, cluster.project)],
+        }
+    elif plan.provisioning is not Provisioning.ON_DEMAND:
+        # None of these may use up a reservation that happens to match.
+        config["reservation_affinity"] = {"consume_reservation_type": "NO_RESERVATION"}
+    if plan.provisioning is Provisioning.FLEX_START:
+        config["flex_start"] = True
+    if plan.max_run_seconds:
+        config["max_run_duration"] = f"{plan.max_run_seconds}s"
+
+
+def _reservation(plan: ReservationPlan, project: str) -> str:
+    return f"projects/{plan.project or project}/reservations/{plan.path}"
 
 
 def _taint(taint: Taint) -> container.NodePoolNodeConfigTaintArgsDict:

@@ -1,5 +1,6 @@
 """The cluster's own VPC: subnetwork, pod and service ranges, and the way out for private nodes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -14,6 +15,7 @@ class ClusterNetworkArgs:
     plan: ClusterNetworkPlan
     region: str
     services: ProjectServices
+    protect: bool
 
 
 class ClusterNetwork(pulumi.ComponentResource):
@@ -23,6 +25,8 @@ class ClusterNetwork(pulumi.ComponentResource):
     subnetwork_id: pulumi.Output[str]
     pods_range: str
     services_range: str
+    way_out: Sequence[pulumi.Resource]
+    """What private nodes need before they can pull an image."""
 
     def __init__(self, name: str, args: ClusterNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:ClusterNetwork", name, None, opts)
@@ -37,7 +41,9 @@ class ClusterNetwork(pulumi.ComponentResource):
             routing_mode="REGIONAL",
             mtu=plan.mtu,
             # No value says that an API must be on before its first resource.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[args.services], protect=args.protect, delete_before_replace=True
+            ),
         )
         subnetwork = compute.Subnetwork(
             f"{name}-subnetwork",
@@ -59,7 +65,7 @@ class ClusterNetwork(pulumi.ComponentResource):
             network=vpc.id,
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
-        self.nat = compute.RouterNat(
+        nat = compute.RouterNat(
             f"{name}-nat",
             name=plan.nat,
             region=args.region,
@@ -69,6 +75,7 @@ class ClusterNetwork(pulumi.ComponentResource):
             log_config={"enable": True, "filter": "ERRORS_ONLY"},
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
+        self.way_out = [nat]
         self.network_id = vpc.id
         self.subnetwork_id = subnetwork.id
         self.register_outputs({"networkId": self.network_id, "subnetworkId": self.subnetwork_id})

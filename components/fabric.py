@@ -15,6 +15,7 @@ class FabricArgs:
     project: str
     region: str
     services: ProjectServices
+    protect: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,9 @@ class Fabric(pulumi.ComponentResource):
             mtu=plan.mtu,
             network_profile=f"projects/{args.project}/global/networkProfiles/{profile}" if profile else None,
             # No value says that an API must be on before its first resource.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[args.services], protect=args.protect, delete_before_replace=True
+            ),
         )
         if plan.firewall:
             compute.Firewall(
@@ -62,6 +65,11 @@ class Fabric(pulumi.ComponentResource):
         return [self._attachment(name, network, vpc, args.region) for network in plan.pod_networks]
 
     def _attachment(self, name: str, plan: PodNetworkPlan, vpc: compute.Network, region: str) -> FabricAttachment:
+        if plan.subnetwork is None:
+            made_by_google = str(plan.google_subnetwork)
+            # Its name is known, but it is there only once the VPC is.
+            subnetwork_name = vpc.name.apply(lambda _: made_by_google)
+            return FabricAttachment(plan=plan, network_name=vpc.name, subnetwork_name=subnetwork_name)
         subnetwork = compute.Subnetwork(
             f"{name}-{plan.subnetwork.name}",
             name=plan.subnetwork.name,

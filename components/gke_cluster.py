@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_gcp import container, projects, serviceaccount
+from pulumi_gcp import container
 
-from components.cluster_network import ClusterNetwork
+from components.given_network import AnyNetwork
+from components.node_identity import NodeIdentity, NodeIdentityArgs
 from components.project_services import ProjectServices
-from planning.plan import ClusterPlan
+from planning.plan import ClusterPlan, SystemPoolPlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class GkeClusterArgs:
     plan: ClusterPlan
     project: str
-    network: ClusterNetwork
+    network: AnyNetwork
     services: ProjectServices
+    labels: dict[str, str]
+    protect: bool
 
 
 class GkeCluster(pulumi.ComponentResource):
@@ -32,6 +35,8 @@ class GkeCluster(pulumi.ComponentResource):
     """Known from configuration alone, so that a preview never mistakes a changing cluster for another one."""
     endpoint: pulumi.Output[str]
     node_service_account: pulumi.Output[str]
+    gone_with: pulumi.Resource | None
+    """What lives in the cluster is gone with this, and need not be deleted one by one."""
 
     def __init__(self, name: str, args: GkeClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:GkeCluster", name, None, opts)
@@ -41,24 +46,22 @@ class GkeCluster(pulumi.ComponentResource):
         self.project = args.project
         self.identifier = f"projects/{args.project}/locations/{plan.location}/clusters/{plan.name}"
 
-        account = serviceaccount.Account(
+        identity = NodeIdentity(
             f"{name}-nodes",
-            account_id=plan.node_identity.account_id,
-            display_name=f"Nodes of {plan.name}",
-            # No value says that an API must be on before its first resource.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+            NodeIdentityArgs(
+                plan=plan.node_identity, cluster_name=plan.name, project=args.project, services=args.services
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        roles = [
-            projects.IAMMember(
-                f"{name}-nodes-{role.removeprefix('roles/')}",
-                project=args.project,
-                role=role,
-                member=account.member,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            for role in plan.node_identity.roles
-        ]
-        self.resource = container.Cluster(
+        self.resource = self.gone_with = self._cluster(name, args, identity)
+        self.system_pool = self._system_pool(name, plan.system_pool, args, identity)
+        self.endpoint = self.resource.control_plane_endpoints_config.apply(dns_endpoint)
+        self.node_service_account = identity.email
+        self.register_outputs({"identifier": self.identifier, "endpoint": self.endpoint})
+
+    def _cluster(self, name: str, args: GkeClusterArgs, identity: NodeIdentity) -> container.Cluster:
+        plan = args.plan
+        return container.Cluster(
             f"{name}-cluster",
             name=plan.name,
             location=plan.location,
@@ -74,32 +77,55 @@ class GkeCluster(pulumi.ComponentResource):
             private_cluster_config={"enable_private_nodes": True},
             control_plane_endpoints_config={
                 "dns_endpoint_config": {"allow_external_traffic": True},
-                "ip_endpoints_config": {"enabled": False},
+                "ip_endpoints_config": {"enabled": bool(plan.authorized_networks)},
             },
+            master_authorized_networks_config=_authorized_networks(plan),
             workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
-            enable_shielded_nodes=True,
+            enable_shielded_nodes=plan.shielded_nodes,
             release_channel={"channel": plan.release_channel},
             min_master_version=plan.version,
+            maintenance_policy=_maintenance(plan),
+            monitoring_config={
+                "enable_components": list(plan.monitoring_components),
+                "managed_prometheus": {"enabled": plan.managed_prometheus},
+                "advanced_datapath_observability_config": {
+                    "enable_metrics": plan.dataplane_observability,
+                    "enable_relay": plan.dataplane_observability,
+                },
+            },
+            logging_config={"enable_components": ["SYSTEM_COMPONENTS", "WORKLOADS"]},
+            gateway_api_config={"channel": plan.gateway_channel},
+            addons_config={"gcs_fuse_csi_driver_config": {"enabled": plan.gcs_fuse}},
+            secret_manager_config={"enabled": plan.secret_manager},
+            cost_management_config={"enabled": plan.cost_allocation},
+            security_posture_config={"mode": plan.security_posture},
+            resource_labels=args.labels,
             # The default pool is made and removed at once; its settings must not be ours to change.
             remove_default_node_pool=True,
             initial_node_count=1,
-            node_config={"service_account": account.email},
-            deletion_protection=False,
+            node_config={"service_account": identity.email},
+            deletion_protection=args.protect,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                protect=args.protect,
                 # Nodes that cannot write logs or pull images fail in ways that are hard to read.
-                depends_on=[args.services, *roles],
+                depends_on=[args.services, identity],
                 ignore_changes=["nodeConfig", "initialNodeCount"],
+                # Google takes it when a cluster is made and refuses to change it, and the provider would try to.
+                replace_on_changes=["enableMultiNetworking"],
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="90m", delete="60m"),
             ),
         )
-        pool = plan.system_pool
-        self.system_pool = container.NodePool(
+
+    def _system_pool(
+        self, name: str, pool: SystemPoolPlan, args: GkeClusterArgs, identity: NodeIdentity
+    ) -> container.NodePool:
+        return container.NodePool(
             f"{name}-{pool.name}",
             name=pool.name,
             cluster=self.resource.name,
-            location=plan.location,
+            location=args.plan.location,
             initial_node_count=pool.min_nodes_per_zone,
             autoscaling={
                 "min_node_count": pool.min_nodes_per_zone,
@@ -112,28 +138,68 @@ class GkeCluster(pulumi.ComponentResource):
                 "disk_type": pool.disk_type,
                 "disk_size_gb": pool.disk_size_gib,
                 "image_type": "COS_CONTAINERD",
-                "service_account": account.email,
+                "service_account": identity.email,
                 "oauth_scopes": ["https://www.googleapis.com/auth/cloud-platform"],
                 "gvnic": {"enabled": True},
                 "shielded_instance_config": {"enable_secure_boot": True, "enable_integrity_monitoring": True},
                 "workload_metadata_config": {"mode": "GKE_METADATA"},
+                "resource_labels": args.labels,
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # Without a way out its nodes cannot pull a single image.
-                depends_on=[args.network.nat],
+                depends_on=args.network.way_out,
                 # A change of the count a pool began with would replace it; autoscaling owns the count.
                 ignore_changes=["initialNodeCount"],
                 delete_before_replace=True,
             ),
         )
-        self.endpoint = self.resource.control_plane_endpoints_config.apply(_dns_endpoint)
-        self.node_service_account = account.email
-        self.register_outputs({"identifier": self.identifier, "endpoint": self.endpoint})
 
 
-def _dns_endpoint(config: container.outputs.ClusterControlPlaneEndpointsConfig) -> str:
-    dns = config.dns_endpoint_config
+def _authorized_networks(plan: ClusterPlan) -> container.ClusterMasterAuthorizedNetworksConfigArgsDict | None:
+    """None: nobody can reach an IP endpoint, since there is none."""
+    if not plan.authorized_networks:
+        return None
+    blocks: list[container.ClusterMasterAuthorizedNetworksConfigCidrBlockArgsDict] = [
+        {"cidr_block": each.cidr, "display_name": each.name} for each in plan.authorized_networks
+    ]
+    return {"cidr_blocks": blocks, "gcp_public_cidrs_access_enabled": False}
+
+
+def _maintenance(plan: ClusterPlan) -> container.ClusterMaintenancePolicyArgsDict | None:
+    policy: container.ClusterMaintenancePolicyArgsDict = {}
+    window = plan.maintenance_window
+    if window:
+        policy["recurring_window"] = {
+            "start_time": window.start,
+            "end_time": window.end,
+            "recurrence": window.recurrence,
+        }
+    exclusions: list[container.ClusterMaintenancePolicyMaintenanceExclusionArgsDict] = []
+    for each in plan.maintenance_exclusions:
+        if each.end:
+            exclusions.append(
+                {
+                    "exclusion_name": each.name,
+                    "start_time": each.start,
+                    "end_time": each.end,
+                    "exclusion_options": {"scope": each.scope},
+                }
+            )
+        else:
+            options: container.ClusterMaintenancePolicyMaintenanceExclusionExclusionOptionsArgsDict = {
+                "scope": each.scope,
+                "end_time_behavior": "UNTIL_END_OF_SUPPORT",
+            }
+            exclusions.append({"exclusion_name": each.name, "start_time": each.start, "exclusion_options": options})
+    if exclusions:
+        policy["maintenance_exclusions"] = exclusions
+    return policy or None
+
+
+def dns_endpoint(config: container.outputs.ClusterControlPlaneEndpointsConfig | None) -> str:
+    """Raises RunError if the cluster has none."""
+    dns = config.dns_endpoint_config if config else None
     if dns is None or not dns.endpoint:
         raise pulumi.RunError("the cluster has no DNS endpoint; was dns_endpoint_config removed from it by hand?")
     return dns.endpoint

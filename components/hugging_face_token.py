@@ -1,11 +1,11 @@
-"""The Hugging Face token: one Secret beside the servers that read it."""
+"""The Hugging Face token: a Secret beside the servers that read it."""
 
 from dataclasses import dataclass
 
 import pulumi
 
 from components.kubernetes_object import KubernetesObject
-from components.manifests.vllm import TOKEN_KEY
+from components.manifests.token import TOKEN_KEY, TokenSource, from_secret
 from components.serving_namespace import ServingNamespace
 
 
@@ -15,16 +15,18 @@ class HuggingFaceTokenArgs:
     namespace: ServingNamespace
     token: pulumi.Output[str]
     """Must be secret already."""
+    revision: str
+    """Another one for another token."""
 
 
 class HuggingFaceToken(pulumi.ComponentResource):
-    """The only place of the graph that holds the token's value."""
+    """Once in each namespace of servers; nothing else of the graph holds the token's value."""
 
-    secret_name: str
+    source: TokenSource
 
     def __init__(self, name: str, args: HuggingFaceTokenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:HuggingFaceToken", name, None, opts)
-        self.secret_name = args.secret_name
+        self.source = from_secret(args.secret_name, args.revision)
         self.secret = KubernetesObject(
             f"{name}-secret",
             {

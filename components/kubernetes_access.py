@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.gke_cluster import GkeCluster
+from components.given_cluster import AnyCluster
 
 
 @dataclass(frozen=True, kw_only=True)
 class KubernetesAccessArgs:
-    cluster: GkeCluster
+    cluster: AnyCluster
 
 
 class KubernetesAccess(pulumi.ComponentResource):

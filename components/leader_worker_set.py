@@ -14,6 +14,8 @@ from planning.plan import LeaderWorkerSetPlan
 class LeaderWorkerSetArgs:
     plan: LeaderWorkerSetPlan
     system_pool: str
+    keeps_kinds: bool
+    """When the controller goes: in a cluster of the stack's own, with which they go. In another they must not stay."""
 
 
 class LeaderWorkerSet(pulumi.ComponentResource):
@@ -35,6 +37,16 @@ class LeaderWorkerSet(pulumi.ComponentResource):
                 "nodeSelector": {NODE_POOL_LABEL: args.system_pool},
             },
             # The chart names its namespace by a string and does not make it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[home]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[home], transforms=[_keep_kinds] if args.keeps_kinds else None
+            ),
         )
         self.register_outputs({})
+
+
+def _keep_kinds(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    """Deleting a kind deletes every group there is. So it outlives its chart, and goes with the cluster alone."""
+    if not args.type_.endswith(":CustomResourceDefinition"):
+        return None
+    kept = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(retain_on_delete=True))
+    return pulumi.ResourceTransformResult(props=dict(args.props), opts=kept)

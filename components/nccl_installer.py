@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.accelerator_node_pool import AcceleratorNodePool
+from components.given_node_pool import AnyNodePool
 from components.kubernetes_object import KubernetesObject
 from components.manifests import nccl_installer as manifests
 from planning.plan import NcclInstallerPlan
@@ -14,7 +14,7 @@ from planning.plan import NcclInstallerPlan
 @dataclass(frozen=True, kw_only=True)
 class NcclInstallerArgs:
     plan: NcclInstallerPlan
-    node_pools: Sequence[AcceleratorNodePool]
+    node_pools: Sequence[AnyNodePool]
 
 
 class NcclInstaller(pulumi.ComponentResource):

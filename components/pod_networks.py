@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.fabric import Fabric
+from components.given_node_pool import AnyFabric
 from components.kubernetes_object import KubernetesObject
 from components.manifests import pod_networks as manifests
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodNetworksArgs:
-    fabric: Fabric
+    fabric: AnyFabric
 
 
 class PodNetworks(pulumi.ComponentResource):
@@ -21,6 +21,8 @@ class PodNetworks(pulumi.ComponentResource):
         super().__init__("inference-platform:components:PodNetworks", name, None, opts)
         for attachment in args.fabric.attachments:
             plan = attachment.plan
+            if plan.device_mode is None:
+                continue
             parameters = KubernetesObject(
                 f"{name}-{plan.name}-parameters",
                 manifests.parameter_set(

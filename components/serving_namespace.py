@@ -1,29 +1,52 @@
-"""The namespace of the model servers, which admits no pod that asks for more than it needs."""
+"""A namespace of model servers, which admits no pod that asks for more than it needs and lets nobody in by default."""
 
 from dataclasses import dataclass
 
 import pulumi
 
 from components.kubernetes_object import KubernetesObject
+from components.manifests import host_access, network_policies
 from components.manifests.common import namespace
+from planning.plan import NamespacePlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServingNamespaceArgs:
-    namespace: str
+    plan: NamespacePlan
 
 
 class ServingNamespace(pulumi.ComponentResource):
-    """Enforces Pod Security's `restricted` profile."""
+    """Enforces a Pod Security profile, and an admission policy of ours where that profile would admit too much.
+
+    Whatever stands in the namespace depends on the whole component, so that no pod comes before its policies.
+    """
 
     name: str
 
     def __init__(self, name: str, args: ServingNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:ServingNamespace", name, None, opts)
-        self.name = args.namespace
+        plan = args.plan
+        self.name = plan.name
+        labels = {
+            "pod-security.kubernetes.io/enforce": plan.pod_security.value,
+            "pod-security.kubernetes.io/audit": "restricted",
+        }
         self.resource = KubernetesObject(
-            f"{name}-namespace",
-            namespace(args.namespace, {"pod-security.kubernetes.io/enforce": "restricted"}),
-            pulumi.ResourceOptions(parent=self),
+            f"{name}-namespace", namespace(plan.name, labels), pulumi.ResourceOptions(parent=self)
         )
+        # Both name the namespace by a string.
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[self.resource])
+        KubernetesObject(f"{name}-deny-all", network_policies.deny_all(plan.name), inside)
+        if plan.host_access:
+            policy = KubernetesObject(
+                f"{name}-host-access",
+                host_access.admission_policy(plan, plan.host_access),
+                pulumi.ResourceOptions(parent=self),
+            )
+            KubernetesObject(
+                f"{name}-host-access-binding",
+                host_access.binding(plan),
+                # The binding names its policy by a string.
+                pulumi.ResourceOptions(parent=self, depends_on=[policy, self.resource]),
+            )
         self.register_outputs({})

@@ -1,45 +1,72 @@
 """One served model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 
-from components.accelerator_node_pool import AcceleratorNodePool
-from components.hugging_face_token import HuggingFaceToken
+from components.given_node_pool import AnyNodePool
 from components.kubernetes_object import KubernetesObject
-from components.manifests import vllm as manifests
-from planning.plan import ModelServerPlan
+from components.leader_worker_set import LeaderWorkerSet
+from components.manifests import model_server as manifests
+from components.manifests import network_policies
+from components.manifests.smoke_test import smoke_test
+from components.secret_manager_token import AnyToken
+from components.serving_priority import ServingPriority
+from planning.plan import AccessPlan, ModelServerPlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class VllmServerArgs:
     plan: ModelServerPlan
-    node_pool: AcceleratorNodePool
-    token: HuggingFaceToken
+    access: AccessPlan
+    node_pool: AnyNodePool
+    token: AnyToken
+    """In the server's own namespace."""
+    priority: ServingPriority
+    leader_worker_set: LeaderWorkerSet
+    needs: Sequence[pulumi.Resource] = ()
+    """What its pods name by strings: networks, claims, and what must lie on a node before them."""
 
 
 class VllmServer(pulumi.ComponentResource):
-    """A Deployment of vLLM servers and the Service that finds them."""
+    """The servers, the Services that find them, who may call them, and the proof that they generate."""
 
     def __init__(self, name: str, args: VllmServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:VllmServer", name, None, opts)
         plan = args.plan
-        self.deployment = KubernetesObject(
-            f"{name}-deployment",
-            manifests.deployment(plan, args.token.secret_name),
-            # Its pods name the token's Secret, and wait for the pool's nodes, by strings only.
-            pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[args.token, args.node_pool],
-                custom_timeouts=pulumi.CustomTimeouts(
-                    create=f"{plan.lifecycle.rollout_deadline}s", update=f"{plan.lifecycle.rollout_deadline}s"
-                ),
+        templates = manifests.Templates(plan, args.token.source, args.priority.name)
+        # The namespace is named by a string, and the token stands in it.
+        in_namespace = pulumi.ResourceOptions(parent=self, depends_on=[args.token])
+        policies = [
+            KubernetesObject(f"{name}-network-policy", network_policies.server(plan, args.access), in_namespace),
+            KubernetesObject(
+                f"{name}-smoke-network-policy", network_policies.smoke_test(plan, args.access), in_namespace
             ),
+        ]
+        budget = manifests.disruption_budget(plan)
+        if budget:
+            KubernetesObject(f"{name}-disruption-budget", budget, in_namespace)
+        # Its pods name the token's Secret, the class and the pool by strings only; a policy comes before what it
+        # binds; and a group's kind and webhooks come with the controller.
+        needs = [args.token, args.priority, args.node_pool, *policies, *args.needs]
+        if plan.is_group:
+            needs.append(args.leader_worker_set.chart)
+        deadline = f"{plan.lifecycle.rollout_deadline}s"
+        waits = pulumi.CustomTimeouts(create=deadline, update=deadline)
+        self.server = KubernetesObject(
+            f"{name}-server",
+            manifests.server(plan, templates),
+            pulumi.ResourceOptions(parent=self, depends_on=needs, custom_timeouts=waits),
         )
-        KubernetesObject(
-            f"{name}-service",
-            manifests.service(plan),
-            # A Service waits for endpoints, and these come with the servers.
-            pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+        # A Service waits for endpoints, and these come with the servers.
+        behind = pulumi.ResourceOptions(parent=self, depends_on=[self.server], custom_timeouts=waits)
+        KubernetesObject(f"{name}-service", manifests.service(plan), behind)
+        target = KubernetesObject(f"{name}-smoke-service", manifests.smoke_service(plan, templates.revision), behind)
+        self.smoke_test = KubernetesObject(
+            f"{name}-smoke-test",
+            smoke_test(plan, templates.revision),
+            # It asks by the Service's name.
+            pulumi.ResourceOptions(parent=self, depends_on=[target]),
         )
         self.register_outputs({})

@@ -3,56 +3,54 @@
 import shlex
 from typing import Any
 
-from components.manifests.common import ACCELERATOR_LABEL, tolerations
+from components.manifests.node_software import daemon_set, mounts, volumes
 from components.manifests.types import Manifest
 from planning.plan import NcclInstallerPlan
 
+_ENTER_NODE = ("nsenter", "--target", "1", "--mount", "--uts", "--ipc", "--net", "--pid", "--")
+
 
 def installer(plan: NcclInstallerPlan) -> Manifest:
-    """Installs in an init container and then does nothing.
+    """Prepares the node and installs in init containers, and then does nothing.
 
     Privileged because it writes to the node's disk and kernel settings; the pods that use the plugin need not be.
     """
-    labels = {"app.kubernetes.io/name": plan.name, "app.kubernetes.io/part-of": "inference-platform"}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": plan.name, "namespace": plan.namespace, "labels": labels},
-        "spec": {
-            "selector": {"matchLabels": labels},
-            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "50%"}},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    "priorityClassName": "system-node-critical",
-                    "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
-                    # The kernel settings of the RDMA interfaces are those of the node's own network.
-                    "hostNetwork": True,
-                    "affinity": {"nodeAffinity": _on_gpus(plan.gpu_types)},
-                    "tolerations": tolerations(plan.taints),
-                    "initContainers": [_install(plan)],
-                    "containers": [
-                        {
-                            "name": "pause",
-                            "image": plan.pause_image,
-                            "resources": {
-                                "requests": {"cpu": "1m", "memory": "8Mi"},
-                                "limits": {"cpu": "10m", "memory": "16Mi"},
-                            },
-                        }
-                    ],
-                    "volumes": [
-                        {
-                            "name": folder.name,
-                            "hostPath": {"path": folder.host_path, "type": "DirectoryOrCreate"},
-                        }
-                        for folder in plan.folders
-                    ],
+    pod: dict[str, Any] = {
+        # The kernel settings of the NICs are those of the node's own network.
+        "hostNetwork": True,
+        "initContainers": [*_prepare(plan), _install(plan)],
+        "containers": [
+            {
+                "name": "pause",
+                "image": plan.pause_image,
+                "resources": {
+                    "requests": {"cpu": "1m", "memory": "8Mi"},
+                    "limits": {"cpu": "10m", "memory": "16Mi"},
                 },
-            },
-        },
+            }
+        ],
+        "volumes": volumes(plan.folders),
     }
+    if plan.host_preparation:
+        # The node's first process leads into its namespaces.
+        pod["hostPID"] = True
+    return daemon_set(plan.name, plan.namespace, node_pools=plan.node_pools, taints=plan.taints, pod=pod)
+
+
+def _prepare(plan: NcclInstallerPlan) -> list[dict[str, Any]]:
+    """What must be done with the node's own tools: kernel modules, its firewall, its mounts."""
+    if not plan.host_preparation or plan.host_image is None:
+        return []
+    return [
+        {
+            "name": "prepare-node",
+            "image": plan.host_image,
+            "command": [*_ENTER_NODE, "/bin/sh", "-ec"],
+            "args": ["\n".join(plan.host_preparation)],
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+            "securityContext": {"privileged": True},
+        }
+    ]
 
 
 def _install(plan: NcclInstallerPlan) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def _install(plan: NcclInstallerPlan) -> dict[str, Any]:
         "args": ["\n".join(_script(plan))],
         "resources": {"requests": {"cpu": "150m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
         "securityContext": {"privileged": True},
-        "volumeMounts": [{"name": folder.name, "mountPath": folder.mount_path} for folder in plan.folders],
+        "volumeMounts": mounts(plan.folders),
     }
 
 
@@ -76,10 +74,3 @@ def _script(plan: NcclInstallerPlan) -> list[str]:
         # A node whose interfaces are named otherwise only logs more; that must not keep the plugin from it.
         lines.append(f"[ ! -e {path} ] || echo {value} > {path}")
     return lines
-
-
-def _on_gpus(gpu_types: tuple[str, ...]) -> dict[str, Any]:
-    expression = {"key": ACCELERATOR_LABEL, "operator": "In", "values": list(gpu_types)}
-    return {
-        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
-    }

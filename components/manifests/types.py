@@ -17,6 +17,9 @@ class Manifest(TypedDict):
     spec: NotRequired[dict[str, Any]]
     stringData: NotRequired[dict[str, Any]]
     type: NotRequired[str]
+    value: NotRequired[int]
+    preemptionPolicy: NotRequired[str]
+    description: NotRequired[str]
 
 
 class Toleration(TypedDict):
@@ -24,3 +27,8 @@ class Toleration(TypedDict):
     operator: str
     value: str
     effect: str
+
+
+class PodTemplate(TypedDict):
+    metadata: dict[str, Any]
+    spec: dict[str, Any]

@@ -1,0 +1,88 @@
+"""A cluster that somebody else owns: read and checked, never changed or destroyed."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import pulumi
+from pulumi_gcp import container
+
+from components.given import said
+from components.gke_cluster import GkeCluster, dns_endpoint
+from components.node_identity import NodeIdentity, NodeIdentityArgs
+from components.project_services import ProjectServices
+from planning.plan import GivenClusterPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenClusterArgs:
+    plan: GivenClusterPlan
+    project: str
+    services: ProjectServices
+
+
+class GivenCluster(pulumi.ComponentResource):
+    """The twin of `GkeCluster`. What the stack puts into it is taken out again object by object."""
+
+    cluster_name: str
+    location: str
+    project: str
+    identifier: str
+    endpoint: pulumi.Output[str]
+    node_service_account: pulumi.Output[str]
+    gone_with: pulumi.Resource | None
+
+    def __init__(self, name: str, args: GivenClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:GivenCluster", name, None, opts)
+        plan = args.plan
+        self.cluster_name = plan.name
+        self.location = plan.location
+        self.project = args.project
+        self.identifier = f"projects/{args.project}/locations/{plan.location}/clusters/{plan.name}"
+        self.gone_with = None
+        # What is there has its APIs on; waiting for a service that is yet to be enabled would hide it in a preview.
+        read = pulumi.ResourceOptions(parent=self)
+        self.resource = container.Cluster.get(f"{name}-cluster", self.identifier, opts=read)
+        self.system_pool = container.NodePool.get(
+            f"{name}-{plan.system_pool.name}", f"{self.identifier}/nodePools/{plan.system_pool.name}", opts=read
+        )
+        # Whoever talks to the cluster waits for what was found.
+        self.endpoint = pulumi.Output.all(
+            version=self.resource.master_version,
+            multi_networking=said(self.resource.enable_multi_networking, bool),
+            datapath=said(self.resource.datapath_provider, str),
+            workload_identity=said(self.resource.workload_identity_config, bool),
+            secret_manager=said(self.resource.secret_manager_config, lambda config: bool(config and config.enabled)),
+            endpoint=said(self.resource.control_plane_endpoints_config, dns_endpoint),
+        ).apply(lambda found: _checked(plan, found))
+        if plan.node_identity:
+            identity = NodeIdentity(
+                f"{name}-nodes",
+                NodeIdentityArgs(
+                    plan=plan.node_identity, cluster_name=plan.name, project=args.project, services=args.services
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            self.node_service_account = identity.email
+        self.register_outputs({"identifier": self.identifier, "endpoint": self.endpoint})
+
+
+def _checked(plan: GivenClusterPlan, found: dict[str, Any]) -> str:
+    """The cluster's DNS endpoint. Raises RunError with everything about it that will not do."""
+    problems: list[str] = []
+    if plan.version and not str(found["version"]).startswith(plan.version):
+        problems.append(f"it runs {found['version']}, not {plan.version}")
+    if plan.multi_networking and not found["multi_networking"]:
+        problems.append("it has no multi-networking, which is chosen when a cluster is made, and the fabric needs it")
+    if found["datapath"] != "ADVANCED_DATAPATH":
+        problems.append("it has no Dataplane V2, so network policies would bind nobody")
+    if not found["workload_identity"]:
+        problems.append("it has no workload identity, so pods would be their nodes")
+    if plan.secret_manager and not found["secret_manager"]:
+        problems.append("it has no Secret Manager add-on, and token.secretManager needs it")
+    if problems:
+        raise pulumi.RunError(f"cluster.existing: {plan.name} will not do: {'; '.join(problems)}")
+    return found["endpoint"]
+
+
+AnyCluster: TypeAlias = GkeCluster | GivenCluster
+"""Twins with the same face."""

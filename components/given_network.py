@@ -1,0 +1,83 @@
+"""A network that somebody else owns: read and checked, never changed or destroyed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import TypeAlias
+
+import pulumi
+from pulumi_gcp import compute
+
+from components.cluster_network import ClusterNetwork
+from components.given import said
+from planning.plan import GivenNetworkPlan
+
+_RESERVED = 4
+"""Addresses of a subnetwork that Google keeps for itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenNetworkArgs:
+    plan: GivenNetworkPlan
+    project: str
+    region: str
+
+
+class GivenNetwork(pulumi.ComponentResource):
+    """The twin of `ClusterNetwork`. The way out of private nodes is its owner's to keep."""
+
+    network_id: pulumi.Output[str]
+    subnetwork_id: pulumi.Output[str]
+    pods_range: str
+    services_range: str
+    way_out: Sequence[pulumi.Resource]
+
+    def __init__(self, name: str, args: GivenNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:GivenNetwork", name, None, opts)
+        plan = args.plan
+        self.pods_range = plan.pods_range
+        self.services_range = plan.services_range
+        self.way_out = ()
+        host = plan.project or args.project
+        # What is there has its APIs on; waiting for a service that is yet to be enabled would hide it in a preview.
+        read = pulumi.ResourceOptions(parent=self)
+        vpc = compute.Network.get(f"{name}-vpc", f"projects/{host}/global/networks/{plan.vpc}", opts=read)
+        subnetwork = compute.Subnetwork.get(
+            f"{name}-subnetwork", f"projects/{host}/regions/{args.region}/subnetworks/{plan.subnetwork}", opts=read
+        )
+        self.network_id = vpc.id
+        # Whoever uses the subnetwork waits for what was found.
+        self.subnetwork_id = pulumi.Output.all(
+            id=said(subnetwork.id, str),
+            network=said(subnetwork.network, str),
+            cidr=said(subnetwork.ip_cidr_range, str),
+            ranges=said(
+                subnetwork.secondary_ip_ranges,
+                lambda ranges: {each.range_name: each.ip_cidr_range for each in ranges or []},
+            ),
+        ).apply(lambda found: _checked(plan, **found))
+        self.register_outputs({"networkId": self.network_id, "subnetworkId": self.subnetwork_id})
+
+
+def _checked(plan: GivenNetworkPlan, *, id: str, network: str, cidr: str, ranges: dict[str, str | None]) -> str:
+    """The subnetwork's id. Raises RunError with everything about it that will not do."""
+    problems: list[str] = []
+    if network.rsplit("/", 1)[-1] != plan.vpc:
+        problems.append(f"it is in the network {network.rsplit('/', 1)[-1]}, not in {plan.vpc}")
+    for name in (plan.pods_range, plan.services_range):
+        if name not in ranges:
+            problems.append(f"it has no secondary range {name}; it has {', '.join(sorted(ranges)) or 'none'}")
+    hosts = IPv4Network(cidr).num_addresses - _RESERVED
+    if hosts < plan.nodes_needed:
+        problems.append(f"{cidr} has {hosts} addresses, and the nodes may need {plan.nodes_needed}")
+    pods = ranges.get(plan.pods_range)
+    if pods and IPv4Network(pods).num_addresses < plan.pod_addresses_needed:
+        available = IPv4Network(pods).num_addresses
+        problems.append(f"{pods} has {available} addresses, and the pods may need {plan.pod_addresses_needed}")
+    if problems:
+        raise pulumi.RunError(f"network.existing: the subnetwork {plan.subnetwork} will not do: {'; '.join(problems)}")
+    return id
+
+
+AnyNetwork: TypeAlias = ClusterNetwork | GivenNetwork
+"""Twins with the same face."""

@@ -1,0 +1,104 @@
+"""A node pool that somebody else owns, and the extra networks its nodes are in: read and checked, never changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import pulumi
+from pulumi_gcp import container
+
+from components.accelerator_node_pool import AcceleratorNodePool
+from components.fabric import Fabric, FabricAttachment
+from components.given import said
+from components.given_cluster import AnyCluster
+from planning.plan import NodePoolPlan, PodNetworkPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenNodePoolArgs:
+    plan: NodePoolPlan
+    cluster: AnyCluster
+
+
+class GivenNodePool(pulumi.ComponentResource):
+    """The twin of `AcceleratorNodePool`."""
+
+    plan: NodePoolPlan
+    networks: pulumi.Output[list[dict[str, str]]]
+    """Names of network and subnetwork of each extra NIC, in the machine's order."""
+
+    def __init__(self, name: str, args: GivenNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:GivenNodePool", name, None, opts)
+        self.plan = plan = args.plan
+        self.resource = container.NodePool.get(
+            f"{name}-pool",
+            f"{args.cluster.identifier}/nodePools/{plan.name}",
+            # No value says that the cluster was found good.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster]),
+        )
+        self.networks = pulumi.Output.all(
+            machine_type=self.resource.node_config.apply(lambda config: config.machine_type),
+            taints=self.resource.node_config.apply(_taints),
+            zones=said(self.resource.node_locations, lambda zones: list(zones or [])),
+            networks=said(self.resource.network_config, _networks),
+        ).apply(lambda found: _checked(plan, found))
+        self.register_outputs({})
+
+
+def _taints(config: container.outputs.NodePoolNodeConfig) -> list[list[str]]:
+    return [[taint.key, taint.value] for taint in config.taints or []]
+
+
+def _networks(config: container.outputs.NodePoolNetworkConfig | None) -> list[dict[str, str]]:
+    extra = (config.additional_node_network_configs if config else None) or []
+    return [{"network": _last(each.network or ""), "subnetwork": _last(each.subnetwork or "")} for each in extra]
+
+
+def _checked(plan: NodePoolPlan, found: dict[str, Any]) -> list[dict[str, str]]:
+    """Its networks. Raises RunError with everything about the pool that will not do."""
+    problems: list[str] = []
+    zones: list[str] = found["zones"]
+    if found["machine_type"] != plan.machine_type:
+        problems.append(f"its machines are {found['machine_type']}, not {plan.machine_type}")
+    if plan.zone not in zones:
+        problems.append(f"it is in {', '.join(zones) or 'no zone'}, not in {plan.zone}")
+    known = [[taint.key, taint.value] for taint in plan.taints]
+    unexpected: list[list[str]] = [taint for taint in found["taints"] if taint not in known]
+    if unexpected:
+        problems.append(f"its taint {unexpected[0][0]} would keep every server away")
+    if problems:
+        raise pulumi.RunError(f"the node pool {plan.name}, which is there already, will not do: {'; '.join(problems)}")
+    return found["networks"]
+
+
+def _last(spelling: str) -> str:
+    return spelling.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenFabric:
+    """The twin of `Fabric`: the networks of pools that are there already."""
+
+    attachments: tuple[FabricAttachment, ...]
+
+    @classmethod
+    def of(cls, pool: GivenNodePool, networks: Sequence[PodNetworkPlan]) -> "GivenFabric":
+        return cls(attachments=tuple(_attachment(pool, index, plan) for index, plan in enumerate(networks)))
+
+
+def _attachment(pool: GivenNodePool, index: int, plan: PodNetworkPlan) -> FabricAttachment:
+    def name(kind: str) -> pulumi.Output[str]:
+        return pool.networks.apply(lambda networks: _nic(pool.plan, networks, index)[kind])
+
+    return FabricAttachment(plan=plan, network_name=name("network"), subnetwork_name=name("subnetwork"))
+
+
+def _nic(plan: NodePoolPlan, networks: list[dict[str, str]], index: int) -> dict[str, str]:
+    if index >= len(networks):
+        raise pulumi.RunError(f"the node pool {plan.name} has {len(networks)} extra networks, and {index + 1} are used")
+    return networks[index]
+
+
+AnyNodePool: TypeAlias = AcceleratorNodePool | GivenNodePool
+AnyFabric: TypeAlias = Fabric | GivenFabric
+"""Twins with the same face."""

@@ -1,0 +1,136 @@
+"""The objects of one model server: Deployment or LeaderWorkerSet, its Services, its disruption budget."""
+
+from typing import Any
+
+from components.manifests import labels
+from components.manifests.server_pod import Role, pod_template
+from components.manifests.token import TokenSource
+from components.manifests.types import Manifest, ObjectMeta, PodTemplate
+from planning.plan import ModelServerPlan
+
+
+class Templates:
+    """The pod templates of a server, each marked with the revision that both make up."""
+
+    def __init__(self, plan: ModelServerPlan, token: TokenSource, priority_class: str) -> None:
+        roles = (Role.LEADER, Role.WORKER) if plan.is_group else (Role.SERVER,)
+        self._by_role = {role: pod_template(plan, role, token, priority_class) for role in roles}
+        self.revision = labels.revision_of(*self._by_role.values())
+        for template in self._by_role.values():
+            template["metadata"]["labels"][labels.REVISION] = self.revision
+
+    def __getitem__(self, role: Role) -> PodTemplate:
+        return self._by_role[role]
+
+
+def server(plan: ModelServerPlan, templates: Templates) -> Manifest:
+    """The replicas themselves."""
+    return _group(plan, templates) if plan.is_group else _deployment(plan, templates)
+
+
+def _deployment(plan: ModelServerPlan, templates: Templates) -> Manifest:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(plan, plan.name, {"pulumi.com/timeoutSeconds": str(plan.lifecycle.rollout_deadline)}),
+        "spec": {
+            "replicas": plan.replicas,
+            "progressDeadlineSeconds": plan.lifecycle.rollout_deadline,
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {
+                    "maxSurge": plan.rollout.max_surge,
+                    "maxUnavailable": plan.rollout.max_unavailable,
+                },
+            },
+            "selector": {"matchLabels": labels.pods_of(plan)},
+            "template": templates[Role.SERVER],
+        },
+    }
+
+
+def _group(plan: ModelServerPlan, templates: Templates) -> Manifest:
+    waiting = {
+        "pulumi.com/waitFor": "condition=Available",
+        "pulumi.com/timeoutSeconds": str(plan.lifecycle.rollout_deadline),
+    }
+    return {
+        "apiVersion": "leaderworkerset.x-k8s.io/v1",
+        "kind": "LeaderWorkerSet",
+        "metadata": _metadata(plan, plan.group_name, waiting),
+        "spec": {
+            "replicas": plan.replicas,
+            # A leader waits for its workers to load, so they cannot wait for it to be ready.
+            "startupPolicy": "LeaderCreated",
+            "rolloutStrategy": {
+                "type": "RollingUpdate",
+                "rollingUpdateConfiguration": {
+                    "maxSurge": plan.rollout.max_surge,
+                    "maxUnavailable": plan.rollout.max_unavailable,
+                    "partition": 0,
+                },
+            },
+            "networkConfig": {"subdomainPolicy": "Shared"},
+            "leaderWorkerTemplate": {
+                "size": plan.shape.nodes,
+                # vLLM cannot take a lost rank back: all pods of the group start anew. But not while one of them still
+                # pulls its image, or a slow node would send the others round in circles.
+                "restartPolicy": "RecreateGroupAfterStart",
+                "leaderTemplate": templates[Role.LEADER],
+                "workerTemplate": templates[Role.WORKER],
+            },
+        },
+    }
+
+
+def service(plan: ModelServerPlan) -> Manifest:
+    """By the same name whatever the pattern, so that clients need not know it."""
+    return _service(plan, plan.name, labels.answering_pods(plan))
+
+
+def smoke_service(plan: ModelServerPlan, revision: str) -> Manifest:
+    """Leads to servers of one revision alone, so that a smoke test never asks the one that is about to go."""
+    selector = {**labels.answering_pods(plan), labels.REVISION: revision}
+    service = _service(plan, smoke_service_name(plan), selector)
+    service["metadata"]["labels"] = {"app.kubernetes.io/name": "smoke-test", **labels.PART_OF}
+    return service
+
+
+def smoke_service_name(plan: ModelServerPlan) -> str:
+    return f"{plan.name}-smoke"
+
+
+def disruption_budget(plan: ModelServerPlan) -> Manifest | None:
+    """Counts every pod of a group: one that is gone is a replica that is gone."""
+    if plan.min_available_pods is None:
+        return None
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": _metadata(plan, plan.name),
+        "spec": {
+            "minAvailable": plan.min_available_pods,
+            # A pod that never became ready keeps no node from being drained.
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": {"matchLabels": labels.pods_of(plan)},
+        },
+    }
+
+
+def _service(plan: ModelServerPlan, name: str, selector: dict[str, str]) -> Manifest:
+    deadline = {"pulumi.com/timeoutSeconds": str(plan.lifecycle.rollout_deadline)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(plan, name, deadline),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector,
+            "ports": [{"name": "http", "port": plan.port, "targetPort": "http", "protocol": "TCP"}],
+        },
+    }
+
+
+def _metadata(plan: ModelServerPlan, name: str, annotations: dict[str, Any] | None = None) -> ObjectMeta:
+    metadata: ObjectMeta = {"name": name, "namespace": plan.namespace, "labels": labels.labels_of(plan)}
+    return {**metadata, "annotations": annotations} if annotations else metadata

@@ -1,0 +1,147 @@
+"""The Job that measures the fabric between two nodes of a pool, with the image of the transport's own tests."""
+
+import json
+from typing import Any
+
+from components.manifests import labels, transport
+from components.manifests.common import (
+    ACCELERATOR_LABEL,
+    NODE_POOL_LABEL,
+    equal_resources,
+    memory_backed,
+    pull_policy,
+    tolerations,
+)
+from components.manifests.types import Manifest
+from planning.plan import PreflightPlan
+
+NODES = 2
+_SHARED_MEMORY_GIB = 16
+_FIRST = "0"
+
+
+def preflight_labels(plan: PreflightPlan) -> dict[str, str]:
+    return {"app.kubernetes.io/name": "nccl-preflight", labels.INSTANCE: plan.name, labels.JOB: "preflight"}
+
+
+def hosts(plan: PreflightPlan) -> Manifest:
+    """Gives the pods names before they are ready, by which the first one finds the other."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": plan.name,
+            "namespace": plan.namespace,
+            "labels": {**preflight_labels(plan), **labels.PART_OF},
+            # It has no endpoints until the Job runs.
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": preflight_labels(plan),
+            "ports": [{"name": "ssh", "port": 22, "targetPort": 22, "protocol": "TCP"}],
+        },
+    }
+
+
+def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
+    """`pool_identity` says which pool was tested: another one makes another Job, and so another test."""
+    job_labels = {**preflight_labels(plan), **labels.PART_OF}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{plan.name}-{pool_identity}",
+            "namespace": plan.namespace,
+            "labels": job_labels,
+            "annotations": {
+                "pulumi.com/timeoutSeconds": str(plan.deadline_seconds),
+                "pulumi.com/replaceUnready": "true",
+                "inference-platform/tested-with": plan.image,
+                **_floor(plan),
+            },
+        },
+        "spec": {
+            "completionMode": "Indexed",
+            "completions": NODES,
+            "parallelism": NODES,
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": plan.deadline_seconds,
+            # The first node measures; the other only answers, and is ended with it.
+            "successPolicy": {"rules": [{"succeededIndexes": _FIRST}]},
+            "template": {
+                "metadata": {"labels": job_labels, "annotations": transport.annotations(plan.transport)},
+                "spec": _pod(plan, f"{plan.name}-{pool_identity}"),
+            },
+        },
+    }
+
+
+def _floor(plan: PreflightPlan) -> dict[str, str]:
+    if plan.floor_gbytes_per_second is None:
+        return {}
+    return {"inference-platform/floor-gbytes-per-second": f"{plan.floor_gbytes_per_second:g}"}
+
+
+def _pod(plan: PreflightPlan, job: str) -> dict[str, Any]:
+    """As root, since Google's test images start an SSH server and keep their scripts so; nothing else of the node."""
+    apart = {"labelSelector": {"matchLabels": preflight_labels(plan)}, "topologyKey": "kubernetes.io/hostname"}
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "subdomain": plan.name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "nodeSelector": {ACCELERATOR_LABEL: plan.gpu_type, NODE_POOL_LABEL: plan.node_pool},
+        "tolerations": tolerations(plan.taints),
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}},
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(plan, job)],
+        "volumes": [memory_backed("shared-memory", _SHARED_MEMORY_GIB), *transport.volumes(plan.transport)],
+    }
+    sidecars = transport.sidecar(plan.transport)
+    if sidecars:
+        pod["initContainers"] = sidecars
+    if plan.transport.claims:
+        pod["resourceClaims"] = transport.claims(plan.transport)
+    return pod
+
+
+def _container(plan: PreflightPlan, job: str) -> dict[str, Any]:
+    variables = {
+        **plan.environment,
+        "LD_LIBRARY_PATH": "/usr/local/nvidia/lib64",
+        "HOSTS": " ".join(f"{job}-{index}.{plan.name}" for index in range(NODES)),
+        "GPUS": str(plan.gpus_per_node),
+    }
+    resources = equal_resources(
+        {
+            "cpu": "16",
+            "memory": "64Gi",
+            "ephemeral-storage": "2Gi",
+            "nvidia.com/gpu": str(plan.gpus_per_node),
+            **transport.resources(plan.transport),
+        }
+    )
+    if plan.transport.claims:
+        resources["claims"] = [{"name": claim.name} for claim in plan.transport.claims]
+    return {
+        "name": "nccl-test",
+        "image": plan.image,
+        "imagePullPolicy": pull_policy(plan.image),
+        "command": ["/bin/bash", "-ec"],
+        "args": ["\n".join(_script(plan))],
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "resources": resources,
+        "securityContext": {"privileged": False, "allowPrivilegeEscalation": False},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "shared-memory", "mountPath": "/dev/shm"},
+            *transport.server_mounts(plan.transport),
+        ],
+    }
+
+
+def _script(plan: PreflightPlan) -> list[str]:
+    """Google's images come with a shell and scripts for it, and no other way in."""
+    return [*plan.prepare, f'[ "$JOB_COMPLETION_INDEX" = {json.dumps(_FIRST)} ] || exec sleep infinity', *plan.measure]

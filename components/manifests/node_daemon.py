@@ -1,0 +1,42 @@
+"""A privileged DaemonSet that a transport needs on its nodes: a device injector, a daemon that sets up NICs."""
+
+from typing import Any
+
+from components.manifests.node_software import daemon_set, mounts, volumes
+from components.manifests.types import Manifest
+from planning.plan import NodeDaemonPlan
+
+
+def daemon(plan: NodeDaemonPlan) -> Manifest:
+    """In the node's own namespaces, whose devices and NICs it hands out."""
+    memory = f"{plan.memory_mib}Mi"
+    limits = {"memory": memory}
+    container: dict[str, Any] = {
+        "name": plan.name,
+        "image": plan.image,
+        "env": [{"name": name, "value": value} for name, value in plan.environment.items()],
+        "resources": {"requests": {"cpu": "150m", "memory": memory}, "limits": limits},
+        "securityContext": {"privileged": True},
+        "volumeMounts": mounts(plan.folders),
+    }
+    if plan.command:
+        container["command"] = list(plan.command)
+    if plan.huge_pages_mib:
+        # Huge pages are never overcommitted: what is asked for is the limit.
+        pages = {"hugepages-2Mi": f"{plan.huge_pages_mib}Mi"}
+        container["resources"]["requests"] |= pages
+        container["resources"]["limits"] = {**limits, **pages}
+    if plan.health_port:
+        container["livenessProbe"] = {
+            "httpGet": {"path": "/healthz", "port": plan.health_port},
+            "initialDelaySeconds": 30,
+            "periodSeconds": 30,
+            "failureThreshold": 5,
+        }
+    pod: dict[str, Any] = {
+        "hostNetwork": True,
+        "hostPID": True,
+        "containers": [container],
+        "volumes": volumes(plan.folders),
+    }
+    return daemon_set(plan.name, plan.namespace, node_pools=plan.node_pools, taints=plan.taints, pod=pod)

@@ -1,0 +1,50 @@
+"""What every DaemonSet has in common that prepares accelerator nodes."""
+
+from typing import Any
+
+from components.manifests.common import NODE_POOL_LABEL, tolerations
+from components.manifests.types import Manifest
+from planning.plan import HostFolder, Taint
+
+
+def daemon_set(
+    name: str, namespace: str, *, node_pools: tuple[str, ...], taints: tuple[Taint, ...], pod: dict[str, Any]
+) -> Manifest:
+    """On the nodes of these pools alone: others of the same GPU may lack the fabric."""
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "inference-platform"}
+    expression = {"key": NODE_POOL_LABEL, "operator": "In", "values": list(node_pools)}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "50%"}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "priorityClassName": "system-node-critical",
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
+                    "tolerations": tolerations(taints),
+                    **pod,
+                },
+            },
+        },
+    }
+
+
+def volumes(folders: tuple[HostFolder, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": folder.name,
+            "hostPath": {"path": folder.host_path, **({"type": folder.type} if folder.type else {})},
+        }
+        for folder in folders
+    ]
+
+
+def mounts(folders: tuple[HostFolder, ...]) -> list[dict[str, Any]]:
+    return [{"name": folder.name, "mountPath": folder.mount_path} for folder in folders]

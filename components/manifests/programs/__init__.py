@@ -1,0 +1,12 @@
+"""Programs that run in a container by `python3 -c`: no shell, no image of our own, nothing but the standard library."""
+
+from functools import cache
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+
+@cache
+def source(name: str) -> str:
+    """The text of a program of this folder."""
+    return (_HERE / f"{name}.py").read_text(encoding="utf-8")

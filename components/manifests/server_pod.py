@@ -1,0 +1,239 @@
+"""The pod of a vLLM server: alone, as the leader of a group, or as a worker of one."""
+
+from enum import StrEnum
+from typing import Any
+
+from components.manifests import labels, transport
+from components.manifests.common import (
+    ACCELERATOR_LABEL,
+    NODE_POOL_LABEL,
+    equal_resources,
+    memory_backed,
+    pod_identity,
+    pull_policy,
+    restricted,
+    scratch,
+    tolerations,
+)
+from components.manifests.programs import source
+from components.manifests.token import REVISION as TOKEN_REVISION
+from components.manifests.token import TOKEN_KEY, TokenSource
+from components.manifests.types import PodTemplate
+from planning.plan import ModelServerPlan, PodResourcesPlan
+
+USER = 10001
+"""Any id will do, since HOME is a volume and USER is set; a high one belongs to no account of a node."""
+
+_WEIGHTS = "/var/cache/huggingface"
+_KERNELS = "/var/cache/vllm"
+_TEMPORARY = "/tmp"
+_TOKEN_FOLDER = "/var/run/secrets/huggingface"
+_TOPOLOGY = ("cloud.google.com/gce-topology-block", "cloud.google.com/gce-topology-subblock")
+_RAY_PORT = "6379"
+
+
+class Role(StrEnum):
+    SERVER = "server"
+    LEADER = "leader"
+    WORKER = "worker"
+
+
+def pod_template(plan: ModelServerPlan, role: Role, token: TokenSource, priority_class: str) -> PodTemplate:
+    """Without its revision, which is a hash of it."""
+    shared = {labels.NODE_USE: "shared"} if plan.scheduling.shares_node else {}
+    return {
+        "metadata": {
+            "labels": {**labels.labels_of(plan), labels.COMPONENT: role.value, **shared},
+            "annotations": {
+                "inference-platform/model": plan.model,
+                TOKEN_REVISION: token.revision,
+                **(transport.annotations(plan.transport) if plan.transport else {}),
+            },
+        },
+        "spec": _pod(plan, role, token, priority_class),
+    }
+
+
+def _pod(plan: ModelServerPlan, role: Role, token: TokenSource, priority_class: str) -> dict[str, Any]:
+    over_fabric = plan.transport
+    pod: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        # A Service's name becomes environment variables of every pod, and one called vllm would set VLLM_PORT.
+        "enableServiceLinks": False,
+        "priorityClassName": priority_class,
+        "terminationGracePeriodSeconds": plan.lifecycle.grace_period,
+        "nodeSelector": {ACCELERATOR_LABEL: plan.gpu_type, NODE_POOL_LABEL: plan.node_pool},
+        "tolerations": tolerations(plan.taints),
+        "affinity": _affinity(plan),
+        "securityContext": pod_identity(USER),
+        # RDMA devices go to the first container alone; a daemon of the transport is a sidecar, and comes before.
+        "containers": [_container(plan, role)],
+        "volumes": _volumes(plan, token),
+    }
+    if token.service_account:
+        pod["serviceAccountName"] = token.service_account
+    if over_fabric and over_fabric.sidecar:
+        pod["initContainers"] = transport.sidecar(over_fabric)
+    if over_fabric and over_fabric.claims:
+        pod["resourceClaims"] = transport.claims(over_fabric)
+    return {key: value for key, value in pod.items() if value != {}}
+
+
+def _volumes(plan: ModelServerPlan, token: TokenSource) -> list[dict[str, Any]]:
+    resources = plan.resources
+    own = [
+        memory_backed("shared-memory", resources.shared_memory_gib),
+        scratch("weights", resources.weights_gib),
+        scratch("kernels", resources.kernels_gib),
+        scratch("temporary", resources.temporary_gib),
+        {"name": "hugging-face-token", **token.volume},
+    ]
+    return own + (transport.volumes(plan.transport) if plan.transport else [])
+
+
+def _container(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "name": "vllm",
+        "image": plan.image,
+        "imagePullPolicy": pull_policy(plan.image),
+        **_command(plan, role),
+        "env": _environment(plan),
+        "resources": _resources(plan),
+        "securityContext": restricted(),
+        "volumeMounts": _mounts(plan),
+    }
+    if role is Role.WORKER:
+        # A headless worker listens nowhere, so it has no probe that could fail for a reason. It leaves last.
+        return {**container, "lifecycle": {"preStop": {"sleep": {"seconds": plan.lifecycle.worker_pre_stop}}}}
+    return {
+        **container,
+        "ports": [{"name": "http", "containerPort": plan.port, "protocol": "TCP"}],
+        **_probes(plan),
+        "lifecycle": {"preStop": {"sleep": {"seconds": plan.lifecycle.pre_stop}}},
+    }
+
+
+def _command(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
+    """No shell stands between the kubelet and vLLM, so that SIGTERM reaches it and it drains."""
+    if not plan.ray:
+        return {
+            "command": ["vllm", "serve"],
+            "args": list(plan.worker_arguments if role is Role.WORKER else plan.arguments),
+        }
+    program = ["python3", "-c", source("ray_node")]
+    if role is Role.LEADER:
+        return {"command": [*program, role.value, _RAY_PORT, "vllm", "serve"], "args": list(plan.arguments)}
+    host = "$(LWS_LEADER_ADDRESS)"
+    return {
+        "command": [*program, role.value, host, _RAY_PORT, "ray", "start"],
+        "args": list(plan.worker_arguments),
+    }
+
+
+def _environment(plan: ModelServerPlan) -> list[dict[str, Any]]:
+    """Every place that vLLM and what it compiles with write to is a volume; the root is read-only."""
+    values = {
+        "HOME": _KERNELS,
+        "XDG_CACHE_HOME": f"{_KERNELS}/cache",
+        "XDG_CONFIG_HOME": f"{_KERNELS}/config",
+        "HF_HOME": _WEIGHTS,
+        "HF_TOKEN_PATH": f"{_TOKEN_FOLDER}/{TOKEN_KEY}",
+        "VLLM_CACHE_ROOT": f"{_KERNELS}/vllm",
+        "TRITON_CACHE_DIR": f"{_KERNELS}/triton",
+        "TORCHINDUCTOR_CACHE_DIR": f"{_KERNELS}/inductor",
+        "FLASHINFER_WORKSPACE_BASE": f"{_KERNELS}/flashinfer",
+        "CUDA_CACHE_PATH": f"{_KERNELS}/cuda",
+        **plan.environment,
+    }
+    environment: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
+    if plan.is_group:
+        # Of a pod's ten addresses this is the one by which the others reach it.
+        environment.append({"name": "VLLM_HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
+    return environment
+
+
+def _resources(plan: ModelServerPlan) -> dict[str, Any]:
+    amounts = {**_amounts(plan.resources), **(transport.resources(plan.transport) if plan.transport else {})}
+    resources = equal_resources(amounts)
+    if plan.transport and plan.transport.claims:
+        resources["claims"] = [{"name": claim.name} for claim in plan.transport.claims]
+    return resources
+
+
+def _amounts(plan: PodResourcesPlan) -> dict[str, str]:
+    return {
+        "cpu": str(plan.cpus),
+        "memory": f"{plan.memory_gib}Gi",
+        "ephemeral-storage": f"{plan.ephemeral_storage_gib}Gi",
+        "nvidia.com/gpu": str(plan.gpus),
+    }
+
+
+def _mounts(plan: ModelServerPlan) -> list[dict[str, Any]]:
+    over_fabric = transport.server_mounts(plan.transport) if plan.transport else []
+    taken = {mount["mountPath"] for mount in over_fabric}
+    own = [
+        {"name": "shared-memory", "mountPath": "/dev/shm"},
+        {"name": "weights", "mountPath": _WEIGHTS},
+        {"name": "kernels", "mountPath": _KERNELS},
+        {"name": "temporary", "mountPath": _TEMPORARY},
+        {"name": "hugging-face-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
+    ]
+    return [mount for mount in own if mount["mountPath"] not in taken] + over_fabric
+
+
+def _probes(plan: ModelServerPlan) -> dict[str, Any]:
+    """The port answers once the model is loaded. Readiness and liveness differ, so that load never kills a server."""
+    models = {"httpGet": {"path": "/v1/models", "port": "http"}, "timeoutSeconds": 5}
+    return {
+        "startupProbe": {
+            **models,
+            "periodSeconds": plan.lifecycle.startup_period,
+            "failureThreshold": plan.lifecycle.startup_failures,
+        },
+        "readinessProbe": {**models, "periodSeconds": 5, "failureThreshold": 3},
+        # A busy engine answers late; killing it for that would only make it worse.
+        "livenessProbe": {
+            "httpGet": {"path": "/health", "port": "http"},
+            "periodSeconds": 10,
+            "failureThreshold": 6,
+            "timeoutSeconds": 10,
+        },
+    }
+
+
+def _affinity(plan: ModelServerPlan) -> dict[str, Any]:
+    if plan.is_group:
+        return {"podAffinity": {_PREFERRED: [_near(plan, *each) for each in zip((50, 100), _TOPOLOGY, strict=True)]}}
+    affinity: dict[str, Any] = {}
+    if plan.scheduling.shares_node:
+        affinity["podAffinity"] = {_PREFERRED: [_beside_others(plan)]}
+    if plan.scheduling.spread:
+        apart = _term(100, {"matchLabels": labels.pods_of(plan)}, "kubernetes.io/hostname")
+        affinity["podAntiAffinity"] = {_PREFERRED: [apart]}
+    return affinity
+
+
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def _near(plan: ModelServerPlan, weight: int, topology: str) -> dict[str, Any]:
+    """The pods of one group close to each other; the controller tells groups apart by a label."""
+    term = _term(weight, {"matchLabels": {labels.GROUP_NAME: plan.group_name}}, topology)
+    term["podAffinityTerm"]["matchLabelKeys"] = [labels.GROUP_INDEX]
+    return term
+
+
+def _beside_others(plan: ModelServerPlan) -> dict[str, Any]:
+    """Where other servers have begun a node already, so that nodes stay whole for those that need them whole."""
+    others = {
+        "matchLabels": {labels.NODE_USE: "shared"},
+        "matchExpressions": [{"key": labels.INSTANCE, "operator": "NotIn", "values": [plan.name]}],
+    }
+    return _term(
+        50, others if plan.scheduling.spread else {"matchLabels": others["matchLabels"]}, "kubernetes.io/hostname"
+    )
+
+
+def _term(weight: int, selector: dict[str, Any], topology: str) -> dict[str, Any]:
+    return {"weight": weight, "podAffinityTerm": {"labelSelector": selector, "topologyKey": topology}}

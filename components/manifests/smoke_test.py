@@ -1,0 +1,91 @@
+"""The Job that proves a model server generates: one token from each new revision."""
+
+from typing import Any
+
+from components.manifests import labels
+from components.manifests.common import (
+    ACCELERATOR_LABEL,
+    NODE_POOL_LABEL,
+    equal_resources,
+    pod_identity,
+    pull_policy,
+    restricted,
+    tolerations,
+)
+from components.manifests.model_server import smoke_service_name
+from components.manifests.network_policies import smoke_labels
+from components.manifests.programs import source
+from components.manifests.server_pod import USER
+from components.manifests.types import Manifest
+from planning.plan import ModelServerPlan
+
+_TOKEN_SECONDS = 120
+"""For one token: the first request may still compile a kernel."""
+_MARGIN_SECONDS = 300
+"""For the Job's own pod to be scheduled and started."""
+
+
+def smoke_test(plan: ModelServerPlan, revision: str) -> Manifest:
+    """Its name holds the revision, so that each change of the server makes a new Job and no other change does."""
+    patience = plan.lifecycle.rollout_deadline
+    deadline = patience + _TOKEN_SECONDS + _MARGIN_SECONDS
+    job_labels = {**smoke_labels(plan), **labels.PART_OF}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{plan.name}-smoke-{revision}",
+            "namespace": plan.namespace,
+            "labels": job_labels,
+            "annotations": {
+                "pulumi.com/timeoutSeconds": str(deadline),
+                # A failed one is tried again by the next update, though nothing else changed.
+                "pulumi.com/replaceUnready": "true",
+            },
+        },
+        "spec": {
+            # The engine knows a Job as failed by BackoffLimitExceeded or DeadlineExceeded alone.
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": deadline,
+            "podFailurePolicy": {
+                # A node that goes says nothing about the model.
+                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+            },
+            "template": {"metadata": {"labels": job_labels}, "spec": _pod(plan, patience)},
+        },
+    }
+
+
+def _pod(plan: ModelServerPlan, patience: int) -> dict[str, Any]:
+    """On a node of the model's pool, which has the image, in the part that no server was given."""
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "nodeSelector": {ACCELERATOR_LABEL: plan.gpu_type, NODE_POOL_LABEL: plan.node_pool},
+        "tolerations": tolerations(plan.taints),
+        "securityContext": pod_identity(USER),
+        "containers": [
+            {
+                "name": "smoke-test",
+                "image": plan.image,
+                "imagePullPolicy": pull_policy(plan.image),
+                "command": ["python3", "-c"],
+                "args": [source("smoke_test")],
+                "env": [
+                    {"name": "SERVER", "value": _url(plan)},
+                    {"name": "MODEL", "value": plan.served_name},
+                    {"name": "PATIENCE_SECONDS", "value": str(patience)},
+                    {"name": "TOKEN_SECONDS", "value": str(_TOKEN_SECONDS)},
+                ],
+                "resources": equal_resources({"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "64Mi"}),
+                "securityContext": restricted(),
+                # What the server answered becomes the reason that the Job failed, and so the error of the update.
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+            }
+        ],
+    }
+
+
+def _url(plan: ModelServerPlan) -> str:
+    return f"http://{smoke_service_name(plan)}.{plan.namespace}.svc:{plan.port}"

@@ -1,0 +1,53 @@
+"""How a pod is given the Hugging Face token: a volume with one file, from a Secret or from Secret Manager."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from components.manifests.types import Manifest
+from planning.plan import SecretManagerSecret
+
+TOKEN_KEY = "token"
+REVISION = "inference-platform/token-revision"
+"""Annotation of the pods; another token is another revision, and so rolls the servers."""
+
+_DRIVER = "secrets-store-gke.csi.k8s.io"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenSource:
+    """What a pod template says of the token; never the token."""
+
+    volume: dict[str, Any]
+    """Without its name."""
+    revision: str
+    service_account: str | None
+    """As which the pod may read it; None: whoever is in the namespace may."""
+
+
+def from_secret(name: str, revision: str) -> TokenSource:
+    return TokenSource(
+        volume={"secret": {"secretName": name, "defaultMode": 0o440}}, revision=revision, service_account=None
+    )
+
+
+def from_secret_manager(name: str, secret: SecretManagerSecret) -> TokenSource:
+    """Mounted by GKE's add-on as the pod's own account."""
+    return TokenSource(
+        volume={"csi": {"driver": _DRIVER, "readOnly": True, "volumeAttributes": {"secretProviderClass": name}}},
+        revision=secret.version,
+        service_account=secret.service_account,
+    )
+
+
+def provider_class(name: str, namespace: str, secret: SecretManagerSecret, project: str) -> Manifest:
+    """Names the secret's version, and the file that it becomes."""
+    resource = f"projects/{secret.project or project}/secrets/{secret.secret}/versions/{secret.version}"
+    files = yaml.safe_dump([{"resourceName": resource, "path": TOKEN_KEY}])
+    return {
+        "apiVersion": "secrets-store.csi.x-k8s.io/v1",
+        "kind": "SecretProviderClass",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"provider": "gke", "parameters": {"secrets": files}},
+    }

@@ -1,0 +1,57 @@
+"""The Hugging Face token, left in Secret Manager: what a namespace needs for its pods to mount it."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.hugging_face_token import HuggingFaceToken
+from components.kubernetes_object import KubernetesObject
+from components.manifests import token as manifests
+from components.serving_identity import ServingIdentity
+from components.serving_namespace import ServingNamespace
+from planning.plan import SecretManagerSecret
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretManagerTokenArgs:
+    name: str
+    """Of the SecretProviderClass."""
+    secret: SecretManagerSecret
+    project: str
+    namespace: ServingNamespace
+    identity: ServingIdentity
+
+
+class SecretManagerToken(pulumi.ComponentResource):
+    """The twin of `HuggingFaceToken`. The graph holds the secret's name, and never what is in it."""
+
+    source: manifests.TokenSource
+
+    def __init__(self, name: str, args: SecretManagerTokenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:SecretManagerToken", name, None, opts)
+        namespace = args.namespace.name
+        self.source = manifests.from_secret_manager(args.name, args.secret)
+        # The namespace is named by a string.
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
+        KubernetesObject(
+            f"{name}-account",
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {
+                    "name": args.secret.service_account,
+                    "namespace": namespace,
+                    "annotations": {"iam.gke.io/gcp-service-account": args.identity.email},
+                },
+            },
+            # Bindings that name the account by a string are what makes it worth anything.
+            pulumi.ResourceOptions(parent=self, depends_on=[args.namespace, args.identity]),
+        )
+        KubernetesObject(
+            f"{name}-class", manifests.provider_class(args.name, namespace, args.secret, args.project), inside
+        )
+        self.register_outputs({})
+
+
+AnyToken = HuggingFaceToken | SecretManagerToken
+"""Twins with the same face."""

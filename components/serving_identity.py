@@ -1,0 +1,57 @@
+"""The Google account of the model servers: it may read one secret, and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import secretmanager, serviceaccount
+
+from components.given_cluster import AnyCluster
+from components.project_services import ProjectServices
+from planning.plan import SecretManagerSecret
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingIdentityArgs:
+    secret: SecretManagerSecret
+    project: str
+    cluster: AnyCluster
+    services: ProjectServices
+    namespaces: Sequence[str]
+    """In which the servers' Kubernetes service account is this account."""
+
+
+class ServingIdentity(pulumi.ComponentResource):
+    """Apart from the nodes' account, so that a node cannot read the token and a server can do nothing that nodes do."""
+
+    email: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ServingIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:ServingIdentity", name, None, opts)
+        secret = args.secret
+        account = serviceaccount.Account(
+            f"{name}-account",
+            account_id=secret.account_id,
+            display_name=f"Model servers of {args.cluster.cluster_name}",
+            # No value says that an API must be on before its first resource.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+        )
+        secretmanager.SecretIamMember(
+            f"{name}-reads-token",
+            project=secret.project or args.project,
+            secret_id=secret.secret,
+            role="roles/secretmanager.secretAccessor",
+            member=account.member,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        for namespace in args.namespaces:
+            serviceaccount.IAMMember(
+                f"{name}-{namespace}",
+                service_account_id=account.name,
+                role="roles/iam.workloadIdentityUser",
+                member=f"serviceAccount:{args.project}.svc.id.goog[{namespace}/{secret.service_account}]",
+                # The identity pool comes with the project's first cluster, and no value says so.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster]),
+            )
+        self.email = account.email
+        self.register_outputs({"email": self.email})
