@@ -1,7 +1,9 @@
 """`python -m sandbox COMMAND --stack NAME`: what the Makefile's targets call."""
 
 import argparse
+import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -11,13 +13,37 @@ from typing import Any
 
 from pulumi.automation.errors import CommandError
 
+from sandbox.cloud import InvalidTable
 from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.engine import Busy, Engine, engine
-from sandbox.home import Home, UnknownStack
+from sandbox.events import event_log
+from sandbox.home import CLOUD_VARIABLE, Home, UnknownStack
+from sandbox.models.behaviour import Behaviour, UnknownBehaviour
+from sandbox.paper import BaseError, preview_change
+from sandbox.policy_pack import NoPack, executable_pack
 from sandbox.render import RenderError, render
 from sandbox.tools import ToolsError
 
 INTERRUPTED = 130
+
+
+class Protected(Exception):
+    """The stack is not to be destroyed without a word more."""
+
+
+_EXPECTED = (
+    UnknownStack,
+    UnknownBehaviour,
+    Busy,
+    Protected,
+    ToolsError,
+    ClusterError,
+    RenderError,
+    BaseError,
+    NoPack,
+    InvalidTable,
+)
+"""What is said in one line, without a traceback."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except (UnknownStack, Busy, ToolsError, ClusterError, RenderError) as error:
+    except _EXPECTED as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except CommandError:
@@ -47,18 +73,37 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         return sub
 
     add("up", _up, "build the stack")
-    add("preview", _preview, "show what up would change")
-    add("destroy", _destroy, "take everything down and leave nothing")
+    previewing = add("preview", _preview, "show what up would change")
+    previewing.add_argument("--refresh", action="store_true", help="look first what was changed by hand")
+    _engine_options(previewing)
+    change = add("change", _change, "show what this checkout would change of what another one builds, on paper")
+    change.add_argument("--base", type=Path, help="folder of the other checkout; default: from nothing")
+    _engine_options(change)
+    destroying = add("destroy", _destroy, "take everything down and leave nothing")
+    destroying.add_argument("--confirm", default="", help="the stack's name once more, to lift its protection first")
     add("status", _status, "show what is up")
     kubectl = add("kubectl", _kubectl, "run kubectl against the stack's cluster")
     kubectl.add_argument("arguments", nargs="*", help="after --")
+    verify = add("verify", _verify, "check everything that is up, and what the models answer")
+    verify.add_argument("--timeout", default="60", help="seconds for one answer of a model; default: 60")
+    add("preflight", _preflight, "measure the fabric between nodes once more")
+    behave = add("behave", _behave, "have a model's servers misbehave, or behave again")
+    behave.add_argument("--model", required=True, help="its name in the stack file; '*' is every model")
+    behave.add_argument("how", nargs="?", default="", help="slow-start=20s, stall or fail; with commas; or nothing")
     rendering = add("render", _render, "write every Kubernetes object of the stack as YAML")
     rendering.add_argument("--out", required=True, type=Path, help="folder to write to")
     return parser.parse_args(arguments)
 
 
+def _engine_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--events", type=Path, help="file to write the engine's events to")
+    command.add_argument("--policy-pack", type=Path, action="append", default=[], help="folder of a pack in Python")
+
+
 def _home(options: argparse.Namespace) -> Home:
-    return Home.of(Path.cwd(), options.stack)
+    home = Home.of(Path.cwd(), options.stack)
+    home.share(os.environ.get(CLOUD_VARIABLE))
+    return home
 
 
 def _say(line: str) -> None:
@@ -77,11 +122,11 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _preview(options: argparse.Namespace) -> int:
+    existed = Home.of(Path.cwd(), options.stack).folder.exists()
     home = _home(options)
-    existed = home.folder.exists()
     try:
         with engine(home, _say) as running:
-            result = _stoppable(running, lambda: running.preview(_say))
+            result = _stoppable(running, lambda: _previewed(running, options))
     finally:
         # A preview of what is not there leaves nothing there.
         if not existed:
@@ -89,17 +134,42 @@ def _preview(options: argparse.Namespace) -> int:
     return 0 if result is not None else INTERRUPTED
 
 
+def _previewed(running: Engine, options: argparse.Namespace) -> Any:
+    packs = [str(executable_pack(pack, running.home.folder / "packs")) for pack in options.policy_pack]
+    wishes: dict[str, Any] = {"policy_packs": packs, "refresh": options.refresh}
+    if options.events is None:
+        return running.preview(_say, **wishes)
+    with event_log(options.events) as on_event:
+        return running.preview(_say, on_event=on_event, **wishes)
+
+
+def _change(options: argparse.Namespace) -> int:
+    base: Path | None = options.base and options.base.resolve()
+    events: Path = options.events or Path(os.devnull)
+    preview_change(Path.cwd(), base, options.stack, events, _say, tuple(options.policy_pack))
+    return 0
+
+
 def _destroy(options: argparse.Namespace) -> int:
-    home = _home(options)
+    home = Home.of(Path.cwd(), options.stack)
     if not home.folder.exists():
         _say(f"stack {home.stack} is not up here; nothing to do")
         return 0
     with engine(home, _say) as running:
+        protected = running.protected()
+        if protected and options.confirm != home.stack:
+            names = ", ".join(sorted(protected.values()))
+            raise Protected(
+                f"stack {home.stack} protects {names}; `make destroy STACK={home.stack} CONFIRM={home.stack}` "
+                "lifts that first"
+            )
+        if protected and not _stoppable(running, lambda: running.lift_protection(_say) or True):
+            return INTERRUPTED
         done = _stoppable(running, lambda: running.destroy(_say) or True)
     if not done:
         return INTERRUPTED
     # A command that was killed may have left a control plane that the cloud has no record of.
-    for plane in _planes(home):
+    for plane in [] if home.shares_cloud else _planes(home):
         plane.destroy()
     home.remove()
     _say(f"\nstack {home.stack} is gone: no resource, no process and no file of it is left")
@@ -141,11 +211,41 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _kubectl(options: argparse.Namespace) -> int:
-    home = _home(options)
+    plane = _running_plane(_home(options))
+    return subprocess.run(plane.kubectl_command(*options.arguments), check=False).returncode
+
+
+def _verify(options: argparse.Namespace) -> int:
+    return _check(options, "verification", "--stack", options.stack, "--timeout", options.timeout)
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    return _check(options, "verification.preflight")
+
+
+def _check(options: argparse.Namespace, module: str, *arguments: str) -> int:
+    """Checks are not ours: they are those that somebody runs against Google, with a kubectl that leads here."""
+    kubectl = shlex.join(_running_plane(_home(options)).kubectl_command())
+    command = [sys.executable, "-m", module, *arguments, "--kubectl", kubectl]
+    return subprocess.run(command, check=False).returncode
+
+
+def _behave(options: argparse.Namespace) -> int:
+    file = _home(options).behaviours
+    Behaviour.parse(options.how)
+    wanted: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    wanted[options.model] = options.how
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(wanted), encoding="utf-8")
+    _say(f"servers of {options.model}: {options.how or 'as they should'}")
+    return 0
+
+
+def _running_plane(home: Home) -> ControlPlane:
     plane = next((plane for plane in _planes(home) if plane.running()), None)
     if plane is None:
         raise ClusterError(f"stack {home.stack} has no cluster that runs here; `make up STACK={home.stack}` first")
-    return subprocess.run(plane.kubectl_command(*options.arguments), check=False).returncode
+    return plane
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -166,12 +266,11 @@ def _summary(home: Home, outputs: Any, seconds: float) -> str:
             f"control plane at https://{plane.endpoint}"
         )
     models = sorted(outputs["models"].value) if "models" in outputs else []
-    lines.append(
-        f"  models    {', '.join(models) or 'none'} (simulated pods are Running, but do not answer requests yet)"
-    )
+    lines.append(f"  models    {', '.join(models) or 'none'} (a stand-in for vLLM answers for each of their pods)")
     lines.append(f"  kept in   {os.path.relpath(home.folder)}")
     lines += [
         "Next:",
+        f"  make verify STACK={stack}                               check everything that is up",
         f'  make kubectl STACK={stack} ARGS="get pods -A -o wide"   look around',
         f"  make preview STACK={stack}                              after changing Pulumi.{stack}.yaml",
         f"  make destroy STACK={stack}                              take it all down",

@@ -8,12 +8,12 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from pulumi import automation as auto
 
@@ -23,6 +23,12 @@ from sandbox.pulumi_command import InterruptibleCommand
 from sandbox.tools import EngineTools, cluster_tools, engine_environment, engine_tools, lws_chart
 
 Report = Callable[[str], None]
+
+# NVIDIA's own chart is in no registry that a sandbox can count on.
+DRA_DRIVER_CHART = Path(__file__).parent / "charts" / "nvidia-dra-driver-gpu"
+
+
+_CLUSTER = "gcp:container/cluster:Cluster"
 
 
 class Busy(Exception):
@@ -35,6 +41,8 @@ class Engine:
 
     home: Home
     stack: auto.Stack
+    charts: Mapping[str, Path]
+    """Folders by the key of the stack file that says where a chart comes from."""
     _command: InterruptibleCommand
 
     def preview(self, tell: Report, **options: Any) -> auto.PreviewResult:
@@ -45,6 +53,25 @@ class Engine:
 
     def destroy(self, tell: Report) -> None:
         self.stack.destroy(on_output=tell, on_error=tell, color=_color(), show_secrets=False)
+
+    def protected(self) -> dict[str, str]:
+        """The names of resources that the engine refuses to delete, by their URN."""
+        deployment = cast(dict[str, Any], self.stack.export_stack().deployment or {})
+        resources: list[dict[str, Any]] = deployment.get("resources") or []
+        return {each["urn"]: each["urn"].rsplit("::", 1)[1] for each in resources if each.get("protect")}
+
+    def lift_protection(self, tell: Report) -> None:
+        """Unprotects everything: in the engine's state, and at Google where a cluster protects itself."""
+        clusters = [urn for urn in self.protected() if urn.split("::")[2].endswith(_CLUSTER)]
+        state = self.stack.export_stack()
+        deployment = cast(dict[str, Any], state.deployment or {})
+        resources: list[dict[str, Any]] = deployment.get("resources") or []
+        for each in resources:
+            each["protect"] = False
+        self.stack.import_stack(state)
+        if clusters:
+            self.home.write_workspace(self.charts, unprotected=True)
+            self.up(tell, target=clusters)
 
     @property
     def interrupted(self) -> bool:
@@ -61,20 +88,21 @@ def engine(
 ) -> Generator[Engine]:
     """The engine for a stack, with the stand-in cloud served for as long as the context lasts.
 
-    Raises Busy if another command holds this sandbox, ToolsError if the tools cannot be had.
+    Raises Busy if another command holds this sandbox, ToolsError if the tools cannot be had, InvalidTable if the
+    scenario is not one.
     """
     tools = engine_tools(report)
-    chart = lws_chart(report)
+    charts = {"leaderWorkerSet": lws_chart(report), "draDriver": DRA_DRIVER_CHART}
     cluster = cluster_tools(report) if control_planes else None
     home.folder.mkdir(parents=True, exist_ok=True)
     home.state.mkdir(exist_ok=True)
     with (
         _only_one(home) as lock,
-        serve_cloud(home.cloud, home.clusters if control_planes else None, cluster) as port,
+        serve_cloud(home.cloud, home.clusters if control_planes else None, cluster, home.scenario) as port,
     ):
         command = InterruptibleCommand(tools.pulumi, held=(lock,))
         with _interruptions_go_to(command):
-            needs_token = home.write_workspace(chart)
+            needs_token = home.write_workspace(charts)
             stack = auto.create_or_select_stack(
                 home.stack,
                 project_name=PROJECT_NAME,
@@ -89,7 +117,7 @@ def engine(
                 stack.set_config(f"{PROJECT_NAME}:huggingFaceToken", auto.ConfigValue(CANARY_TOKEN, secret=True))
             # We hold the sandbox, so a lock of the engine's can only be what a killed one left.
             _remove_stale_locks(home.state)
-            yield Engine(home, stack, command)
+            yield Engine(home, stack, charts, command)
 
 
 def _run_program(checkout: Path, before: Callable[[], None] | None) -> None:

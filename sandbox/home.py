@@ -3,7 +3,9 @@
 The engine writes a salt and encrypted values into the stack file it works with; a copy keeps the checkout clean.
 """
 
+import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +18,16 @@ PROJECT_ID = "inference-sandbox"
 CANARY_TOKEN = "hf_sandboxcanary0123456789"
 """Stands for a Hugging Face token, and must never be seen again in any output."""
 
+SCENARIO_VARIABLE = "SANDBOX_SCENARIO"
+"""Environment variable that names a scenario file, from the checkout's folder."""
+
+CLOUD_VARIABLE = "SANDBOX_CLOUD"
+"""Environment variable that names another stack, in whose stand-in cloud this one is built, as in one project."""
+
 _TOKEN_KEY = f"{PROJECT_NAME}:huggingFaceToken"
+_ELSEWHERE_KEY = f"{PROJECT_NAME}:token"
+_PROTECTION_KEY = f"{PROJECT_NAME}:protection"
+_SHARED = "shared-cloud"
 
 
 class UnknownStack(ValueError):
@@ -52,19 +63,54 @@ class Home:
     @property
     def cloud(self) -> Path:
         """What exists in the stand-in cloud."""
-        return self.folder / "cloud.json"
+        return self._cloud_owner / "cloud.json"
 
     @property
     def clusters(self) -> Path:
         """A folder for each control plane, by the cluster's name."""
-        return self.folder / "clusters"
+        return self._cloud_owner / "clusters"
+
+    @property
+    def shares_cloud(self) -> bool:
+        """Whether the cloud is another stack's, and outlives this one."""
+        return self._cloud_owner != self.folder
+
+    def share(self, other: str | None) -> None:
+        """Be built in the cloud of the other stack, from now on. Raises UnknownStack if that is not up."""
+        if not other or other == self.stack:
+            return
+        if not (self.checkout / ".sandbox" / other / "cloud.json").is_file():
+            raise UnknownStack(f"stack {other} is not up here and has no cloud to share; make up STACK={other} first")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / _SHARED).write_text(other, encoding="utf-8")
+
+    @property
+    def _cloud_owner(self) -> Path:
+        named = self.folder / _SHARED
+        return self.folder.parent / named.read_text(encoding="utf-8") if named.is_file() else self.folder
+
+    @property
+    def behaviours(self) -> Path:
+        """How the simulated model servers misbehave."""
+        return self.clusters / "behaviours.json"
 
     @property
     def lock(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}.lock")
 
-    def write_workspace(self, lws_chart: Path) -> bool:
-        """Brings the copies up to date. Returns whether the token must still be set, since only the engine encrypts."""
+    @property
+    def scenario(self) -> Path | None:
+        """What is special about the stand-in cloud: a file that is named, or the checkout's own sandbox.yaml."""
+        named = os.environ.get(SCENARIO_VARIABLE)
+        own = self.checkout / "sandbox.yaml"
+        return self.checkout / named if named else own if own.is_file() else None
+
+    def write_workspace(self, charts: Mapping[str, Path], *, unprotected: bool = False) -> bool:
+        """Brings the copies up to date. Returns whether the token must still be set, since only the engine encrypts.
+
+        `unprotected` has the copy say that nothing is protected, whatever the checkout's says. `charts` are folders by
+        the key of the stack file that says where a chart comes from.
+        """
         self.workspace.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.checkout / "Pulumi.yaml", self.workspace / "Pulumi.yaml")
         copy = self.workspace / f"Pulumi.{self.stack}.yaml"
@@ -74,16 +120,18 @@ class Home:
             content.pop(key, None)
         config: dict[str, Any] = dict(content.get("config") or {})
         config[f"{PROJECT_NAME}:project"] = PROJECT_ID
-        chart_key = f"{PROJECT_NAME}:leaderWorkerSet"
-        config[chart_key] = {**(config.get(chart_key) or {}), "chart": str(lws_chart)}
+        for key, chart in charts.items():
+            config[f"{PROJECT_NAME}:{key}"] = {**(config.get(f"{PROJECT_NAME}:{key}") or {}), "chart": str(chart)}
         config.pop(_TOKEN_KEY, None)
+        if unprotected:
+            config[_PROTECTION_KEY] = False
         token: Any = dict[str, Any](before.get("config") or {}).get(_TOKEN_KEY)
-        if token:
+        if token and _ELSEWHERE_KEY not in config:
             config[_TOKEN_KEY] = token
             content["encryptionsalt"] = before["encryptionsalt"]
         content["config"] = config
         copy.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        return token is None
+        return token is None and _ELSEWHERE_KEY not in config
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -36,13 +36,13 @@ def render(checkout: Path, stack: str, out: Path, report: Callable[[str], None])
             home,
             report,
             control_planes=False,
-            before_program=lambda: pulumi.runtime.register_resource_transform(_render_to(rendered)),
+            before_program=lambda: pulumi.runtime.register_resource_transform(on_paper(rendered)),
         ) as running:
             running.up(report)
         return _write(rendered, out)
 
 
-def _render_to(folder: Path) -> pulumi.ResourceTransform:
+def on_paper(folder: Path) -> pulumi.ResourceTransform:
     """Turns the program's Kubernetes provider into one that writes files, and its secrets into a word."""
 
     def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:

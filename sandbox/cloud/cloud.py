@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sandbox.cloud import configuration, schema
 from sandbox.cloud.control_planes import Effects
 from sandbox.cloud.diff import Difference, differences
+from sandbox.cloud.faults import Faults
 from sandbox.cloud.kinds import Defaults, Kind, Refused, Request, Stage
 from sandbox.cloud.resources import KINDS
 from sandbox.cloud.resources.services import disabled_service
@@ -27,16 +28,21 @@ class Checked:
 
 
 class Cloud:
-    def __init__(self, store: Store, tables: Tables, effects: Effects) -> None:
+    def __init__(self, store: Store, tables: Tables, effects: Effects, faults: Faults) -> None:
         self._store = store
         self._tables = tables
         self._effects = effects
+        self._faults = faults
 
     def wake(self) -> None:
         """Have what the state records run, if the machine was restarted since."""
         if self._effects.asleep(self._store.read()):
             with self._store.transaction() as state:
                 self._effects.wake(state)
+
+    def give_up(self) -> None:
+        """Nobody waits for an answer any longer."""
+        self._faults.give_up()
 
     def check_configuration(self, values: Mapping[str, Value]) -> list[Failure]:
         return configuration.check(values, self._tables.locations)
@@ -97,6 +103,20 @@ class Cloud:
         self, stage: Stage, token: str, id_: str | None, inputs: dict[str, Value], defaults: Defaults
     ) -> tuple[str, dict[str, Value]]:
         """The one door through which anything is created, changed or deleted."""
+        asked = Request(_kind(token), Properties(_plain(inputs)), defaults, self._tables, State(), None, id_)
+        fault = self._faults.due(asked, stage)
+        try:
+            # Outside of the transaction: who waits for an answer holds nobody else up.
+            self._faults.before(fault, asked)
+            done = self._carry_out(stage, token, id_, inputs, defaults)
+            self._faults.after(fault, asked)
+        except Refused as refusal:
+            raise Refused(f"Error {_DOING[stage]} {asked.kind.label} {asked.name or id_}: {refusal}") from refusal
+        return done
+
+    def _carry_out(
+        self, stage: Stage, token: str, id_: str | None, inputs: dict[str, Value], defaults: Defaults
+    ) -> tuple[str, dict[str, Value]]:
         kind = _kind(token)
         with self._store.transaction() as state:
             before = state.shelf(token).get(id_) if id_ else None
@@ -104,8 +124,7 @@ class Cloud:
             id_ = request.id
             refusal = _refusal(request, stage, id_)
             if refusal:
-                cause = f"googleapi: {refusal}" if refusal.startswith("Error ") else refusal
-                raise Refused(f"Error {_DOING[stage]} {kind.label} {request.name or id_}: {cause}")
+                raise Refused(f"googleapi: {refusal}" if refusal.startswith("Error ") else refusal)
             if stage is Stage.DELETE:
                 if before and not kind.remains(request.inputs):
                     self._effects.deleted(state, id_, before)

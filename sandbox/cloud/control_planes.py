@@ -8,10 +8,11 @@ from sandbox.cloud.nodes import POOL_LABEL, nodes_of_pool
 from sandbox.cloud.references import last
 from sandbox.cloud.resources.cluster import with_control_plane
 from sandbox.cloud.resources.common import CLUSTER, NODE_POOL
-from sandbox.cloud.resources.node_pool import pools_of
+from sandbox.cloud.resources.pool_size import pools_of
 from sandbox.cloud.store import Record, State
 from sandbox.cloud.tables import Tables
 from sandbox.cloud.values import Properties
+from sandbox.cloud.versions import NETWORKING_DEVICE_CLASSES, at_least
 from sandbox.cluster import ClusterError, ClusterFeatures, ControlPlane
 from sandbox.cluster.layout import CA_FILE
 from sandbox.tools import ClusterTools
@@ -127,6 +128,8 @@ def _features(cluster: Properties) -> ClusterFeatures:
     return ClusterFeatures(
         multi_networking=bool(cluster.flag("enableMultiNetworking")),
         gateway_api=channel in ("CHANNEL_STANDARD", "CHANNEL_EXPERIMENTAL"),
+        secret_manager=bool(cluster.flag("secretManagerConfig.enabled")),
+        managed_dranet=at_least(cluster.text("masterVersion") or "", NETWORKING_DEVICE_CLASSES),
     )
 
 

@@ -12,7 +12,8 @@ from sandbox.cloud.control_planes import ControlPlanes
 from sandbox.cloud.nodes import POOL_LABEL
 from sandbox.cloud.references import last
 from sandbox.cloud.resources.common import CLUSTER
-from sandbox.cloud.resources.node_pool import pools_of
+from sandbox.cloud.resources.pool_networks import ADDITIONAL, uses_dranet
+from sandbox.cloud.resources.pool_size import pools_of
 from sandbox.cloud.store import BrokenState, State
 from sandbox.cluster import ClusterError
 from sandbox.cluster.api import MERGE_PATCH, Api, ApiError
@@ -59,7 +60,8 @@ def advertise_networks(api: Api, state: State, cluster_id: str) -> None:
     pools = {last(id_): record.properties for id_, record in pools_of(state, cluster_id)}
     for node in api.call("GET", f"/api/v1/nodes?labelSelector={POOL_LABEL}")["items"]:
         pool = pools.get(node["metadata"]["labels"][POOL_LABEL])
-        attached = pool.items("networkConfig.additionalNodeNetworkConfigs") if pool else []
+        # A NIC is handed out in one way: what DRANET has, no Network object offers.
+        attached = pool.items(ADDITIONAL) if pool and not uses_dranet(pool) else []
         subnetworks = {last(item.text("subnetwork") or "") for item in attached}
         wanted = {
             resource: "1"

@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from sandbox.cloud.references import last, project_of, segment
+from sandbox.cloud.node_devices import NO_DEVICE_PLUGIN_LABEL, drivers_of
+from sandbox.cloud.references import last, project_of
 from sandbox.cloud.resources.common import short_hash
 from sandbox.cloud.resources.node_config import boot_disk, consumption
 from sandbox.cloud.resources.node_pool import group_name
+from sandbox.cloud.resources.pool_networks import AUTO_PROFILE, PROFILE
+from sandbox.cloud.resources.reservations import parse_reservation
 from sandbox.cloud.store import Record
 from sandbox.cloud.tables import Consumption, Family, Shape, Tables, region_of
 from sandbox.cloud.values import Properties
+from sandbox.cluster.devices import ANNOTATION, annotation
 
 POOL_LABEL = "cloud.google.com/gke-nodepool"
 
@@ -39,6 +43,7 @@ def _node(
     name = f"{group_name(id_, zone)}-{short_hash(f'{id_} {zone} {index}', 4)}"
     capacity, allocatable = _resources(pool.properties, *machine)
     taints = [_taint(item) for item in pool.properties.items("nodeConfig.effectiveTaints")]
+    drivers = drivers_of(pool.properties, *machine)
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -51,6 +56,7 @@ def _node(
                 **(_topology_labels(id_, name, index) if machine[0].topology_labels else {}),
                 **pool.properties.mapping("nodeConfig.labels"),
             },
+            **({"annotations": {ANNOTATION: annotation(drivers)}} if drivers else {}),
         },
         "spec": {
             "providerID": f"gce://{project_of(id_)}/{zone}/{name}",
@@ -113,13 +119,38 @@ def _pool_labels(id_: str, pool: Properties, cluster: Properties) -> dict[str, s
         labels["cloud.google.com/gke-spot"] = "true"
     if how is Consumption.FLEX_START:
         labels["cloud.google.com/gke-flex-start"] = "true"
+    if how is Consumption.QUEUED:
+        labels["cloud.google.com/gke-queued"] = "true"
     if how is Consumption.RESERVATION:
-        reservation = pool.texts("nodeConfig.reservationAffinity.values")[0]
-        labels["cloud.google.com/reservation-name"] = (segment(reservation, "reservations") or reservation)[:63]
-        labels["cloud.google.com/reservation-affinity"] = "specific"
+        labels |= _reservation_labels(pool.texts("nodeConfig.reservationAffinity.values")[0])
     if pool.text("nodeConfig.workloadMetadataConfig.mode") == "GKE_METADATA":
         labels["iam.gke.io/gke-metadata-server-enabled"] = "true"
+    if pool.flag("nodeConfig.gcfsConfig.enabled"):
+        labels["cloud.google.com/gke-image-streaming"] = "true"
+    if pool.text(PROFILE) == AUTO_PROFILE:
+        labels["gke.networks.io/accelerator-network-profile"] = AUTO_PROFILE
+    if pool.text("nodeConfig.gpudirectStrategy"):
+        labels["cloud.google.com/gke-gpudirect"] = (pool.text("nodeConfig.gpudirectStrategy") or "").lower()
+    for disk in pool.items("nodeConfig.secondaryBootDisks"):
+        labels |= _secondary_disk_label(disk)
     return labels
+
+
+def _reservation_labels(value: str) -> dict[str, str]:
+    found = parse_reservation(value)
+    labels = {"cloud.google.com/reservation-affinity": "specific"}
+    if found:
+        labels["cloud.google.com/reservation-name"] = found.name
+        labels |= {"cloud.google.com/reservation-blocks": found.block} if found.block else {}
+        labels |= {"cloud.google.com/reservation-subblocks": found.sub_block} if found.sub_block else {}
+    return {name: text[:63] for name, text in labels.items()}
+
+
+def _secondary_disk_label(disk: Properties) -> dict[str, str]:
+    """By which pods find the nodes that have an image's disk."""
+    image = disk.text("diskImage") or ""
+    key = f"cloud.google.com.node-restriction.kubernetes.io/{f'gke-secondary-boot-disk-{last(image)}'[:63]}"
+    return {key: f"{disk.text('mode') or 'MODE_UNSPECIFIED'}.{project_of(image)}"}
 
 
 def _private_nodes(pool: Properties, cluster: Properties) -> bool | None:
@@ -167,10 +198,26 @@ def _resources(pool: Properties, family: Family, shape: Shape) -> tuple[dict[str
         "memory": f"{(memory - reserved_memory(shape.memory_gib)) // 1024}Ki",
         "ephemeral-storage": str(storage_left),
     }
-    if family.accelerator:
+    if family.accelerator and pool.mapping("nodeConfig.labels").get(NO_DEVICE_PLUGIN_LABEL) != "true":
         gpus = {"nvidia.com/gpu": str(shape.accelerator_count)}
-        return capacity | gpus, allocatable | gpus
+        capacity, allocatable = capacity | gpus, allocatable | gpus
+    pages = _huge_pages(pool)
+    if pages:
+        # The kernel sets their memory aside, so no pod can have it otherwise.
+        left = memory - reserved_memory(shape.memory_gib) - sum(pages.values()) * 1024
+        sizes = {name: f"{kib}Ki" for name, kib in pages.items()}
+        return capacity | sizes, {**allocatable, **sizes, "memory": f"{left // 1024}Ki"}
     return capacity, allocatable
+
+
+def _huge_pages(pool: Properties) -> dict[str, int]:
+    """KiB of memory that is set aside as pages of each size."""
+    config = "nodeConfig.linuxNodeConfig.hugepagesConfig"
+    counts = {
+        "hugepages-2Mi": (pool.number(f"{config}.hugepageSize2m") or 0) * 2 * 1024,
+        "hugepages-1Gi": (pool.number(f"{config}.hugepageSize1g") or 0) * 1024**2,
+    }
+    return {name: kib for name, kib in counts.items() if kib}
 
 
 def reserved_millicores(vcpus: int) -> int:

@@ -16,6 +16,7 @@ from sandbox.cloud import configuration
 from sandbox.cloud.cloud import FILLED_IN, Cloud
 from sandbox.cloud.diff import Difference
 from sandbox.cloud.kinds import Defaults, Refused
+from sandbox.cloud.noticed import noticed
 from sandbox.cloud.resources import KINDS
 from sandbox.cloud.schema import Failure
 from sandbox.cloud.store import BrokenState, Record
@@ -63,6 +64,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        self._cloud.give_up()
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
@@ -136,8 +138,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         record = self._cloud.read(_token(request.urn), request.id)
         if record is None:
             return provider_pb2.ReadResponse()
-        inputs = request.inputs if request.inputs.fields else encode(record.inputs)
-        return provider_pb2.ReadResponse(id=request.id, properties=encode(record.outputs), inputs=inputs)
+        inputs = record.inputs
+        if request.inputs.fields:
+            inputs = noticed(decode(request.inputs), decode(request.properties), record.outputs)
+        return provider_pb2.ReadResponse(id=request.id, properties=encode(record.outputs), inputs=encode(inputs))
 
     @_answered
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:

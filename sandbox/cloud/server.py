@@ -10,10 +10,13 @@ from pathlib import Path
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from sandbox.cloud.autoscaler import Autoscaler
 from sandbox.cloud.cloud import Cloud
 from sandbox.cloud.control_planes import ControlPlanes, Paper
+from sandbox.cloud.faults import Faults
 from sandbox.cloud.node_networks import NodeNetworks
 from sandbox.cloud.provider import Provider
+from sandbox.cloud.scenario import read_scenario
 from sandbox.cloud.store import Store
 from sandbox.cloud.tables import Tables
 from sandbox.tools import ClusterTools
@@ -30,29 +33,34 @@ def serve_cloud(
     state_file: Path,
     clusters: Path | None = None,
     tools: ClusterTools | None = None,
-    extra_machines: Path | None = None,
+    scenario: Path | None = None,
 ) -> Generator[int]:
     """Serve on the port that is yielded; the engine attaches by `PULUMI_DEBUG_PROVIDERS=gcp:PORT`.
 
     `clusters` is the folder that holds one control plane per cluster, by the cluster's name; it needs `tools`. Without
-    it clusters are recorded and none is started. `extra_machines` names a file like machines.yaml with more machine
-    types. What goes wrong inside is written to cloud.log beside the state.
+    it clusters are recorded and none is started. `scenario` names a file that says what is special about this Google.
+    What goes wrong inside is written to cloud.log beside the state. Raises InvalidTable if the scenario is not one.
     """
     store = Store(state_file)
-    tables = Tables(extra_machines)
+    told = read_scenario(scenario)
+    tables = Tables(told.families, told.reservations)
+    faults = Faults(told.faults)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_logging_to(state_file.parent / _LOG))
         effects = Paper() if clusters is None else _control_planes(clusters, tools, tables)
         if isinstance(effects, ControlPlanes):
             stack.enter_context(NodeNetworks(effects, store.read))
+            stack.enter_context(Autoscaler(effects, store, tables))
         server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="cloud"),
             options=[("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES)],
         )
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(Cloud(store, tables, effects)), server)
+        cloud = Cloud(store, tables, effects, faults)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(cloud), server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         stack.callback(lambda: server.stop(grace=None).wait())
+        stack.callback(cloud.give_up)
         yield port
 
 

@@ -28,8 +28,14 @@ class Consumption(StrEnum):
 
 class NicKind(StrEnum):
     GVNIC = "gVNIC"
+    IDPF = "IDPF"
     MRDMA = "MRDMA"
     MRDMA_METAL = "MRDMA_METAL"
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether it attaches to a network without a profile."""
+        return self in (NicKind.GVNIC, NicKind.IDPF)
 
 
 class Row(BaseModel):
@@ -37,8 +43,11 @@ class Row(BaseModel):
 
 
 class Nics(Row):
+    """Interfaces that attach to a network each. `devices` is how many devices of the node stand behind one of them."""
+
     kind: NicKind
     count: int
+    devices: int = 1
 
 
 class LocalSsd(Row):
@@ -63,6 +72,11 @@ class Shape(Row):
         """The kind of every extra NIC, in the machine's order."""
         return [nics.kind for nics in self.extra_nics for _ in range(nics.count)]
 
+    @property
+    def devices_per_nic(self) -> list[int]:
+        """How many devices stand behind every extra NIC, in the same order."""
+        return [nics.devices for nics in self.extra_nics for _ in range(nics.count)]
+
 
 class Offer(Row):
     """The zones named, and every zone of the regions named; nothing named is everywhere."""
@@ -81,10 +95,28 @@ class Family(Offer):
 
     arch: str
     accelerator: str | None = None
+    product: str | None = None
+    """The accelerator's name as its own driver reports it."""
     boot_disks: tuple[str, ...]
     consumption: frozenset[Consumption]
     compact_placement: int | None = None
+    flex_start_compact: bool = False
     topology_labels: bool = False
+    gke_floors: tuple[str, ...] = ()
+    """The oldest GKE version of each minor that runs it."""
+    flex_start_floor: str | None = None
+    accelerator_network_profile: bool = False
+    managed_dranet: bool = False
+    multi_networking: bool = True
+    """Whether pods can have its NICs by Device-type Network objects."""
+    sub_block_reservations: bool = False
+    max_nodes_per_pool: int | None = None
+    accelerator_topology: str | None = None
+    """What the workload policy of its pools must say."""
+    autoscaling: bool = True
+    shielded_nodes: bool = True
+    nic_daemon: str | None = None
+    """The DaemonSet that has to run before its RDMA NICs work."""
     machines: Mapping[str, Shape]
 
 
@@ -113,28 +145,53 @@ class Locations(Row):
         return None
 
 
+class Status(StrEnum):
+    """Whether a reservation's machines are there yet."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+
+
+class Reservation(Row):
+    """Machines that somebody reserved outside of any program. `blocks` names the sub-blocks of each block."""
+
+    name: str
+    project: str | None = None
+    zone: str
+    machine_type: str
+    count: int
+    status: Status = Status.ACTIVE
+    blocks: Mapping[str, tuple[str, ...]] = {}
+
+
 class InvalidTable(ValueError):
     """A table of machines or locations is not well formed; the message names the file."""
 
 
 class Tables:
-    """Google's offer. `extra_machines` names a file like machines.yaml; its families win over the built-in ones."""
+    """Google's offer. Families that are given win over the built-in ones.
 
-    def __init__(self, extra_machines: Path | None = None) -> None:
-        self._files = [_HERE / "machines.yaml", *([extra_machines] if extra_machines else [])]
+    `reservations` are all that exist; None: whatever a program names exists, active and of the right machines.
+    """
+
+    def __init__(
+        self, families: Mapping[str, Family] | None = None, reservations: tuple[Reservation, ...] | None = None
+    ) -> None:
+        self._given = families or {}
+        self.reservations = reservations
 
     @cached_property
     def _machines(self) -> dict[str, tuple[Family, Shape]]:
+        rows: dict[str, Any] = load(_HERE / "machines.yaml")["families"]
+        families = {name: parse(Family, row, f"machines.yaml: families.{name}") for name, row in rows.items()}
         machines: dict[str, tuple[Family, Shape]] = {}
-        for file in self._files:
-            for name, row in _load(file)["families"].items():
-                family = _parse(Family, row, f"{file.name}: families.{name}")
-                machines |= {machine: (family, shape) for machine, shape in family.machines.items()}
+        for family in (*families.values(), *self._given.values()):
+            machines |= {machine: (family, shape) for machine, shape in family.machines.items()}
         return machines
 
     @cached_property
     def locations(self) -> Locations:
-        return _parse(Locations, _load(_HERE / "locations.yaml"), "locations.yaml")
+        return parse(Locations, load(_HERE / "locations.yaml"), "locations.yaml")
 
     def machine(self, name: str) -> tuple[Family, Shape] | None:
         return self._machines.get(name)
@@ -146,11 +203,16 @@ def region_of(location: str) -> str:
     return "-".join(parts[:2])
 
 
-def _load(file: Path) -> dict[str, Any]:
-    return yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
+def load(file: Path) -> Any:
+    """The content of a YAML file. Raises InvalidTable if it is none."""
+    try:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
+    except (OSError, yaml.YAMLError) as error:
+        raise InvalidTable(f"{file}: {error}") from error
 
 
-def _parse(kind: type[_R], data: Any, where: str) -> _R:
+def parse(kind: type[_R], data: Any, where: str) -> _R:
+    """The row that the data describes. Raises InvalidTable, with every mistake on a line of its own."""
     try:
         return kind.model_validate(data)
     except ValidationError as error:

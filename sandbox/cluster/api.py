@@ -34,20 +34,27 @@ class Api:
         """The decoded answer. Raises ApiError if refused, OSError if nobody answers."""
         payload = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
+        kept = self._connection is not None
+        try:
+            status, content = self._exchange(method, path, payload, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            # The server ends a connection that nobody has used for a while, and that shows only now.
+            if kept and not isinstance(error, TimeoutError):
+                return self.call(method, path, body, content_type)
+            raise ConnectionError(f"{method} {path}: {error}") from error
+        if status >= 400:
+            raise ApiError(status, _message(content))
+        return _decode(content)
+
+    def _exchange(self, method: str, path: str, payload: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 "127.0.0.1", self._port, timeout=TIMEOUT_SECONDS, context=self._context
             )
-        try:
-            self._connection.request(method, path, payload, headers)
-            response = self._connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise ConnectionError(f"{method} {path}: {error}") from error
-        if response.status >= 400:
-            raise ApiError(response.status, _message(content))
-        return _decode(content)
+        self._connection.request(method, path, payload, headers)
+        response = self._connection.getresponse()
+        return response.status, response.read()
 
     def find(self, path: str) -> Any:
         """The object at that path; None if there is none."""

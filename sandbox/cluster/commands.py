@@ -1,5 +1,6 @@
 """Each process's command line and configuration files; they run inside the folder, so all paths are relative."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,20 @@ from sandbox.tools import ClusterTools
 PROCESS_NAMESPACE = "lws-system"
 PROCESS_LABEL = ("control-plane", "controller-manager")
 SERVING_ANNOTATION = "sandbox/serving"
+
+# Containers with this command line are answered for by a process of ours; such pods become Ready by their own probes.
+MODEL_SERVER = (
+    '.spec.containers[] | select(((.command // []) + (.args // [])) | index(["vllm", "serve"]) != null) | .name'
+)
+
+# Pods of these Jobs end as what they ran, or as the sandbox says that they are simulated.
+JOB_LABEL = "inference-platform/job"
+SMOKE_JOB = "smoke"
+PREFLIGHT_JOB = "preflight"
+JOBS = (SMOKE_JOB, PREFLIGHT_JOB)
+
+NODE_LEASE_SECONDS = 40
+NODE_GRACE_SECONDS = 600
 
 STAGE_FILES = (
     "node/fast/node-initialize.yaml",
@@ -59,12 +74,52 @@ def egress_selector() -> dict[str, Any]:
     }
 
 
+def admission() -> dict[str, Any]:
+    """As on GKE, pods of the system's highest priorities need a quota that covers them, in any namespace."""
+    critical = {
+        "scopeName": "PriorityClass",
+        "operator": "In",
+        "values": ["system-node-critical", "system-cluster-critical"],
+    }
+    quota = {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "ResourceQuotaConfiguration",
+        "limitedResources": [{"resource": "pods", "matchScopes": [critical]}],
+    }
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AdmissionConfiguration",
+        "plugins": [{"name": "ResourceQuota", "configuration": quota}],
+    }
+
+
+def system_quota() -> dict[str, Any]:
+    """The quota for such pods that every GKE cluster has for its own."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "gcp-critical-pods", "namespace": "kube-system"},
+        "spec": {
+            "hard": {"pods": "1G"},
+            "scopeSelector": {
+                "matchExpressions": [
+                    {
+                        "operator": "In",
+                        "scopeName": "PriorityClass",
+                        "values": ["system-node-critical", "system-cluster-critical"],
+                    }
+                ]
+            },
+        },
+    }
+
+
 def stages(folder: Path) -> str:
     """What the simulated kubelets do: kwok's own stages, apart from pods that stand for a real process."""
     documents: list[dict[str, Any]] = []
     for name in STAGE_FILES:
         stage = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
-        documents += _pod_ready(stage) if stage["metadata"]["name"] == "pod-ready" else [stage]
+        documents += _STAGE_CHANGES.get(stage["metadata"]["name"], lambda stage: [stage])(stage)
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
@@ -73,15 +128,39 @@ def _pod_ready(stage: dict[str, Any]) -> list[dict[str, Any]]:
     inside = f'select(.metadata.namespace == "{PROCESS_NAMESPACE}")'
     simulated = {"key": f'{inside} | .metadata.labels["{label}"]', "operator": "NotIn", "values": [value]}
     serving = {"key": f'.metadata.annotations["{SERVING_ANNOTATION}"]', "operator": "In", "values": ["true"]}
+    other = {"key": MODEL_SERVER, "operator": "DoesNotExist"}
+    model_server = {"key": MODEL_SERVER, "operator": "Exists"}
     return [
-        _with_requirement(stage, "pod-ready", simulated),
-        _with_requirement(stage, "pod-ready-process", serving),
+        _with_requirements(stage, "pod-ready", simulated, other),
+        _with_requirements(stage, "pod-ready-process", serving),
+        _started_only(_with_requirements(stage, "pod-started-model-server", model_server)),
     ]
 
 
-def _with_requirement(stage: dict[str, Any], name: str, requirement: dict[str, Any]) -> dict[str, Any]:
+def _started_only(stage: dict[str, Any]) -> dict[str, Any]:
+    """Running, but not Ready: that is for the probes to say."""
+    template: str = stage["spec"]["next"]["statusTemplate"]
+    # The conditions come before the first containerStatuses, and what kwok calls ready there is said once.
+    conditions, heading, containers = template.partition("containerStatuses:\n")
+    for condition in ("Ready", "ContainersReady"):
+        conditions = conditions.replace(f'"True"\n  type: {condition}\n', f'"False"\n  type: {condition}\n')
+    if conditions.count('"False"') != 2 or "ready: true" not in containers:
+        raise ValueError("kwok's stage pod-ready is not as expected")
+    template = conditions + heading + containers.replace("ready: true", "ready: false", 1)
+    return {**stage, "spec": {**stage["spec"], "next": {"statusTemplate": template}}}
+
+
+def _pod_complete(stage: dict[str, Any]) -> list[dict[str, Any]]:
+    other = {"key": f'.metadata.labels["{JOB_LABEL}"]', "operator": "NotIn", "values": list(JOBS)}
+    return [_with_requirements(stage, "pod-complete", other)]
+
+
+_STAGE_CHANGES = {"pod-ready": _pod_ready, "pod-complete": _pod_complete}
+
+
+def _with_requirements(stage: dict[str, Any], name: str, *requirements: dict[str, Any]) -> dict[str, Any]:
     spec = cast(dict[str, Any], stage["spec"])
-    expressions = [*spec["selector"]["matchExpressions"], requirement]
+    expressions = [*spec["selector"]["matchExpressions"], *requirements]
     return {
         **stage,
         "metadata": {"name": name},
@@ -124,6 +203,7 @@ def kube_apiserver(tools: ClusterTools, ports: Ports) -> list[str]:
         "--authorization-mode=Node,RBAC",
         # GKE runs it too: a pod that asks for GPUs tolerates their taint.
         "--enable-admission-plugins=ExtendedResourceToleration",
+        f"--admission-control-config-file={layout.ADMISSION}",
         "--allow-privileged",
         # The address of the `kubernetes` Service is nothing that a simulated pod could reach.
         "--endpoint-reconciler-type=none",
@@ -141,6 +221,8 @@ def kube_controller_manager(tools: ClusterTools, ports: Ports) -> list[str]:
         "--use-service-account-credentials",
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
+        # On a busy machine kwok may be late; no simulated kubelet would set right what is then said of its pods.
+        f"--node-monitor-grace-period={NODE_GRACE_SECONDS}s",
         "--leader-elect=false",
         "--secure-port=0",
         "--profiling=false",
@@ -157,13 +239,21 @@ def kube_scheduler(tools: ClusterTools, ports: Ports) -> list[str]:
     ]
 
 
+def model_servers(tools: ClusterTools, ports: Ports) -> list[str]:
+    return [sys.executable, "-m", "sandbox.models"]
+
+
 def kwok(tools: ClusterTools, ports: Ports) -> list[str]:
     return [
         str(tools.kwok),
         f"--kubeconfig={layout.KUBECONFIG}",
         f"--config={layout.STAGES}",
         "--manage-all-nodes=true",
+        # Without leases a node would be taken for dead before kwok's next heartbeat, which is minutes away.
+        f"--node-lease-duration-seconds={NODE_LEASE_SECONDS}",
         f"--cidr={layout.POD_CIDR}",
+        # Where the API server asks for logs, at the kubelets' usual port: the egress proxy knows who answers for it.
+        f"--node-ip={layout.NODE_ADDRESS}",
     ]
 
 
@@ -173,4 +263,5 @@ CONTROLLERS: dict[str, Command] = {
     "kube-controller-manager": kube_controller_manager,
     "kube-scheduler": kube_scheduler,
     "kwok": kwok,
+    "model-servers": model_servers,
 }

@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from sandbox.cluster.api import ApiError, AsyncApi
 
 logger = logging.getLogger(__name__)
 
-# Where (host, port) of the cluster is served on this machine; None if it is not.
-Resolver = Callable[[str, int], Awaitable[tuple[str, int] | None]]
+# Where something of the cluster is served on this machine: at a port or at a Unix socket.
+Address = tuple[str, int] | Path
+# The address of (host, port) of the cluster; None if it is not served here.
+Resolver = Callable[[str, int], Awaitable[Address | None]]
 
 # A process that has just been started may not listen yet. The API server gives a webhook 10 s.
 DIAL_SECONDS = 8.0
@@ -21,7 +23,7 @@ DIAL_SECONDS = 8.0
 class EgressProxy:
     """Answers CONNECT with the first resolver that knows the destination."""
 
-    def __init__(self, resolvers: list[Resolver]) -> None:
+    def __init__(self, resolvers: Sequence[Resolver]) -> None:
         self._resolvers = resolvers
 
     async def serve(self, socket: Path) -> asyncio.Server:
@@ -41,25 +43,16 @@ class EgressProxy:
         method, destination, *_ = request.split()
         host, _, port = destination.rpartition(":")
         address = await self._resolve(host.strip("[]"), int(port)) if method == "CONNECT" else None
-        server = None if address is None else await _dial(*address)
+        server = None if address is None else await dial(address)
         if server is None:
             logger.warning("egress: %s %s is served by nothing here", method, destination)
             writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
             return
-        server_reader, server_writer = server
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        there = asyncio.create_task(_copy(reader, server_writer))
-        back = asyncio.create_task(_copy(server_reader, writer))
-        try:
-            # Either end closes both: a request to a process that is gone must fail and not wait.
-            await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            there.cancel()
-            back.cancel()
-            server_writer.close()
+        await tunnel(reader, writer, *server)
 
-    async def _resolve(self, host: str, port: int) -> tuple[str, int] | None:
+    async def _resolve(self, host: str, port: int) -> Address | None:
         for resolver in self._resolvers:
             address = await resolver(host, port)
             if address is not None:
@@ -83,15 +76,36 @@ class ServiceResolver:
         return None
 
 
-async def _dial(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+async def dial(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    """A connection; None if nobody listens for a while."""
     deadline = time.monotonic() + DIAL_SECONDS
     while True:
         try:
-            return await asyncio.open_connection(host, port)
+            if isinstance(address, Path):
+                return await asyncio.open_unix_connection(address)
+            return await asyncio.open_connection(*address)
         except OSError:
             if time.monotonic() > deadline:
                 return None
             await asyncio.sleep(0.1)
+
+
+async def tunnel(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    server_reader: asyncio.StreamReader,
+    server_writer: asyncio.StreamWriter,
+) -> None:
+    """Pass on what either end says, until one of them ends."""
+    there = asyncio.create_task(_copy(reader, server_writer))
+    back = asyncio.create_task(_copy(server_reader, writer))
+    try:
+        # Either end closes both: a request to a process that is gone must fail and not wait.
+        await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        there.cancel()
+        back.cancel()
+        server_writer.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

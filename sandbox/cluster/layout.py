@@ -20,6 +20,7 @@ TOKEN_FILE = Path("pki/admin.token")
 TOKENS_CSV = Path("pki/tokens.csv")
 
 KUBECONFIG = Path("admin.kubeconfig")
+ADMISSION = Path("admission.json")
 EGRESS_SELECTOR = Path("egress-selector.json")
 EGRESS_SOCKET = Path("egress.sock")
 STAGES = Path("stages.yaml")
@@ -32,12 +33,20 @@ LOCK = Path("lock")
 ETCD_DATA = Path("etcd")
 KUBECTL_CACHE = Path("kubectl-cache")
 LEADER_WORKER_SET = Path("leader-worker-set")
+MODEL_SOCKETS = Path("models")
+MODELS_CONTROL_SOCKET = MODEL_SOCKETS / "control.sock"
+NODE_SOCKET = MODEL_SOCKETS / "nodes.sock"
+# Beside the control plane's own folder, so that it can be written before there is one.
+BEHAVIOURS = Path("../behaviours.json")
 LOGS = Path("logs")
+POD_LOGS = LOGS / "pods"
 SUPERVISOR_LOG = Path("supervisor.log")
 
 SERVICE_CIDR = "10.96.0.0/16"
 POD_CIDR = "10.244.0.0/16"
 API_SERVER_ADDRESS = "10.96.0.1"
+NODE_ADDRESS = "10.128.0.2"
+KUBELET_PORT = 10250
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,9 @@ class ClusterFeatures:
 
     multi_networking: bool
     gateway_api: bool
+    secret_manager: bool = False
+    """The add-on that mounts secrets of Secret Manager."""
+    managed_dranet: bool = False
 
 
 def log_file(process: str) -> Path:

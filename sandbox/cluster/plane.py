@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sandbox.cluster import certificates, commands, layout, ports, processes
+from sandbox.cluster import certificates, commands, devices, layout, ports, processes
 from sandbox.cluster.api import Api, ApiError
 from sandbox.cluster.layout import ClusterFeatures, Ports
 from sandbox.tools import ClusterTools
@@ -177,8 +177,12 @@ class ControlPlane:
 
     def _launch(self) -> None:
         folder = self.directory
-        chosen = ports.choose(folder)
+        try:
+            chosen = ports.choose(folder)
+        except ports.PortTaken as error:
+            raise ClusterError(f"the control plane in {folder} cannot start again: {error}") from error
         layout.write_tools(folder, self._tools)
+        layout.write_json(folder / layout.ADMISSION, commands.admission())
         layout.write_json(folder / layout.EGRESS_SELECTOR, commands.egress_selector())
         layout.write(folder / layout.STAGES, commands.stages(self._tools.kwok_stages))
         kubeconfig = commands.kubeconfig(chosen.kube_apiserver, {"tokenFile": str(layout.TOKEN_FILE)})
@@ -227,11 +231,16 @@ class ControlPlane:
             files += [self._tools.gke_network_crds / name for name in MULTI_NETWORK_CRDS]
         if features.gateway_api:
             files += sorted(self._tools.gateway_crds.glob("gateway.networking.k8s.io_*.yaml"))
+        if features.secret_manager:
+            files.append(Path(__file__).parent / "kinds" / "secretproviderclasses.yaml")
         if files:
             arguments = [f"--filename={file}" for file in files]
             self.kubectl("apply", "--server-side", "--field-manager=sandbox", *arguments)
             kinds = [f"--filename={file}" for file in files if "_vap_" not in file.name]
             self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *kinds)
+        objects = [commands.system_quota(), *(devices.device_classes() if features.managed_dranet else [])]
+        manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        self.kubectl("apply", "--server-side", "--field-manager=sandbox", "--filename=-", stdin=manifest)
         layout.write_json(self.directory / layout.FEATURES, asdict(features))
 
 

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -12,9 +13,22 @@ from sandbox.cluster.layout import Ports
 CANDIDATES = range(20000, 32000)
 
 
+# How long the API server's own port may still be held by what used it before.
+PATIENCE_SECONDS = 10.0
+
+
+class PortTaken(Exception):
+    """The port that the rest of the world knows belongs to another process now; the message names it."""
+
+
 def choose(directory: Path) -> Ports:
-    """The ports of the last start where they are still free, others where they are not."""
+    """The API server's port of the last start, and the other ones where they are still free.
+
+    Raises PortTaken if the first is not to be had: a program's state holds it, and would talk to a stranger.
+    """
     stored = layout.read_ports(directory)
+    if stored is not None:
+        _wait_for(stored.kube_apiserver)
     kept = {} if stored is None else {name: port for name, port in asdict(stored).items() if _free(port)}
     chosen: dict[str, int] = {}
     for field in fields(Ports):
@@ -22,6 +36,17 @@ def choose(directory: Path) -> Ports:
     ports = Ports(**chosen)
     layout.write_json(directory / layout.PORTS, asdict(ports))
     return ports
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not _free(port):
+        if time.monotonic() > deadline:
+            raise PortTaken(
+                f"another process listens on 127.0.0.1:{port}, its API server's address; "
+                f"end that process and try again (`ss -ltnp 'sport = :{port}'` names it)"
+            )
+        time.sleep(0.2)
 
 
 def _any_free(taken: set[int]) -> int:

@@ -13,10 +13,16 @@ from pathlib import Path
 
 from sandbox.cluster import commands, layout, processes
 from sandbox.cluster.api import Api, ApiError, AsyncApi
+from sandbox.cluster.compute_domains import ComputeDomainController
+from sandbox.cluster.devices import DeviceController
 from sandbox.cluster.egress import EgressProxy, ServiceResolver
+from sandbox.cluster.forward import ForwardProxy
+from sandbox.cluster.job_pods import JobPods
 from sandbox.cluster.layout import Ports
 from sandbox.cluster.leader_worker_set import SERVICE, LeaderWorkerSetController
+from sandbox.cluster.model_pods import ModelPods
 from sandbox.cluster.networks import NetworkController
+from sandbox.cluster.pods import ON_A_NODE
 from sandbox.tools import ClusterTools
 
 logger = logging.getLogger("supervisor")
@@ -25,6 +31,7 @@ GRACE_SECONDS = 3.0
 POLL_SECONDS = 0.05
 BUSY_SECONDS = 0.25
 IDLE_SECONDS = 1.0
+IMPORT_ROOT = Path(__file__).resolve().parents[2]
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
@@ -66,7 +73,10 @@ class Supervisor:
         )
         # A connection of its own: a request of ours may wait for a webhook, and that for this resolver.
         services = ServiceResolver(self._api(), {SERVICE: leader_worker_set.webhook_address})
-        async with await EgressProxy([services]).serve(layout.EGRESS_SOCKET):
+        models = ModelPods(self._api())
+        forward, proxy = await ForwardProxy(self._api(), models.resolve).serve()
+        jobs = JobPods(self._api(), proxy, self._spawn, self._end)
+        async with await EgressProxy([services, models.resolve]).serve(layout.EGRESS_SOCKET), forward:
             await self._start("etcd", commands.etcd)
             await _until(lambda: _accepts(self._ports.etcd_client))
             await self._start("kube-apiserver", commands.kube_apiserver)
@@ -75,19 +85,33 @@ class Supervisor:
             await api.call("DELETE", LEASES)
             for name, command in commands.CONTROLLERS.items():
                 await self._start(name, command)
-            await self._reconcile(leader_worker_set, NetworkController(api))
+            controllers = (NetworkController(api), DeviceController(api), ComputeDomainController(api))
+            pod_api = self._api()
+
+            async def controllers_look() -> bool:
+                settled = await leader_worker_set.reconcile()
+                for controller in controllers:
+                    await controller.reconcile()
+                return settled
+
+            async def kubelets_look() -> bool:
+                found = (await pod_api.call("GET", ON_A_NODE))["items"]
+                return all([await models.reconcile(found), await jobs.reconcile(found)])
+
+            # Apart, since a controller's request may wait for what the kubelets have to do first.
+            await asyncio.gather(self._repeat(controllers_look), self._repeat(kubelets_look))
 
     def _api(self) -> AsyncApi:
         return AsyncApi(Api(Path(), self._ports.kube_apiserver))
 
-    async def _reconcile(self, leader_worker_set: LeaderWorkerSetController, networks: NetworkController) -> None:
+    async def _repeat(self, look: Callable[[], Awaitable[bool]]) -> None:
+        """Look at the cluster again and again, more often while something is under way."""
         complaint = ""
         # Somebody who removes the folder wants no control plane either.
         while layout.TOOLS.exists():
             settled = True
             try:
-                settled = await leader_worker_set.reconcile()
-                await networks.reconcile()
+                settled = await look()
             except Exception as error:
                 # An object that is not as expected is no reason to take the control plane down; it is looked at again
                 # in a second, so saying it once is enough.
@@ -110,7 +134,7 @@ class Supervisor:
 
     async def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
         # Nothing of the caller's environment decides how a cluster behaves.
-        environment = {"PATH": os.defpath, "HOME": str(Path.cwd()), **environment}
+        environment = {"PATH": os.defpath, "HOME": str(Path.cwd()), "PYTHONPATH": str(IMPORT_ROOT), **environment}
         process = await processes.spawn(command, layout.log_file(name), environment)
         self._children[name] = process
         self._record()

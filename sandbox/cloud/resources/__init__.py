@@ -4,11 +4,13 @@ from sandbox.cloud.kinds import Kind
 from sandbox.cloud.resources.cluster import CLUSTER_KIND
 from sandbox.cloud.resources.firewall import FIREWALL_KIND
 from sandbox.cloud.resources.identity import ACCOUNT_KIND, ACCOUNT_MEMBER_KIND, PROJECT_MEMBER_KIND
-from sandbox.cloud.resources.network import NETWORK_KIND, SUBNETWORK_KIND
+from sandbox.cloud.resources.network import NETWORK_KIND
 from sandbox.cloud.resources.node_pool import NODE_POOL_KIND
 from sandbox.cloud.resources.placement import RESOURCE_POLICY_KIND
 from sandbox.cloud.resources.routing import ADDRESS_KIND, ROUTER_KIND, ROUTER_NAT_KIND
+from sandbox.cloud.resources.secrets import SECRET_MEMBER_KIND
 from sandbox.cloud.resources.services import SERVICE_KIND
+from sandbox.cloud.resources.subnetwork import SUBNETWORK_KIND
 
 KINDS: dict[str, Kind] = {
     kind.token: kind
@@ -24,6 +26,7 @@ KINDS: dict[str, Kind] = {
         ACCOUNT_KIND,
         ACCOUNT_MEMBER_KIND,
         PROJECT_MEMBER_KIND,
+        SECRET_MEMBER_KIND,
         CLUSTER_KIND,
         NODE_POOL_KIND,
     )

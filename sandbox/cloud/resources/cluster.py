@@ -11,9 +11,8 @@ from sandbox.cloud.resources.identity import account_exists
 from sandbox.cloud.resources.node_config import node_config_force_new
 from sandbox.cloud.tables import region_of
 from sandbox.cloud.values import Properties, Value
+from sandbox.cloud.versions import resolve
 
-# What the sandbox's control plane really runs, in GKE's notation.
-DEFAULT_VERSION = "1.36.3-gke.1000000"
 # Stands in for an endpoint where no control plane is started.
 PLACEHOLDER_ENDPOINT = "192.0.2.1"
 DNS_ENDPOINT = "controlPlaneEndpointsConfig.dnsEndpointConfig.endpoint"
@@ -158,19 +157,12 @@ def zones(inputs: Properties, place: str, every: list[str]) -> list[str]:
     return sorted(given) or every[:3]
 
 
-def version(wanted: str | None) -> str:
-    """The version that GKE resolves a request to: a full one as it is, a prefix to its newest."""
-    if wanted is None or DEFAULT_VERSION.startswith(wanted):
-        return DEFAULT_VERSION
-    return wanted if "-gke." in wanted else f"{wanted}{'.0' * (2 - wanted.count('.'))}-gke.1000000"
-
-
 def _outputs(request: Request) -> dict[str, Value]:
     inputs = request.inputs
     place = location(request)
     subnetwork = subnetwork_id(request)
     endpoint = common.keep(request, "endpoint", PLACEHOLDER_ENDPOINT)
-    current = version(inputs.text("minMasterVersion"))
+    current = resolve(inputs.text("minMasterVersion"))
     ranges = dict(common.ranges_of_subnetwork(request.state, subnetwork or ""))
     pods = ranges.get(inputs.text("ipAllocationPolicy.clusterSecondaryRangeName") or "-")
     services = ranges.get(inputs.text("ipAllocationPolicy.servicesSecondaryRangeName") or "-")

@@ -1,5 +1,7 @@
 """A node pool's machines: type, accelerators, disks and capacity, each against what Google offers."""
 
+import re
+
 from sandbox.cloud.kinds import Request, Rules, Stage
 from sandbox.cloud.resources import common
 from sandbox.cloud.tables import Consumption, Family, Shape
@@ -13,6 +15,8 @@ _GPU_TYPES = "cloud.google.com/compute/docs/gpus"
 _PROVISIONING = "cloud.google.com/compute/docs/instances/provisioning-models"
 _RESERVATIONS = "cloud.google.com/kubernetes-engine/docs/how-to/consuming-reservations"
 _FLEX = "cloud.google.com/kubernetes-engine/docs/how-to/dws-flex-start-training"
+
+_SEVEN_DAYS = 7 * 24 * 3600
 
 rules = Rules()
 
@@ -211,12 +215,26 @@ def flex_start_is_not_repaired(request: Request) -> str | None:
     return "Error 400: Flex-start node pools require management.auto_repair to be false., badRequest"
 
 
-@rules("pool-flex-start-count", _FLEX, Stage.CHECK)
-def flex_start_scales(request: Request) -> str | None:
-    count = request.inputs.number("nodeCount") or request.inputs.number("initialNodeCount") or 0
-    if consumption(request.inputs) not in (Consumption.FLEX_START, Consumption.QUEUED) or not count:
+@rules("pool-run-duration", _PROVISIONING, Stage.CHECK)
+def run_duration_is_legal(request: Request) -> str | None:
+    duration = request.inputs.text("nodeConfig.maxRunDuration")
+    if duration is None:
         return None
-    return "Error 400: Flex-start and queued node pools start with 0 nodes and are autoscaled., badRequest"
+    match = re.fullmatch(r"(\d+)s", duration)
+    if match is None:
+        return f'Error 400: Invalid max_run_duration "{duration}": must be seconds such as "3600s"., badRequest'
+    if consumption(request.inputs) not in (Consumption.FLEX_START, Consumption.QUEUED) or int(match[1]) <= _SEVEN_DAYS:
+        return None
+    return f"Error 400: max_run_duration {duration} exceeds the longest of flex-start, 7 days., badRequest"
+
+
+@rules("pool-rdma-image", "cloud.google.com/ai-hypercomputer/docs/create/gke-ai-hypercompute-custom", Stage.CHECK)
+def rdma_needs_cos(request: Request) -> str | None:
+    found = machine(request)
+    image = (request.inputs.text("nodeConfig.imageType") or "COS_CONTAINERD").upper()
+    if found is None or image == "COS_CONTAINERD" or all(kind.ordinary for kind in found[1].nic_kinds):
+        return None
+    return f"Error 400: GPUDirect RDMA of {machine_name(request)} is not supported by image type {image}., badRequest"
 
 
 def node_config_force_new() -> frozenset[str]:

@@ -3,26 +3,35 @@
 import re
 
 from sandbox.cloud.kinds import Kind, Request, Rules, Stage
-from sandbox.cloud.references import last, regional_id, segment
-from sandbox.cloud.resources import common, node_config, pool_location, pool_networks
-from sandbox.cloud.resources.common import NODE_POOL, RESOURCE_POLICY
+from sandbox.cloud.references import last, segment
+from sandbox.cloud.resources import (
+    common,
+    node_config,
+    pool_dranet,
+    pool_images,
+    pool_location,
+    pool_networks,
+    pool_placement,
+    pool_size,
+    pool_versions,
+    reservations,
+)
+from sandbox.cloud.resources.common import NODE_POOL
 from sandbox.cloud.resources.identity import account_exists
 from sandbox.cloud.resources.node_config import consumption, machine, machine_name
 from sandbox.cloud.resources.pool_location import cluster_id, cluster_of, zones_of
 from sandbox.cloud.resources.pool_networks import ADDITIONAL, node_networks
-from sandbox.cloud.store import Record, State
-from sandbox.cloud.tables import Consumption, region_of
-from sandbox.cloud.values import Properties, Value
+from sandbox.cloud.resources.pool_size import DEFAULT_MAX_PODS, nodes_per_zone, pools_of
+from sandbox.cloud.tables import Consumption
+from sandbox.cloud.values import Value
 
 _GKE = "Kubernetes Engine API reference"
-_PROVIDER = "terraform-provider-google, resource_container_node_pool.go"
-_MULTI_NETWORK = "cloud.google.com/kubernetes-engine/docs/how-to/setup-multinetwork-support-for-pods"
-_GPU_NETWORK = "cloud.google.com/ai-hypercomputer/docs/create/gke-ai-hypercompute-custom"
-_GPU_TYPES = "cloud.google.com/compute/docs/gpus"
-_PLACEMENT = "cloud.google.com/kubernetes-engine/docs/how-to/compact-placement"
-# What GKE puts on the nodes of a GPU pool.
-GPU_TAINT: dict[str, Value] = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
+_A4X_MAX = "cloud.google.com/ai-hypercomputer/docs/create/gke-ai-hypercompute-custom-a4x-max"
 
+# What GKE puts on nodes by itself.
+GPU_TAINT: dict[str, Value] = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
+ARM_TAINT: dict[str, Value] = {"key": "kubernetes.io/arch", "value": "arm64", "effect": "NO_SCHEDULE"}
+QUEUED_TAINT: dict[str, Value] = {"key": "cloud.google.com/gke-queued", "value": "true", "effect": "NO_SCHEDULE"}
 
 rules = Rules()
 
@@ -37,31 +46,6 @@ def name_is_legal(request: Request) -> str | None:
     )
 
 
-@rules("pool-node-count", _PROVIDER, Stage.CHECK)
-def counts_do_not_compete(request: Request) -> str | None:
-    # The provider's documentation forbids node_count beside autoscaling; both would fight for the size for ever.
-    if "nodeCount" in request.inputs and "initialNodeCount" in request.inputs:
-        return f"Cannot set both initial_node_count and node_count on node pool {request.name}"
-    if "nodeCount" in request.inputs and "autoscaling" in request.inputs:
-        return f"Cannot set node_count alongside autoscaling on node pool {request.name}"
-    return None
-
-
-@rules("pool-autoscaling-bounds", "terraform-provider-google, resource_container_node_pool.go", Stage.CHECK)
-def autoscaling_is_bounded(request: Request) -> str | None:
-    scaling = Properties(value) if isinstance(value := request.inputs["autoscaling"], dict) else None
-    if scaling is None:
-        return None
-    per_zone = [name for name in ("minNodeCount", "maxNodeCount") if name in scaling]
-    total = [name for name in ("totalMinNodeCount", "totalMaxNodeCount") if name in scaling]
-    if per_zone and total:
-        return f"Error 400: {per_zone[0]} cannot be used with {total[0]}., badRequest"
-    for low, high in (("minNodeCount", "maxNodeCount"), ("totalMinNodeCount", "totalMaxNodeCount")):
-        if (scaling.number(low) or 0) > (scaling.number(high) or 0) and not scaling.unknown(high):
-            return f"Error 400: Autoscaling bounds are wrong: {low} exceeds {high}., badRequest"
-    return None
-
-
 @rules("pool-surge", _GKE, Stage.CHECK)
 def upgrades_make_progress(request: Request) -> str | None:
     upgrade = request.inputs["upgradeSettings"]
@@ -69,32 +53,6 @@ def upgrades_make_progress(request: Request) -> str | None:
         return None
     if upgrade.get("maxSurge", 1) == 0 and upgrade.get("maxUnavailable", 0) == 0:
         return "Error 400: max_surge and max_unavailable must not both be 0., badRequest"
-    return None
-
-
-@rules("pool-max-pods", _GKE, Stage.CHECK)
-def pod_limit_is_legal(request: Request) -> str | None:
-    limit = request.inputs.number("maxPodsPerNode")
-    if limit is None or 8 <= limit <= 256:
-        return None
-    return f"Error 400: max_pods_per_node must be between 8 and 256, got {limit}., badRequest"
-
-
-@rules("pool-compact-placement", _PLACEMENT, Stage.CHECK)
-def compact_placement_is_possible(request: Request) -> str | None:
-    found = machine(request)
-    if found is None or request.inputs.text("placementPolicy.type") != "COMPACT":
-        return None
-    limit = found[0].compact_placement
-    if limit is None and found[0].accelerator:
-        return f"Error 400: Machine type {machine_name(request)} does not support compact placement., badRequest"
-    if len(request.inputs.texts("nodeLocations")) > 1:
-        return "Error 400: Compact placement requires nodes in a single zone., badRequest"
-    if consumption(request.inputs) is Consumption.QUEUED:
-        return "Error 400: Compact placement cannot be combined with queued provisioning., badRequest"
-    count = request.inputs.number("nodeCount") or 0
-    if limit and count > limit:
-        return f"Error 400: Compact placement takes at most {limit} nodes of {machine_name(request)}., badRequest"
     return None
 
 
@@ -106,36 +64,40 @@ def service_account_exists(request: Request) -> str | None:
     return f'Error 400: Service account "{email}" does not exist., badRequest'
 
 
-@rules("pool-policy-exists", _PLACEMENT, Stage.CREATE)
-def placement_policy_exists(request: Request) -> str | None:
-    name = request.inputs.text("placementPolicy.policyName")
-    if name is None:
+@rules("pool-shielded-nodes", _A4X_MAX, Stage.CREATE)
+def bare_metal_is_not_shielded(request: Request) -> str | None:
+    found, record = machine(request), cluster_of(request)
+    if found is None or found[0].shielded_nodes or record is None:
         return None
-    region = region_of(segment(cluster_id(request), "locations") or "")
-    id_ = regional_id(name, "resourcePolicies", request.project, region)
-    return None if request.state.get(RESOURCE_POLICY, id_) else common.not_found(id_)
+    if record.properties.flag("enableShieldedNodes") is False:
+        return None
+    return (
+        f"Error 400: Machine type {machine_name(request)} does not support Shielded GKE Nodes; "
+        "turn them off for the cluster., badRequest"
+    )
 
 
-def nodes_per_zone(inputs: Properties, zones: int, before: Record | None) -> int:
-    """How many nodes stand in each zone. An autoscaled pool keeps its size within its bounds."""
-    if "nodeCount" in inputs:
-        return inputs.number("nodeCount") or 0
-    scaling = inputs["autoscaling"]
-    start = inputs.number("initialNodeCount") or 0
-    if not isinstance(scaling, dict):
-        return start
-    now = before.properties.number("nodeCount") if before else None
-    bounds = Properties(scaling)
-    low = bounds.number("minNodeCount") or -(-(bounds.number("totalMinNodeCount") or 0) // max(zones, 1))
-    high = bounds.number("maxNodeCount") or (bounds.number("totalMaxNodeCount") or 0) // max(zones, 1)
-    return min(max(start if now is None else now, low), max(high, low))
+@rules("pool-secure-boot", _A4X_MAX, Stage.CHECK)
+def bare_metal_boots_without_security(request: Request) -> str | None:
+    found = machine(request)
+    if found is None or found[0].shielded_nodes:
+        return None
+    if not request.inputs.flag("nodeConfig.shieldedInstanceConfig.enableSecureBoot"):
+        return None
+    return f"Error 400: Machine type {machine_name(request)} does not support secure boot., badRequest"
 
 
 def _effective_taints(request: Request) -> list[Value]:
-    """The taints asked for, and GKE's own for GPUs: which it adds only beside a pool without GPUs."""
+    """The taints asked for, and GKE's own: for GPUs only beside a pool without any, for Arm and queued nodes always."""
     taints: list[Value] = [dict(item.values) for item in request.inputs.items("nodeConfig.taints")]
     asked = {item.text("key") for item in request.inputs.items("nodeConfig.taints")}
-    return taints if GPU_TAINT["key"] in asked or not _gpu_taint(request) else [*taints, dict(GPU_TAINT)]
+    found = machine(request)
+    own = [
+        (GPU_TAINT, _gpu_taint(request)),
+        (ARM_TAINT, found is not None and found[0].arch == "arm64"),
+        (QUEUED_TAINT, consumption(request.inputs) is Consumption.QUEUED),
+    ]
+    return [*taints, *(dict(taint) for taint, applies in own if applies and taint["key"] not in asked)]
 
 
 def _gpu_taint(request: Request) -> bool:
@@ -149,14 +111,9 @@ def _gpu_taint(request: Request) -> bool:
     return any(not record.properties["nodeConfig.guestAccelerators"] for _, record in siblings)
 
 
-def pools_of(state: State, cluster: str) -> list[tuple[str, Record]]:
-    return [(id_, record) for id_, record in state.of(NODE_POOL) if id_.startswith(f"{cluster}/nodePools/")]
-
-
 def _outputs(request: Request) -> dict[str, Value]:
     inputs = request.inputs
     zones = zones_of(request)
-    record = cluster_of(request)
     groups = [
         f"{common.COMPUTE}projects/{request.project}/zones/{zone}/%s/{group_name(request.id, zone)}-grp"
         for zone in zones
@@ -164,12 +121,12 @@ def _outputs(request: Request) -> dict[str, Value]:
     return {
         "project": request.project,
         "location": segment(cluster_id(request), "locations"),
-        "version": inputs.text("version") or (record.properties.text("masterVersion") if record else None),
+        "version": pool_versions.version_of(request),
         "nodeLocations": [*zones],
         "nodeCount": nodes_per_zone(inputs, len(zones), request.before),
         "instanceGroupUrls": [url % "instanceGroupManagers" for url in groups],
         "managedInstanceGroupUrls": [url % "instanceGroups" for url in groups],
-        "maxPodsPerNode": inputs.number("maxPodsPerNode") or 110,
+        "maxPodsPerNode": inputs.number("maxPodsPerNode") or DEFAULT_MAX_PODS,
         "networkConfig": _network_config(request),
         "nodeConfig": _node_config(request),
     }
@@ -206,11 +163,24 @@ def group_name(pool_id: str, zone: str) -> str:
     return f"{names}-{common.short_hash(f'{pool_id} {zone}', 8)}"
 
 
+_PARTS = (
+    rules,
+    pool_location.rules,
+    pool_networks.rules,
+    pool_dranet.rules,
+    node_config.rules,
+    pool_images.rules,
+    pool_versions.rules,
+    pool_placement.rules,
+    reservations.rules,
+    pool_size.rules,
+)
+
 NODE_POOL_KIND = Kind(
     token=NODE_POOL,
     service="container.googleapis.com",
     identify=lambda request: f"{cluster_id(request)}/nodePools/{request.name}",
-    rules=(*rules.all, *pool_location.rules.all, *pool_networks.rules.all, *node_config.rules.all),
+    rules=tuple(rule for part in _PARTS for rule in part.all),
     force_new=frozenset(
         {
             "cluster",
@@ -239,5 +209,5 @@ NODE_POOL_KIND = Kind(
         | {"instanceGroupUrls", "managedInstanceGroupUrls"}
     ),
     references=frozenset({"cluster", f"{ADDITIONAL}.network", f"{ADDITIONAL}.subnetwork"}),
-    defaults={"maxPodsPerNode": 110},
+    defaults={"maxPodsPerNode": DEFAULT_MAX_PODS},
 )

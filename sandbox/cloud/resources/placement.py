@@ -1,5 +1,7 @@
 """Resource policies: compact placement and workload policies of accelerator nodes."""
 
+import re
+
 from sandbox.cloud.kinds import Kind, Request, Rules, Stage
 from sandbox.cloud.references import last
 from sandbox.cloud.resources import common
@@ -7,13 +9,49 @@ from sandbox.cloud.resources.common import NODE_POOL, RESOURCE_POLICY
 
 _GCE = "Compute Engine API reference"
 
+_KINDS = (
+    "diskConsistencyGroupPolicy",
+    "groupPlacementPolicy",
+    "instanceSchedulePolicy",
+    "snapshotSchedulePolicy",
+    "workloadPolicy",
+)
+
 rules = Rules()
 rules("policy-name", _GCE, Stage.CHECK)(common.compute_name)
 rules("policy-region", _GCE, Stage.CHECK)(common.region_known)
 rules("policy-workload-type", _GCE, Stage.CHECK)(
     common.one_of("workloadPolicy.type", "HIGH_AVAILABILITY", "HIGH_THROUGHPUT")
 )
+rules("policy-workload-mode", _GCE, Stage.CHECK)(
+    common.one_of("workloadPolicy.acceleratorTopologyMode", "AUTO_CONNECT", "PROVISION_ONLY")
+)
+rules("policy-workload-distance", _GCE, Stage.CHECK)(
+    common.one_of("workloadPolicy.maxTopologyDistance", "BLOCK", "CLUSTER", "SUBBLOCK")
+)
 rules("policy-collocation", _GCE, Stage.CHECK)(common.one_of("groupPlacementPolicy.collocation", "COLLOCATED"))
+
+
+@rules("policy-one-kind", _GCE, Stage.CHECK)
+def policy_says_one_thing(request: Request) -> str | None:
+    given = [kind for kind in _KINDS if kind in request.inputs]
+    return f"exactly one of {', '.join(_KINDS)} can be specified, got {', '.join(given)}" if len(given) > 1 else None
+
+
+@rules("policy-workload-topology", "gcloud compute resource-policies create workload-policy", Stage.CHECK)
+def topology_is_legal(request: Request) -> str | None:
+    topology = request.inputs.text("workloadPolicy.acceleratorTopology")
+    if topology is None:
+        return None
+    if not re.fullmatch(r"\d+x\d+(x\d+)?", topology):
+        return common.invalid("resource.workloadPolicy.acceleratorTopology", topology, "Must be of the form 1x72")
+    if request.inputs.text("workloadPolicy.type") == "HIGH_AVAILABILITY":
+        return common.invalid("resource.workloadPolicy.acceleratorTopology", topology, "Requires type HIGH_THROUGHPUT")
+    if "workloadPolicy.maxTopologyDistance" in request.inputs:
+        return common.invalid(
+            "resource.workloadPolicy.acceleratorTopology", topology, "Cannot be combined with maxTopologyDistance"
+        )
+    return None
 
 
 @rules("policy-in-use", _GCE, Stage.DELETE)

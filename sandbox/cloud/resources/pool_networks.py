@@ -6,15 +6,20 @@ from sandbox.cloud.kinds import Request, Rules, Stage
 from sandbox.cloud.references import global_id, last, regional_id, relative, segment
 from sandbox.cloud.resources import common
 from sandbox.cloud.resources.common import NETWORK, SUBNETWORK
-from sandbox.cloud.resources.network import nic_kind, profile_of
+from sandbox.cloud.resources.network import google_made_subnetwork, nic_kind, profile_of
 from sandbox.cloud.resources.node_config import machine, machine_name
 from sandbox.cloud.resources.pool_location import cluster_id, cluster_of, zones_of
 from sandbox.cloud.tables import NicKind, region_of
+from sandbox.cloud.values import Properties
 
 ADDITIONAL = "networkConfig.additionalNodeNetworkConfigs"
+PROFILE = "networkConfig.acceleratorNetworkProfile"
+AUTO_PROFILE = "auto"
+DRANET_LABEL = "cloud.google.com/gke-networking-dra-driver"
 
 _MULTI_NETWORK = "cloud.google.com/kubernetes-engine/docs/how-to/setup-multinetwork-support-for-pods"
 _GPU_NETWORK = "cloud.google.com/ai-hypercomputer/docs/create/gke-ai-hypercompute-custom"
+_A4X_MAX = "cloud.google.com/ai-hypercomputer/docs/create/gke-ai-hypercompute-custom-a4x-max"
 
 rules = Rules()
 
@@ -38,6 +43,11 @@ def node_networks(request: Request) -> list[NodeNetwork]:
     ]
 
 
+def uses_dranet(pool: Properties) -> bool:
+    """Whether GKE's managed DRANET hands out the NICs of the pool's nodes."""
+    return pool.mapping("nodeConfig.labels").get(DRANET_LABEL) == "true"
+
+
 @rules("pool-nic-count", _GPU_NETWORK, Stage.CHECK)
 def networks_are_the_machines_nics(request: Request) -> str | None:
     # A pool without extra networks is legal: its nodes have the primary interface alone.
@@ -48,6 +58,17 @@ def networks_are_the_machines_nics(request: Request) -> str | None:
     return (
         f"Error 400: Machine type {machine_name(request)} has {len(found[1].nic_kinds)} additional network interfaces, "
         f"but {len(value)} additional node networks are given., badRequest"
+    )
+
+
+@rules("pool-multi-networking-machine", _A4X_MAX, Stage.CHECK)
+def machine_has_multi_networking(request: Request) -> str | None:
+    found = machine(request)
+    if found is None or found[0].multi_networking or not request.inputs[ADDITIONAL] or uses_dranet(request.inputs):
+        return None
+    return (
+        f"Error 400: Machine type {machine_name(request)} does not support multi-networking; "
+        "its networks are for GKE managed DRANET., badRequest"
     )
 
 
@@ -74,6 +95,8 @@ def networks_exist(request: Request) -> str | None:
     for item in node_networks(request):
         if request.state.get(NETWORK, item.network) is None:
             return common.not_found(item.network)
+        if item.subnetwork == google_made_subnetwork(request.state.get(NETWORK, item.network), request.tables):
+            continue
         subnetwork = request.state.get(SUBNETWORK, item.subnetwork)
         if subnetwork is None:
             return common.not_found(item.subnetwork)
@@ -100,7 +123,7 @@ def nics_fit_their_networks(request: Request) -> str | None:
         return None
     for position, (item, kind) in enumerate(zip(node_networks(request), found[1].nic_kinds, strict=False)):
         takes = nic_kind(request.state.get(NETWORK, item.network), request.tables)
-        if takes is not kind:
+        if takes is not (NicKind.GVNIC if kind.ordinary else kind):
             return (
                 f"Error 400: Network interface {position + 1} of {machine_name(request)} is {kind}, but network "
                 f'"{last(item.network)}" takes {takes} interfaces only., badRequest'

@@ -1,0 +1,101 @@
+"""Failures on demand: what goes wrong at Google with the n-th request of a kind, and how it shows."""
+
+import threading
+from enum import StrEnum
+
+from pydantic import Field
+
+from sandbox.cloud.kinds import Refused, Request, Stage
+from sandbox.cloud.tables import Row
+
+
+class Outcome(StrEnum):
+    FAIL = "fail"
+    STOCK_OUT = "stockOut"
+    QUOTA = "quota"
+    DELAY = "delay"
+    HANG = "hang"
+    """Nothing is done and no answer comes until the client gives up."""
+    LOST_RESPONSE = "lostResponse"
+    """It is done, but the client never learns of it."""
+
+
+class Fault(Row):
+    """Befalls requests of one stage for one type, by its name (NodePool); `name` picks the resource by its own."""
+
+    stage: Stage
+    type: str
+    name: str | None = None
+    outcome: Outcome
+    nth: int = Field(default=1, ge=1, description="the first request that it befalls")
+    times: int | None = Field(default=1, ge=1, description="how many in a row; null: from then on always")
+    seconds: float = Field(default=1.0, ge=0, description="of a delay")
+    message: str | None = None
+
+    def concerns(self, request: Request, stage: Stage) -> bool:
+        return (
+            stage is self.stage
+            and self.type in (request.kind.label, request.kind.token)
+            and self.name in (None, request.name)
+        )
+
+
+class Faults:
+    """Counts requests while the cloud is served, and lets befall them what is due."""
+
+    def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
+        self._faults = faults
+        self._seen = [0] * len(faults)
+        self._lock = threading.Lock()
+        self._given_up = threading.Event()
+
+    def due(self, request: Request, stage: Stage) -> Fault | None:
+        """The first fault whose turn it is."""
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                if fault.concerns(request, stage):
+                    self._seen[index] += 1
+                    number = self._seen[index] - fault.nth
+                    if number >= 0 and (fault.times is None or number < fault.times):
+                        return fault
+        return None
+
+    def before(self, fault: Fault | None, request: Request) -> None:
+        """What happens before anything is done. Raises Refused where nothing will be."""
+        if fault is None or fault.outcome is Outcome.LOST_RESPONSE:
+            return
+        if fault.outcome is Outcome.DELAY:
+            self._given_up.wait(fault.seconds)
+            return
+        if fault.outcome is Outcome.HANG:
+            self._given_up.wait()
+        raise Refused(fault.message or _message(fault.outcome, request))
+
+    def after(self, fault: Fault | None, request: Request) -> None:
+        """What happens once it is done. Raises Refused if the answer is lost."""
+        if fault is not None and fault.outcome is Outcome.LOST_RESPONSE:
+            raise Refused(fault.message or _message(fault.outcome, request))
+
+    def give_up(self) -> None:
+        """The client waits no longer."""
+        self._given_up.set()
+
+
+def _message(outcome: Outcome, request: Request) -> str:
+    zones = request.inputs.texts("nodeLocations")
+    match outcome:
+        case Outcome.STOCK_OUT:
+            zone = f"projects/{request.project}/zones/{zones[0] if zones else request.defaults.zone or '-'}"
+            return (
+                "Google Compute Engine: ZONE_RESOURCE_POOL_EXHAUSTED: "
+                f"The zone '{zone}' does not have enough resources available to fulfill the request. "
+                "Try a different zone, or try again later."
+            )
+        case Outcome.QUOTA:
+            return "Google Compute Engine: QUOTA_EXCEEDED: The project's limit for this region is reached."
+        case Outcome.HANG:
+            return "context canceled"
+        case Outcome.LOST_RESPONSE:
+            return "Error waiting for the operation: read: connection reset by peer"
+        case _:
+            return "googleapi: Error 503: The service is currently unavailable., backendError"

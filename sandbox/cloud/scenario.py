@@ -1,0 +1,20 @@
+"""What a person tells the stand-in about Google: machines it does not know, reservations that exist, and what fails."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox.cloud.faults import Fault
+from sandbox.cloud.tables import Family, Reservation, Row, load, parse
+
+
+class Scenario(Row):
+    """A scenario file. Nothing said is an ordinary day: every reservation exists, and nothing fails."""
+
+    families: Mapping[str, Family] = {}
+    reservations: tuple[Reservation, ...] | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+def read_scenario(file: Path | None) -> Scenario:
+    """The scenario of a file. Raises InvalidTable, which names the file and what is wrong with it."""
+    return parse(Scenario, load(file) or {}, str(file)) if file else Scenario()

@@ -1,0 +1,94 @@
+"""An HTTP proxy for processes that stand for pods: they reach Services by name, as pods do by the cluster's DNS."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.cluster.api import ApiError, AsyncApi
+from sandbox.cluster.egress import Resolver, dial, tunnel
+
+logger = logging.getLogger(__name__)
+
+DNS_SUFFIX = ".cluster.local"
+
+
+class Unreachable(Exception):
+    """There is no way to what was asked for; the message says why."""
+
+
+class ForwardProxy:
+    """Takes one request a connection, since the next one may go elsewhere."""
+
+    def __init__(self, api: AsyncApi, resolve_pod: Resolver) -> None:
+        self._api = api
+        self._resolve_pod = resolve_pod
+
+    async def serve(self) -> tuple[asyncio.Server, str]:
+        """The server, and its URL on this machine."""
+        server = await asyncio.start_server(self._handle, "127.0.0.1", 0)
+        return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._forward(reader, writer)
+        except (ApiError, OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            logger.warning("forward: connection ended: %s", error)
+        finally:
+            writer.close()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first, *headers = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
+        method, url, version = first.split()
+        target = urlsplit(url)
+        try:
+            server = await self._connect(target.hostname or "", target.port or 80)
+        except Unreachable as error:
+            body = str(error).encode()
+            head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+            return
+        path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+        kept = [line for line in headers if line.partition(":")[0].lower() not in ("connection", "proxy-connection")]
+        request = "\r\n".join([f"{method} {path} {version}", *kept, "Connection: close", "", ""])
+        server[1].write(request.encode("latin-1"))
+        await tunnel(reader, writer, *server)
+
+    async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for pod_address, pod_port in await self._endpoints(host, port):
+            address = await self._resolve_pod(pod_address, pod_port)
+            server = None if address is None else await dial(address)
+            if server is not None:
+                return server
+        raise Unreachable(f"no Ready pod answers for {host}:{port}")
+
+    async def _endpoints(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Addresses of the pods behind `[HOSTNAME.]NAME.NAMESPACE.svc[.cluster.local]`."""
+        labels = host.removesuffix(DNS_SUFFIX).split(".")
+        if len(labels) not in (3, 4) or labels[-1] != "svc":
+            raise Unreachable(f"{host} is no Service's name; write NAME.NAMESPACE.svc{DNS_SUFFIX}")
+        *hostname, name, namespace = labels[:-1]
+        service = await self._api.find(f"/api/v1/namespaces/{namespace}/services/{name}")
+        if service is None:
+            raise Unreachable(f"there is no Service {name} in namespace {namespace}")
+        port_name = next((each.get("name", "") for each in service["spec"]["ports"] if each["port"] == port), None)
+        if port_name is None:
+            raise Unreachable(f"Service {namespace}/{name} has no port {port}")
+        selector = f"kubernetes.io%2Fservice-name%3D{name}"
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector={selector}"
+        slices = await self._api.call("GET", path)
+        return [address for item in slices["items"] for address in _ready(item, port_name, hostname)]
+
+
+def _ready(endpoint_slice: dict[str, Any], port_name: str, hostname: list[str]) -> Iterator[tuple[str, int]]:
+    ports: list[dict[str, Any]] = endpoint_slice.get("ports") or []
+    endpoints: list[dict[str, Any]] = endpoint_slice.get("endpoints") or []
+    for port in ports:
+        if port.get("name", "") != port_name:
+            continue
+        for endpoint in endpoints:
+            named = not hostname or endpoint.get("hostname") == hostname[0]
+            if named and endpoint.get("conditions", {}).get("ready", True):
+                yield from ((address, port["port"]) for address in endpoint["addresses"])

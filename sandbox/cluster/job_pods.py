@@ -1,0 +1,140 @@
+"""Pods of Jobs whose outcome matters: runs the script of a smoke test for real, and says what is only simulated."""
+
+import asyncio
+import logging
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.cluster import commands, layout, pods
+from sandbox.cluster.api import MERGE_PATCH, AsyncApi
+from sandbox.cluster.pods import Pod
+from sandbox.models.node_agent import log_file
+
+logger = logging.getLogger(__name__)
+
+OUTCOME_ANNOTATION = "sandbox/outcome"
+RECORDED_ALL_GATHER = Path(__file__).with_name("recorded") / "nccl_all_gather.txt"
+SIMULATED = "simulated: no GPU ran; the log is the recorded output that is named in its first lines"
+
+PYTHON = ("python3", "python")
+NO_SUCH_PROGRAM = 127
+# A kubelet's limits for a termination message that is taken from the log.
+MESSAGE_LINES = 80
+MESSAGE_BYTES = 2048
+
+_REFERENCE = re.compile(r"\$\((\w+)\)")
+
+Spawn = Callable[[str, list[str], dict[str, str]], Awaitable[asyncio.subprocess.Process]]
+End = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class _Run:
+    name: str
+    process: asyncio.subprocess.Process
+    deadline: float | None
+
+
+class JobPods:
+    """One process for each pod that runs a smoke test, for as long as the pod wants it."""
+
+    def __init__(self, api: AsyncApi, proxy: str, spawn: Spawn, end: End) -> None:
+        """`proxy`: the URL by which processes reach the cluster's Services."""
+        self._api = api
+        self._proxy = proxy
+        self._spawn = spawn
+        self._end = end
+        self._runs: dict[str, _Run] = {}
+
+    async def reconcile(self, found: list[Pod]) -> bool:
+        """One look at these pods; whether nothing is under way."""
+        jobs = {pod["metadata"]["uid"]: pod for pod in found if pods.runs(pod) and _kind(pod) in commands.JOBS}
+        for uid in [uid for uid in self._runs if uid not in jobs]:
+            await self._forget(uid)
+        for uid, pod in jobs.items():
+            if _kind(pod) == commands.PREFLIGHT_JOB:
+                await self._simulate(pod)
+            elif uid not in self._runs:
+                await self._start(uid, pod)
+            else:
+                await self._look_after(uid, pod)
+        return not jobs
+
+    async def _start(self, uid: str, pod: Pod) -> None:
+        container = _container(pod)
+        environment = _environment(container)
+        program, *arguments = [_expanded(word, environment) for word in pods.command_line(container)] or [""]
+        if program.rpartition("/")[2] not in PYTHON:
+            message = f"the sandbox runs nothing but python3, and not {program!r}"
+            self._log_of(pod).parent.mkdir(parents=True, exist_ok=True)
+            self._log_of(pod).write_text(f"{message}\n", encoding="utf-8")
+            await pods.set_finished(self._api, pod, NO_SUCH_PROGRAM, message)
+            return
+        name = str(self._log_of(pod).relative_to(layout.LOGS).with_suffix(""))
+        surroundings = {"http_proxy": self._proxy, "PYTHONUNBUFFERED": "1"}
+        process = await self._spawn(name, [sys.executable, *arguments], {**environment, **surroundings})
+        seconds = pod["spec"].get("activeDeadlineSeconds")
+        deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        self._runs[uid] = _Run(name, process, deadline)
+
+    async def _look_after(self, uid: str, pod: Pod) -> None:
+        run = self._runs[uid]
+        exit_code = run.process.returncode
+        if exit_code is None:
+            if run.deadline is not None and asyncio.get_running_loop().time() > run.deadline:
+                run.process.kill()
+            return
+        # By a signal: as the shell and the kubelet count.
+        exit_code = 128 - exit_code if exit_code < 0 else exit_code
+        message = self._message(pod) if exit_code != 0 else ""
+        await pods.set_finished(self._api, pod, exit_code, message)
+        logger.info("%s ended with exit code %d", pods.name_of(pod), exit_code)
+        await self._forget(uid)
+
+    def _message(self, pod: Pod) -> str:
+        """What a kubelet takes from the log of a container that failed and asked for it."""
+        if _container(pod).get("terminationMessagePolicy") != "FallbackToLogsOnError":
+            return ""
+        text = self._log_of(pod).read_text(encoding="utf-8", errors="replace")
+        last = "".join(text.splitlines(keepends=True)[-MESSAGE_LINES:])
+        return last.encode()[-MESSAGE_BYTES:].decode(errors="ignore")
+
+    async def _simulate(self, pod: Pod) -> None:
+        self._log_of(pod).parent.mkdir(parents=True, exist_ok=True)
+        self._log_of(pod).write_text(RECORDED_ALL_GATHER.read_text(encoding="utf-8"), encoding="utf-8")
+        annotation = {"metadata": {"annotations": {OUTCOME_ANNOTATION: "simulated"}}}
+        await self._api.call("PATCH", pods.path_of(pod), annotation, MERGE_PATCH)
+        await pods.set_finished(self._api, pod, 0, SIMULATED)
+
+    async def _forget(self, uid: str) -> None:
+        await self._end(self._runs.pop(uid).name)
+
+    def _log_of(self, pod: Pod) -> Path:
+        metadata = pod["metadata"]
+        return log_file(layout.POD_LOGS, metadata["namespace"], metadata["name"], _container(pod)["name"])
+
+
+def _kind(pod: Pod) -> str | None:
+    return pod["metadata"].get("labels", {}).get(commands.JOB_LABEL)
+
+
+def _container(pod: Pod) -> dict[str, Any]:
+    return pod["spec"]["containers"][0]
+
+
+def _environment(container: dict[str, Any]) -> dict[str, str]:
+    """The variables that are written out; those from Secrets and the like are not for a process of this machine."""
+    found: dict[str, str] = {}
+    for variable in container.get("env", []):
+        if "valueFrom" not in variable:
+            found[variable["name"]] = _expanded(variable.get("value", ""), found)
+    return found
+
+
+def _expanded(text: str, environment: dict[str, str]) -> str:
+    """With `$(NAME)` replaced where the name is known, as Kubernetes does it."""
+    return _REFERENCE.sub(lambda match: environment.get(match[1], match[0]), text)

@@ -1,0 +1,155 @@
+"""Pods that run `vllm serve`: has their servers started, and does the kubelet's probes of them."""
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.cluster import layout, pods, unix_http
+from sandbox.cluster.api import AsyncApi
+from sandbox.cluster.pods import Pod
+from sandbox.models.arguments import ServeArguments, serve_arguments
+from sandbox.models.behaviour import ANNOTATION, Behaviour
+from sandbox.models.servers import ServerSpec
+
+MODEL_LABEL = "app.kubernetes.io/instance"
+EVERY_MODEL = "*"
+
+_TAG = re.compile(r":v?([^:@/]+)(?:@.*)?$")
+
+
+@dataclass
+class _Liveness:
+    """Since when a container's liveness probe fails, on the monotonic clock."""
+
+    key: str
+    since: float
+
+
+@dataclass(frozen=True)
+class _Server:
+    """A model server's container, and the process that stands for it."""
+
+    pod: Pod
+    container: dict[str, Any]
+    arguments: ServeArguments
+    spec: ServerSpec
+
+    @property
+    def socket(self) -> Path:
+        return Path(self.spec.socket)
+
+
+class ModelPods:
+    """The pods as they were at the last look."""
+
+    def __init__(self, api: AsyncApi) -> None:
+        self._api = api
+        self._servers: list[_Server] = []
+        self._told: list[ServerSpec] = []
+        self._failing: dict[str, _Liveness] = {}
+
+    async def reconcile(self, found: list[Pod]) -> bool:
+        """One look at these pods; whether every server among them is ready."""
+        behaviours: dict[str, str] = layout.read_json(layout.BEHAVIOURS) or {}
+        running = [server for pod in found if pods.runs(pod) and (server := _server(pod, behaviours))]
+        specs = [server.spec for server in running if not server.arguments.headless]
+        if specs != self._told:
+            status = await unix_http.request(
+                layout.MODELS_CONTROL_SOCKET, "PUT", "/servers", [spec.to_json() for spec in specs]
+            )
+            if status != 200:
+                raise ConnectionError(f"the model servers' process does not do as told: {status}")
+            self._told = specs
+        self._servers = running
+        return all([await self._probe(server) for server in running])
+
+    async def resolve(self, host: str, port: int) -> Path | None:
+        """Where a pod's server, or a node's agent, is served on this machine."""
+        if port == layout.KUBELET_PORT:
+            return layout.NODE_SOCKET
+        for server in self._servers:
+            addresses = [each["ip"] for each in server.pod["status"].get("podIPs", [])]
+            if host in addresses and port == server.arguments.port and not server.arguments.headless:
+                return server.socket
+        return None
+
+    async def _probe(self, server: _Server) -> bool:
+        """Whether it is ready, which its pod's status then says."""
+        was_ready = pods.is_ready(server.pod)
+        # Until it has started once, a kubelet leaves the other probes alone.
+        ready = await self._passes(server, "startupProbe") and await self._passes(server, "readinessProbe")
+        if was_ready and await self._is_dead(server):
+            await pods.set_restarted(self._api, server.pod)
+            return False
+        if ready != was_ready:
+            await pods.set_ready(self._api, server.pod, ready)
+        return ready
+
+    async def _is_dead(self, server: _Server) -> bool:
+        """Whether the liveness probe has failed for as long as it may."""
+        uid, key = server.pod["metadata"]["uid"], server.spec.key
+        if await self._passes(server, "livenessProbe"):
+            self._failing.pop(uid, None)
+            return False
+        failing = self._failing.get(uid)
+        if failing is None or failing.key != key:
+            failing = self._failing[uid] = _Liveness(key, time.monotonic())
+        probe = server.container["livenessProbe"]
+        patience = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+        return time.monotonic() - failing.since >= patience
+
+    async def _passes(self, server: _Server, kind: str) -> bool:
+        """One probe. What runs inside the container cannot be tried here, and counts as passed."""
+        probe = server.container.get(kind)
+        if probe is None or not ("httpGet" in probe or "tcpSocket" in probe):
+            return True
+        action: dict[str, Any] = probe.get("httpGet") or probe["tcpSocket"]
+        if _port(action["port"], server.container) != server.arguments.port or server.arguments.headless:
+            # Nobody listens there.
+            return False
+        path = action.get("path", "/") if "httpGet" in probe else "/health"
+        status = await unix_http.request(server.socket, "GET", path, timeout=probe.get("timeoutSeconds", 1))
+        return 200 <= status < 400 if "httpGet" in probe else status != 0
+
+
+def _server(pod: Pod, behaviours: dict[str, str]) -> _Server | None:
+    for container in pod["spec"]["containers"]:
+        command_line = pods.command_line(container)
+        arguments = serve_arguments(command_line)
+        status = next((s for s in pod["status"].get("containerStatuses", []) if s["name"] == container["name"]), None)
+        if arguments is None or status is None or "running" not in status["state"]:
+            continue
+        uid, restarts = pod["metadata"]["uid"], status["restartCount"]
+        tag = _TAG.search(container["image"])
+        spec = ServerSpec(
+            key=f"{uid}-{restarts}",
+            socket=str(layout.MODEL_SOCKETS / f"{uid}-{restarts}.sock"),
+            command_line=tuple(command_line),
+            version=tag[1] if tag else "unknown",
+            behaviour=_behaviour(pod, behaviours),
+            started=pods.unix_seconds(status["state"]["running"]["startedAt"]),
+        )
+        return _Server(pod, container, arguments, spec)
+    return None
+
+
+def _behaviour(pod: Pod, behaviours: dict[str, str]) -> str:
+    """What the pod's annotation says, else what is kept for its model. Raises ValueError."""
+    metadata = pod["metadata"]
+    model = metadata.get("labels", {}).get(MODEL_LABEL, "")
+    kept = behaviours.get(model, behaviours.get(EVERY_MODEL, ""))
+    text: str = metadata.get("annotations", {}).get(ANNOTATION, kept)
+    try:
+        Behaviour.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{pods.name_of(pod)}: {json.dumps(text)}: {error}") from error
+    return text
+
+
+def _port(port: int | str, container: dict[str, Any]) -> int | None:
+    if isinstance(port, int):
+        return port
+    return next((each["containerPort"] for each in container.get("ports", []) if each.get("name") == port), None)

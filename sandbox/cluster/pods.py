@@ -1,0 +1,109 @@
+"""What the supervisor reads of pods, and how it writes their status: the part of a kubelet that kwok leaves to us."""
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+from sandbox.cluster.api import AsyncApi
+
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+ON_A_NODE = "/api/v1/pods?fieldSelector=spec.nodeName!%3D"
+
+Pod = dict[str, Any]
+
+
+def name_of(pod: Pod) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def path_of(pod: Pod) -> str:
+    return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+
+
+def runs(pod: Pod) -> bool:
+    """Whether its containers are up and nobody wants them gone."""
+    return pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+
+
+def is_ready(pod: Pod) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def command_line(container: dict[str, Any]) -> list[str]:
+    return [*container.get("command", []), *container.get("args", [])]
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unix_seconds(timestamp: str) -> float:
+    return datetime.datetime.fromisoformat(timestamp).timestamp()
+
+
+def conditions(kinds: Iterable[str], holds: bool, reason: str = "") -> list[dict[str, str]]:
+    status = "True" if holds else "False"
+    return [{"type": kind, "status": status, "reason": reason, "lastTransitionTime": now()} for kind in kinds]
+
+
+async def set_ready(api: AsyncApi, pod: Pod, ready: bool) -> None:
+    """As a kubelet does once a readiness probe has another result."""
+    containers = [{**each, "ready": ready, "started": ready or each.get("started")} for each in _containers(pod)]
+    reason = "" if ready else "ContainersNotReady"
+    status = {
+        "conditions": conditions(("Ready", "ContainersReady"), ready, reason),
+        "containerStatuses": containers,
+    }
+    await api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH)
+
+
+async def set_restarted(api: AsyncApi, pod: Pod) -> None:
+    """As a kubelet does when it has killed a container for its liveness probe and started it again."""
+    containers = [
+        {
+            **each,
+            "ready": False,
+            "started": False,
+            "restartCount": each["restartCount"] + 1,
+            "lastState": {"terminated": {"exitCode": 137, "reason": "Error", "finishedAt": now()}},
+            "state": {"running": {"startedAt": now()}},
+        }
+        for each in _containers(pod)
+    ]
+    status = {
+        "conditions": conditions(("Ready", "ContainersReady"), False, "ContainersNotReady"),
+        "containerStatuses": containers,
+    }
+    await api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH)
+
+
+async def set_finished(api: AsyncApi, pod: Pod, exit_code: int, message: str) -> None:
+    """As a kubelet does when a pod's containers have ended and none is to start again."""
+    succeeded = exit_code == 0
+    terminated = {
+        "exitCode": exit_code,
+        "reason": "Completed" if succeeded else "Error",
+        "message": message,
+        "finishedAt": now(),
+    }
+    containers = [
+        {
+            **each,
+            "ready": False,
+            "started": False,
+            "state": {"terminated": {**terminated, "startedAt": each["state"]["running"]["startedAt"]}},
+        }
+        for each in _containers(pod)
+    ]
+    reason = "PodCompleted" if succeeded else "PodFailed"
+    status = {
+        "phase": "Succeeded" if succeeded else "Failed",
+        "conditions": conditions(("Ready", "ContainersReady"), False, reason),
+        "containerStatuses": containers,
+    }
+    await api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH)
+
+
+def _containers(pod: Pod) -> list[dict[str, Any]]:
+    return pod["status"].get("containerStatuses", [])

@@ -1,0 +1,98 @@
+"""The model servers of all simulated pods: one for each pod that should be listening, at a socket of its own."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.models.arguments import serve_arguments
+from sandbox.models.behaviour import Behaviour
+from sandbox.models.openai import OpenAiServer
+
+# A request that stalls must not keep its server alive.
+_SHUTDOWN_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class ServerSpec:
+    """A server that a pod wants. `key` changes with every start of its container; `started` is in Unix seconds."""
+
+    key: str
+    socket: str
+    command_line: tuple[str, ...]
+    version: str
+    behaviour: str
+    started: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "ServerSpec":
+        return cls(**dict(value, command_line=tuple(value["command_line"])))
+
+
+@dataclass(frozen=True)
+class _Running:
+    spec: ServerSpec
+    server: OpenAiServer
+    runner: web.AppRunner
+
+
+class Servers:
+    """Has the servers that were last asked for, and no others."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[str, ServerSpec] = {}
+        self._running: dict[str, _Running] = {}
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.Task[None] | None = None
+
+    async def set(self, wanted: Sequence[ServerSpec]) -> None:
+        """Once it returns, those that are due listen, and those no longer wanted do not."""
+        self._wanted = {spec.key: spec for spec in wanted}
+        await self._reconcile()
+
+    async def _reconcile(self) -> None:
+        async with self._lock:
+            for key in [key for key in self._running if key not in self._wanted]:
+                await self._end(key)
+            later: list[float] = []
+            for key, spec in self._wanted.items():
+                behaviour = Behaviour.parse(spec.behaviour)
+                due = spec.started + behaviour.slow_start
+                if key in self._running:
+                    self._running[key].server.behaviour = behaviour
+                elif due <= time.time():
+                    await self._start(spec, behaviour)
+                else:
+                    later.append(due)
+        if self._timer is not None and self._timer is not asyncio.current_task():
+            self._timer.cancel()
+        self._timer = asyncio.create_task(self._again_at(min(later))) if later else None
+
+    async def _again_at(self, due: float) -> None:
+        await asyncio.sleep(due - time.time())
+        await self._reconcile()
+
+    async def _start(self, spec: ServerSpec, behaviour: Behaviour) -> None:
+        arguments = serve_arguments(spec.command_line)
+        if arguments is None:
+            raise ValueError(f"not a model server: {spec.command_line}")
+        server = OpenAiServer(arguments, spec.version, behaviour)
+        runner = web.AppRunner(
+            server.application(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS
+        )
+        await runner.setup()
+        Path(spec.socket).unlink(missing_ok=True)
+        await web.UnixSite(runner, spec.socket).start()
+        self._running[spec.key] = _Running(spec, server, runner)
+
+    async def _end(self, key: str) -> None:
+        running = self._running.pop(key)
+        await running.runner.cleanup()
+        Path(running.spec.socket).unlink(missing_ok=True)

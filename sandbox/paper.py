@@ -1,0 +1,91 @@
+"""What a change would do, tried on paper: one checkout's program is built without a cluster, then another's previewed.
+
+The cloud is the stand-in's, the engine and the Kubernetes provider are real, and nothing outlives the command.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pulumi
+from pulumi.automation import EngineEvent
+
+from sandbox.engine import Engine, engine
+from sandbox.events import event_log
+from sandbox.home import Home
+from sandbox.policy_pack import executable_pack
+from sandbox.render import on_paper
+
+Report = Callable[[str], None]
+
+_OF_PAPER = ("rendered YAML will contain a secret value", "Cluster is unreachable")
+
+
+class BaseError(Exception):
+    """The program that the change starts from could not be built; the message is the end of what was said."""
+
+
+def preview_change(
+    checkout: Path, base: Path | None, stack: str, events: Path, report: Report, packs: tuple[Path, ...] = ()
+) -> None:
+    """Previews `checkout`'s stack over what `base`'s program builds, or over nothing, and writes the engine's events.
+
+    Raises BaseError if `base` cannot be built, UnknownStack if `checkout` has no such stack.
+    """
+    Home.of(checkout, stack)
+    with tempfile.TemporaryDirectory(prefix="inference-platform-change-") as scratch:
+        folder = Path(scratch) / "home"
+        if base is not None:
+            _build_in_a_process_of_its_own(base, stack, folder)
+        with (
+            paper_engine(Home(checkout, stack, folder), report) as running,
+            event_log(events, says_something) as on_event,
+        ):
+            running.preview(
+                report, on_event=on_event, policy_packs=[str(executable_pack(pack, folder)) for pack in packs]
+            )
+
+
+def says_something(event: EngineEvent) -> bool:
+    """False for a warning that only paper calls for: no value is written, and no cluster is missed."""
+    diagnostic = event.diagnostic_event
+    return diagnostic is None or not any(warning in diagnostic.message for warning in _OF_PAPER)
+
+
+@contextmanager
+def paper_engine(home: Home, report: Report) -> Generator[Engine]:
+    """An engine whose clusters are records of the cloud only, and whose Kubernetes objects are files."""
+    rendered = home.folder / "rendered"
+    with engine(
+        home,
+        report,
+        control_planes=False,
+        before_program=lambda: pulumi.runtime.register_resource_transform(on_paper(rendered)),
+    ) as running:
+        yield running
+
+
+def _build_in_a_process_of_its_own(base: Path, stack: str, folder: Path) -> None:
+    """Two programs' modules bear the same names, so one process can run only one of them."""
+    run = subprocess.run(
+        [sys.executable, "-m", "sandbox.paper", str(base), stack, str(folder)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode != 0:
+        raise BaseError("\n".join((run.stdout + run.stderr).strip().splitlines()[-12:]))
+
+
+def main(arguments: list[str]) -> None:
+    base, stack, folder = arguments
+    with paper_engine(Home(Path(base), stack, Path(folder)), print) as running:
+        running.up(print)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
