@@ -1,0 +1,194 @@
+"""Writes docs/accelerators.md from the catalogue: what each accelerator is, how it is had, its price and its zones."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from catalog import (
+    ACCELERATORS,
+    Accelerator,
+    Availability,
+    Basis,
+    FabricMode,
+    LocalSsd,
+    LocalSsdMode,
+    MachineType,
+    NicKind,
+    PriceKind,
+    Transport,
+    price,
+)
+
+CHECKOUT = Path(__file__).parents[1]
+PAGE = CHECKOUT / "docs" / "accelerators.md"
+COMMAND = "python -m maintenance.accelerators_page"
+
+_REGION = "us-central1"
+"""The one region for which prices of every machine that has any were found."""
+_LISTS = {PriceKind.ON_DEMAND: "list", PriceKind.SPOT: "spot", PriceKind.FLEX_START: "flex-start"}
+_TRANSPORTS = {
+    Transport.TCPX: "GPUDirect-TCPX",
+    Transport.TCPXO: "GPUDirect-TCPXO",
+    Transport.RDMA: "GPUDirect-RDMA (RoCE)",
+    Transport.RDMA_METAL: "RoCE on bare metal",
+}
+_MODES = {
+    FabricMode.NETWORK_OBJECTS: "Network objects",
+    FabricMode.DRANET: "DRANET",
+    FabricMode.ACCELERATOR_NETWORK_PROFILE: "DRANET over networks that Google makes",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        "# Accelerators",
+        "",
+        f"Generated from the catalogue by `{COMMAND}`. Where a fact comes from, and what is uncertain about it,",
+        "is in the accelerator's file in `catalog/accelerators/`.",
+        "",
+        *_table(
+            ("accelerator", "usual machine", "GPUs", "memory of a GPU", "fabric", "stack file"),
+            (_row(ACCELERATORS[name]) for name in ACCELERATORS),
+        ),
+        "",
+        f"Prices are US dollars for an hour of a whole machine in {_REGION}, without tax or discount, of the date",
+        "beside them; `~` marks one that is derived or uncertain. A list price does not say that the machine can be",
+        "had that way, the capacity kinds do. Zones age: a listed zone may be sold out, and one that is missing",
+        "may have the machine by now.",
+    ]
+    for name in ACCELERATORS:
+        lines += ["", *_section(ACCELERATORS[name])]
+    return "\n".join(lines) + "\n"
+
+
+def _stack_file(accelerator: Accelerator) -> str:
+    """The one that is kept for each accelerator; stacks of people and environments are theirs."""
+    return f"`Pulumi.{accelerator.name}.yaml`"
+
+
+def _row(accelerator: Accelerator) -> tuple[str, ...]:
+    machine = accelerator.machine_type(accelerator.default_machine_type)
+    return (
+        f"[{accelerator.title}](#{accelerator.name})",
+        f"`{machine.name}`",
+        str(machine.gpus),
+        f"{accelerator.memory.nominal_gb} GB",
+        _fabric_name(accelerator),
+        _stack_file(accelerator),
+    )
+
+
+def _section(accelerator: Accelerator) -> Iterator[str]:
+    yield f"## {accelerator.name}"
+    yield ""
+    yield f"{accelerator.title}, `{accelerator.gke_label}` in GKE. Stack file: {_stack_file(accelerator)}."
+    yield ""
+    yield from _table(
+        ("machine type", "GPUs", "vCPUs", "memory", "local SSD", "fabric", "capacity", "price"),
+        (_machine(accelerator, machine) for machine in accelerator.machine_types),
+    )
+    yield ""
+    yield f"- **Memory of a GPU**: {_memory(accelerator)}"
+    yield f"- **NVLink**: {_nvlink(accelerator)}"
+    yield from _fabric(accelerator)
+    yield f"- **GKE**: {_gke(accelerator)}"
+    disks = ", ".join(f"`{disk}`" for disk in accelerator.boot_disk.allowed)
+    yield f"- **Boot disk**: {disks}; the default is `{accelerator.boot_disk.default}`"
+    yield from _zones("Zones", accelerator.availability)
+    for machine in accelerator.machine_types:
+        if machine.availability:
+            yield from _zones(f"Zones of `{machine.name}`", machine.availability)
+
+
+def _machine(accelerator: Accelerator, machine: MachineType) -> tuple[str, ...]:
+    share = "" if machine.gpu_fraction == 1 else f" ({machine.gpu_fraction:g} of one)"
+    return (
+        f"`{machine.name}`",
+        f"{machine.gpus}{share}",
+        str(machine.vcpus),
+        f"{machine.memory_gib:g} GiB",
+        _local_ssd(machine.local_ssd),
+        f"{machine.network_gbps:,} Gbps in all" if machine.fabric and machine.network_gbps else "none",
+        ", ".join(machine.capacity),
+        _prices(machine.name),
+    )
+
+
+def _local_ssd(disks: LocalSsd) -> str:
+    if not disks.total_gib:
+        return "none"
+    return f"{'up to ' if disks.mode is LocalSsdMode.OPTIONAL else ''}{disks.total_gib:,} GiB"
+
+
+def _prices(machine_type: str) -> str:
+    found = [(what, price(machine_type, _REGION, kind)) for kind, what in _LISTS.items()]
+    known = [(what, entry) for what, entry in found if entry is not None]
+    marks = [(what, entry, "~" if entry.derived or entry.uncertain else "") for what, entry in known]
+    return "; ".join(f"{what} {mark}{entry.usd:,.2f} ({entry.as_of})" for what, entry, mark in marks) or "not published"
+
+
+def _memory(accelerator: Accelerator) -> str:
+    memory = accelerator.memory
+    basis = "measured" if memory.torch_basis is Basis.MEASURED else f"{memory.torch_basis.value}, not measured"
+    return f"{memory.nominal_gb} GB by name, {memory.torch_gib:g} GiB as vLLM sees it ({basis})"
+
+
+def _nvlink(accelerator: Accelerator) -> str:
+    if accelerator.nvlink is None:
+        return "none, GPUs talk over PCIe"
+    most = max(machine.nvlink_gpus for machine in accelerator.machine_types)
+    return (
+        f"generation {accelerator.nvlink.generation}, {accelerator.nvlink.gbytes_per_second:,} GB/s a GPU, over up to "
+        f"{most} GPUs"
+    )
+
+
+def _fabric_name(accelerator: Accelerator) -> str:
+    return _TRANSPORTS.get(accelerator.fabric.transport, "none")
+
+
+def _fabric(accelerator: Accelerator) -> Iterator[str]:
+    fabric = accelerator.fabric
+    if not fabric.networks:
+        yield "- **Fabric**: none, nodes talk over their own NIC"
+        return
+    parts = [f"{len(fabric.networks_of(vpc.name))} x `{vpc.name}`" for vpc in fabric.vpcs]
+    carrying = [network for network in fabric.gpu_networks if network.gbps]
+    nics = fabric.claimed_nics if fabric.gpu_networks[0].kind is NicKind.MRDMA else len(carrying)
+    rate = nics * (carrying[0].gbps or 0) if carrying else 0
+    yield (
+        f"- **Fabric**: {_fabric_name(accelerator)}, {rate:,} Gbps between GPUs of different nodes; subnetworks of "
+        f"VPCs: {', '.join(parts)}"
+    )
+    yield f"- **NICs reach pods by**: {', '.join(_MODES[mode] for mode in fabric.modes)}"
+    yield f"- **NCCL plugin**: `{fabric.installer}`" if fabric.installer else "- **NCCL plugin**: none"
+
+
+def _gke(accelerator: Accelerator) -> str:
+    floors = ", ".join(accelerator.gke.floors) or "any supported version"
+    prefix = accelerator.gke.default_prefix
+    return f"at least {floors} in each minor; the default is {prefix.rstrip('.') if prefix else 'that of the channel'}"
+
+
+def _zones(title: str, offered: Availability) -> Iterator[str]:
+    zones = ", ".join(offered.zones)
+    regions = ", ".join(offered.regions_without_known_zone)
+    unknown = f"some zone of {regions}" if regions else ""
+    yield f"- **{title}** ({offered.as_of}): {'; '.join(filter(None, (zones, unknown))) or 'none found'}"
+
+
+def _table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(headers)} |"
+    yield f"|{'---|' * len(headers)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> int:
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(CHECKOUT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

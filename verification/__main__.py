@@ -1,0 +1,69 @@
+"""`python -m verification --stack NAME`: the checks against the cluster that kubectl is configured for."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from config import ConfigurationError
+from verification.cluster_checks import Check, cluster_checks
+from verification.expectations import Expectations
+from verification.job_checks import job_checks
+from verification.kubectl import Kubectl
+from verification.model_checks import ModelChecks
+from verification.results import CheckFailed, NotObservable, Result, Status, failed, table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0 if nothing failed, 1 if something did, 2 if it could not be tried."""
+    options = _parse(arguments)
+    try:
+        expected = Expectations.of(Path.cwd(), options.stack)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        results = verify(Kubectl(shlex.split(options.kubectl)), expected, options.timeout)
+    except CheckFailed as error:
+        print(f"error: the cluster cannot be reached: {error}", file=sys.stderr)
+        return 2
+    print(table(results))
+    return 1 if failed(results) else 0
+
+
+def verify(kubectl: Kubectl, expected: Expectations, timeout: float) -> list[Result]:
+    """Everything that can be checked. Raises CheckFailed if the cluster does not answer at all."""
+    results = list(_run("cluster", cluster_checks(kubectl, expected)))
+    if results[0].status is Status.FAILED:
+        raise CheckFailed(results[0].detail)
+    with kubectl.proxy() as proxy:
+        for model in expected.models:
+            results += _run(model.name, ModelChecks(kubectl, proxy, model, timeout).checks())
+    return [*results, *_run("jobs", job_checks(kubectl))]
+
+
+def _run(subject: str, checks: Iterable[Check]) -> Iterable[Result]:
+    for name, check in checks:
+        try:
+            yield Result(subject, name, Status.PASSED, check())
+        except NotObservable as error:
+            yield Result(subject, name, Status.NOT_OBSERVABLE, str(error))
+        except CheckFailed as error:
+            yield Result(subject, name, Status.FAILED, str(error))
+        except (LookupError, TypeError) as error:
+            yield Result(subject, name, Status.FAILED, f"the answer is not of the expected form: {error!r}")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m verification", description=__doc__)
+    parser.add_argument(
+        "--stack", required=True, help="NAME of Pulumi.NAME.yaml in this folder, which says what to expect"
+    )
+    parser.add_argument("--kubectl", default="kubectl", help="the command to run; default: %(default)s")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds for one answer of a model; default: 60")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The cluster itself: its nodes, LeaderWorkerSet, and the Hugging Face token."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from verification.expectations import Expectations, ExpectedPool, ExpectedToken
+from verification.kubectl import Kubectl
+from verification.results import CheckFailed
+
+NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
+GPU = "nvidia.com/gpu"
+LWS_CRD = "leaderworkersets.leaderworkerset.x-k8s.io"
+LWS_CONTROLLER = "deployment/lws-controller-manager"
+
+Check = tuple[str, Callable[[], str]]
+
+
+def cluster_checks(kubectl: Kubectl, expected: Expectations) -> Iterator[Check]:
+    """Names of checks, and what to call for each: it returns what was seen, or raises."""
+    yield "API server", lambda: _version(kubectl)
+    for pool in expected.pools:
+        yield f"nodes of {pool.name}", lambda pool=pool: _nodes(kubectl, pool)
+    yield "LeaderWorkerSet kind", lambda: _established(kubectl)
+    yield "LeaderWorkerSet controller", lambda: _available(kubectl, expected.lws_namespace)
+    for namespace in sorted({model.namespace for model in expected.models}):
+        yield f"token in {namespace}", lambda namespace=namespace: _token(kubectl, namespace, expected.token)
+
+
+def condition(resource: dict[str, Any], kind: str) -> bool:
+    conditions: list[dict[str, Any]] = resource.get("status", {}).get("conditions", [])
+    return any(each["type"] == kind and each["status"] == "True" for each in conditions)
+
+
+def _version(kubectl: Kubectl) -> str:
+    return str(kubectl.get_raw_json("/version")["gitVersion"])
+
+
+def _nodes(kubectl: Kubectl, pool: ExpectedPool) -> str:
+    nodes = kubectl.items("nodes", f"--selector={NODE_POOL_LABEL}={pool.name}")
+    ready = [node for node in nodes if condition(node, "Ready")]
+    per_node = sorted({int(node["status"]["allocatable"].get(GPU, "0")) for node in ready})
+    seen = f"{len(ready)} nodes are Ready, with {' or '.join(map(str, per_node)) or 'no'} GPUs each"
+    if len(ready) < pool.least_nodes:
+        raise CheckFailed(f"{seen}; wanted are {pool.least_nodes}")
+    if 0 in per_node:
+        raise CheckFailed(f"{seen}: the driver or the device plugin is not there yet")
+    return seen
+
+
+def _established(kubectl: Kubectl) -> str:
+    if not condition(kubectl.get("crd", LWS_CRD), "Established"):
+        raise CheckFailed(f"{LWS_CRD} is not established")
+    return LWS_CRD
+
+
+def _available(kubectl: Kubectl, namespace: str) -> str:
+    deployment = kubectl.get(LWS_CONTROLLER, f"--namespace={namespace}")
+    ready = deployment["status"].get("readyReplicas", 0)
+    seen = f"{ready} of {deployment['spec']['replicas']} replicas are ready"
+    if not condition(deployment, "Available"):
+        raise CheckFailed(seen)
+    return seen
+
+
+def _token(kubectl: Kubectl, namespace: str, token: ExpectedToken) -> str:
+    # Its content is nobody's business here.
+    return kubectl.run("get", token.kind, token.name, f"--namespace={namespace}", "--output=name").strip()

@@ -1,0 +1,81 @@
+"""What a stack should have once it is up, as its plan says; no cloud and no cluster is asked for that."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import read_stack_file
+from planning.plan import ModelServerPlan, PlatformPlan
+from planning.platform import plan_platform
+
+
+@dataclass(frozen=True)
+class ExpectedModel:
+    """A model that should answer. `nodes` and `gpus_per_node` are those of one replica."""
+
+    name: str
+    namespace: str
+    served_name: str
+    port: int
+    replicas: int
+    nodes: int
+    gpus_per_node: int
+    tensor_parallel: int
+    pipeline_parallel: int
+
+    @property
+    def pods(self) -> int:
+        return self.replicas * self.nodes
+
+
+@dataclass(frozen=True)
+class ExpectedPool:
+    """Nodes with GPUs; the autoscaler may have brought more than these."""
+
+    name: str
+    least_nodes: int
+
+
+@dataclass(frozen=True)
+class ExpectedToken:
+    """Where servers find the Hugging Face token, in each of their namespaces."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Expectations:
+    cluster: str
+    pools: tuple[ExpectedPool, ...]
+    lws_namespace: str
+    token: ExpectedToken
+    models: tuple[ExpectedModel, ...]
+
+    @classmethod
+    def of(cls, folder: Path, stack: str) -> "Expectations":
+        """Of `folder/Pulumi.<stack>.yaml`. Raises ConfigurationError."""
+        return expectations(plan_platform(read_stack_file(folder, stack), stack))
+
+
+def expectations(plan: PlatformPlan) -> Expectations:
+    return Expectations(
+        cluster=plan.cluster.name,
+        pools=tuple(ExpectedPool(pool.name, pool.min_nodes) for pool in plan.node_pools if not pool.waits),
+        lws_namespace=plan.leader_worker_set.namespace,
+        token=ExpectedToken("secretproviderclass" if plan.token.secret else "secret", plan.token.name),
+        models=tuple(_model(model) for model in plan.models),
+    )
+
+
+def _model(plan: ModelServerPlan) -> ExpectedModel:
+    return ExpectedModel(
+        name=plan.name,
+        namespace=plan.namespace,
+        served_name=plan.served_name,
+        port=plan.port,
+        replicas=plan.replicas,
+        nodes=plan.shape.nodes,
+        gpus_per_node=plan.shape.gpus_per_node,
+        tensor_parallel=plan.shape.tensor_parallel,
+        pipeline_parallel=plan.shape.pipeline_parallel,
+    )

@@ -1,0 +1,71 @@
+"""The Jobs of the platform: each model's smoke test, and what each pool's NCCL preflight measured last."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from verification import parsers
+from verification.cluster_checks import Check, condition
+from verification.kubectl import Kubectl
+from verification.results import CheckFailed, NotObservable
+
+JOB_LABEL = "inference-platform/job"
+PREFLIGHT = "preflight"
+SMOKE = "smoke"
+FLOOR = "inference-platform/floor-gbytes-per-second"
+
+# Whoever runs a pod may say on it that no GPU had a part in how it ended.
+OUTCOME = "sandbox/outcome"
+SIMULATED = "simulated"
+
+
+def job_checks(kubectl: Kubectl) -> Iterator[Check]:
+    """One check for each Job of the platform that is there."""
+    for job in kubectl.items("jobs", "--all-namespaces", f"--selector={JOB_LABEL}"):
+        name, kind = job["metadata"]["name"], job["metadata"]["labels"][JOB_LABEL]
+        if kind == PREFLIGHT:
+            yield name, lambda job=job: bandwidth(kubectl, job)
+        elif kind == SMOKE:
+            yield name, lambda job=job: _generated(job)
+
+
+def bandwidth(kubectl: Kubectl, job: dict[str, Any]) -> str:
+    """What a preflight measured. Raises CheckFailed, NotObservable."""
+    if not condition(job, "Complete"):
+        raise CheckFailed("; ".join(["it has not completed", *_failures(job)]))
+    namespace = job["metadata"]["namespace"]
+    problems: list[str] = []
+    for pod in kubectl.items("pods", f"--namespace={namespace}", f"--selector=job-name={job['metadata']['name']}"):
+        if pod["metadata"].get("annotations", {}).get(OUTCOME) == SIMULATED:
+            raise NotObservable("its outcome is simulated: no GPU ran, and its log is a recorded one")
+        container = pod["spec"]["containers"][0]["name"]
+        try:
+            result = parsers.nccl_test(kubectl.logs(namespace, pod["metadata"]["name"], container))
+        except ValueError as error:
+            # Only the first of its pods measures.
+            problems.append(f"{pod['metadata']['name']}: {error}")
+        else:
+            return judge(result, job["metadata"].get("annotations", {}).get(FLOOR))
+    raise NotObservable("; ".join(problems) or "its pods are gone, and their logs with them")
+
+
+def judge(result: parsers.NcclTest, floor: str | None) -> str:
+    """The figure, held against the floor where there is one, in GB/s. Raises CheckFailed."""
+    seen = f"bus bandwidth {result.peak_bus_bandwidth:.1f} GB/s at {result.peak_size / 1024**2:,.0f} MiB"
+    if result.wrong:
+        raise CheckFailed(f"{seen}; {result.wrong} values came out wrong")
+    if floor is None:
+        return f"{seen}; nobody published a floor for this machine"
+    if result.peak_bus_bandwidth < float(floor):
+        raise CheckFailed(f"{seen}, and the floor is {floor} GB/s")
+    return f"{seen}, above the floor of {floor} GB/s"
+
+
+def _generated(job: dict[str, Any]) -> str:
+    if not condition(job, "Complete"):
+        raise CheckFailed("; ".join(["it has not completed", *_failures(job)]))
+    return "completed: the model generated a token after its last change"
+
+
+def _failures(job: dict[str, Any]) -> list[str]:
+    conditions: list[dict[str, Any]] = job.get("status", {}).get("conditions", [])
+    return [each.get("message", "") for each in conditions if each["type"] == "Failed"]

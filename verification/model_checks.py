@@ -1,0 +1,253 @@
+"""One model: its pods and their group, the API as clients use it, and what its GPUs and its engine say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from verification import parsers
+from verification.cluster_checks import Check, condition
+from verification.expectations import ExpectedModel
+from verification.kubectl import Kubectl, NotFound, Proxy, ServiceAddress
+from verification.results import CheckFailed, NotObservable
+
+LWS = "leaderworkersets.leaderworkerset.x-k8s.io"
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+LWS_NAME_LABEL = "leaderworkerset.sigs.k8s.io/name"
+WORKER_INDEX_LABEL = "leaderworkerset.sigs.k8s.io/worker-index"
+TOKENS = 16
+PROMPT = "Say which model you are."
+
+METRICS = (
+    "vllm:num_requests_running",
+    "vllm:num_requests_waiting",
+    "vllm:kv_cache_usage_perc",
+    "vllm:prompt_tokens",
+    "vllm:generation_tokens",
+    "vllm:time_to_first_token_seconds",
+    "vllm:e2e_request_latency_seconds",
+)
+
+
+@dataclass(frozen=True)
+class _Workload:
+    """A Deployment or a LeaderWorkerSet, and the selector of its pods."""
+
+    kind: str
+    resource: dict[str, Any]
+    selector: str
+
+
+class ModelChecks:
+    """The checks of one model. `timeout`: seconds for one answer."""
+
+    def __init__(self, kubectl: Kubectl, proxy: Proxy, model: ExpectedModel, timeout: float) -> None:
+        self._kubectl = kubectl
+        self._proxy = proxy
+        self._model = model
+        self._timeout = timeout
+
+    def checks(self) -> Iterator[Check]:
+        yield "pods Ready", self._pods_ready
+        if self._model.nodes > 1:
+            yield "LeaderWorkerSet", self._group
+        yield "/v1/models", self._models
+        yield "chat", self._chat
+        yield "completions", self._completions
+        yield "metrics", self._metrics
+        yield "nvidia-smi", self._gpus
+        yield "engine log", self._engine_log
+        if self._model.nodes > 1:
+            yield "NCCL network", self._nccl_network
+            yield "GPUDirect", self._gpudirect
+
+    @cached_property
+    def _workload(self) -> _Workload:
+        """Raises CheckFailed if there is none."""
+        where = f"--namespace={self._model.namespace}"
+        labelled = f"--selector={INSTANCE_LABEL}={self._model.name}"
+        kind = LWS if self._model.nodes > 1 else "deployments"
+        found = self._kubectl.items(kind, where, labelled)
+        if not found:
+            raise NotFound(f"there is no {kind.partition('.')[0]} of {self._model.name} in {self._model.namespace}")
+        name = found[0]["metadata"]["name"]
+        if kind == LWS:
+            return _Workload(kind, found[0], f"{LWS_NAME_LABEL}={name}")
+        labels: dict[str, str] = found[0]["spec"]["selector"]["matchLabels"]
+        return _Workload(kind, found[0], ",".join(f"{key}={value}" for key, value in labels.items()))
+
+    @cached_property
+    def _pods(self) -> list[dict[str, Any]]:
+        where = f"--namespace={self._model.namespace}"
+        pods = self._kubectl.items("pods", where, f"--selector={self._workload.selector}")
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    @property
+    def _service(self) -> ServiceAddress:
+        return ServiceAddress(self._model.namespace, self._model.name, self._model.port)
+
+    def _pods_ready(self) -> str:
+        ready = sum(condition(pod, "Ready") for pod in self._pods)
+        restarts = sum(
+            status.get("restartCount", 0) for pod in self._pods for status in pod["status"].get("containerStatuses", [])
+        )
+        seen = f"{ready} of {self._model.pods} are Ready" + (f", after {restarts} restarts" if restarts else "")
+        if ready < self._model.pods:
+            raise CheckFailed("; ".join([seen, *_reasons(self._pods)]))
+        return seen
+
+    def _group(self) -> str:
+        group = self._workload.resource
+        spec, status = group["spec"], group.get("status", {})
+        size = spec["leaderWorkerTemplate"]["size"]
+        seen = (
+            f"{status.get('readyReplicas', 0)} of {spec['replicas']} groups of {size} are ready, "
+            f"{status.get('updatedReplicas', 0)} as last written"
+        )
+        if not condition(group, "Available") or size != self._model.nodes or spec["replicas"] != self._model.replicas:
+            raise CheckFailed(f"{seen}; wanted are {self._model.replicas} of {self._model.nodes}")
+        if condition(group, "UpdateInProgress"):
+            raise CheckFailed(f"{seen}; an update is in progress")
+        return f"Available: {seen}"
+
+    def _models(self) -> str:
+        answer = self._proxy.json(self._service, "/v1/models", self._timeout)
+        names = [str(card["id"]) for card in answer["data"]]
+        if self._model.served_name not in names:
+            raise CheckFailed(f"{self._model.served_name} is not among {', '.join(names) or 'no models'}")
+        return ", ".join(names)
+
+    def _chat(self) -> str:
+        body = {
+            "model": self._model.served_name,
+            "messages": [{"role": "user", "content": PROMPT}],
+            "max_tokens": TOKENS,
+            "temperature": 0,
+        }
+        answer = self._proxy.json(self._service, "/v1/chat/completions", self._timeout, body)
+        message = answer["choices"][0]["message"]
+        # A model that thinks first may have said nothing else yet.
+        return _generated(
+            answer, message.get("content") or message.get("reasoning_content") or message.get("reasoning")
+        )
+
+    def _completions(self) -> str:
+        body = {"model": self._model.served_name, "prompt": PROMPT, "max_tokens": TOKENS, "temperature": 0}
+        answer = self._proxy.json(self._service, "/v1/completions", self._timeout, body)
+        return _generated(answer, answer["choices"][0]["text"])
+
+    def _metrics(self) -> str:
+        text = self._proxy.text(self._service, "/metrics", self._timeout)
+        try:
+            families = {family.name: family for family in text_string_to_metric_families(text)}
+        except ValueError as error:
+            raise CheckFailed(f"not in Prometheus' text format: {error}") from error
+        missing = [name for name in METRICS if name not in families]
+        if missing:
+            raise CheckFailed(f"missing: {', '.join(missing)}")
+        generated = sum(
+            sample.value for sample in families["vllm:generation_tokens"].samples if sample.name.endswith("_total")
+        )
+        return f"{len(families)} families; the server that was asked has generated {generated:.0f} tokens"
+
+    def _gpus(self) -> str:
+        pod = self._leader()
+        text = self._kubectl.execute(*_place(pod), *parsers.NVIDIA_SMI)
+        try:
+            found = parsers.gpus(text)
+        except ValueError as error:
+            raise CheckFailed(str(error)) from error
+        if len(found) != self._model.gpus_per_node:
+            raise CheckFailed(f"{len(found)} GPUs instead of {self._model.gpus_per_node}")
+        names = ", ".join(sorted({gpu.name for gpu in found}))
+        used = [round(100 * gpu.memory_used / gpu.memory_total) for gpu in found]
+        seen = f"{len(found)} x {names}, driver {found[0].driver}, memory {min(used)} to {max(used)} % used"
+        if min(used) == 0:
+            raise CheckFailed(f"{seen}: a GPU holds nothing")
+        return seen
+
+    def _engine_log(self) -> str:
+        log = parsers.engine_log(self._log_of(self._leader()))
+        if not log.has_start:
+            raise NotObservable("the log no longer has the engine's start, where it says what it does")
+        shape = (log.tensor_parallel, log.pipeline_parallel)
+        if shape != (self._model.tensor_parallel, self._model.pipeline_parallel):
+            raise CheckFailed(
+                f"it runs with tensor and pipeline parallel {shape[0]} and {shape[1]}, planned are "
+                f"{self._model.tensor_parallel} and {self._model.pipeline_parallel}"
+            )
+        if log.kv_cache_tokens is None:
+            raise CheckFailed("it does not say how large its KV cache is, so it has not started to the end")
+        return (
+            f"TP {shape[0]}, PP {shape[1]}, KV cache of {log.kv_cache_tokens:,} tokens, "
+            f"{log.concurrency} requests of {log.max_model_len:,} tokens at once"
+        )
+
+    def _nccl_network(self) -> str:
+        log = self._nccl_log()
+        wanted = self._environment().get("NCCL_NET")
+        seen = ", ".join(sorted(log.networks))
+        if "Socket" in log.networks or (wanted and log.networks != frozenset([wanted])):
+            raise CheckFailed(f"NCCL uses {seen}" + (f" instead of {wanted}" if wanted else ": plain TCP"))
+        return f"NCCL uses {seen}"
+
+    def _gpudirect(self) -> str:
+        log = self._nccl_log()
+        seen = f"{log.gpudirect_channels} of {log.net_channels} connections to other nodes use GPUDirect RDMA"
+        if log.net_channels == 0:
+            raise NotObservable("the log has no lines about connections to other nodes")
+        if self._environment().get("NCCL_NET") == "gIB" and log.gpudirect_channels < log.net_channels:
+            raise CheckFailed(seen)
+        return seen
+
+    def _nccl_log(self) -> parsers.NcclLog:
+        """Raises NotObservable where NCCL says nothing of its network."""
+        log = parsers.nccl_log(self._log_of(self._leader()))
+        if not log.networks:
+            level = self._environment().get("NCCL_DEBUG", "unset")
+            raise NotObservable(f"NCCL says nothing of its network: NCCL_DEBUG is {level}, INFO would show it")
+        return log
+
+    def _log_of(self, pod: dict[str, Any]) -> str:
+        return self._kubectl.logs(*_place(pod))
+
+    def _environment(self) -> dict[str, str]:
+        container = self._leader()["spec"]["containers"][0]
+        return {variable["name"]: variable.get("value", "") for variable in container.get("env", [])}
+
+    def _leader(self) -> dict[str, Any]:
+        """A pod that answers requests; of a group its first one."""
+        for pod in self._pods:
+            if pod["metadata"].get("labels", {}).get(WORKER_INDEX_LABEL, "0") == "0":
+                return pod
+        raise CheckFailed("there is no pod")
+
+
+def _place(pod: dict[str, Any]) -> tuple[str, str, str]:
+    return pod["metadata"]["namespace"], pod["metadata"]["name"], pod["spec"]["containers"][0]["name"]
+
+
+def _generated(answer: dict[str, Any], text: str | None) -> str:
+    tokens = answer.get("usage", {}).get("completion_tokens", 0)
+    if not text or not tokens:
+        raise CheckFailed("it answered, but generated nothing")
+    start = " ".join(text.split())
+    return f"{tokens} tokens: {start[:60]}{'…' if len(start) > 60 else ''}"
+
+
+def _reasons(pods: list[dict[str, Any]]) -> list[str]:
+    """Why pods are not Ready, once each."""
+    found: dict[str, None] = {}
+    for pod in pods:
+        if condition(pod, "Ready"):
+            continue
+        for each in pod["status"].get("conditions", []):
+            if each["status"] == "False" and each.get("message"):
+                found[each["message"]] = None
+        for status in pod["status"].get("containerStatuses", []):
+            waiting = status.get("state", {}).get("waiting") or status.get("lastState", {}).get("terminated")
+            if waiting:
+                found[f"{status['name']}: {waiting.get('reason')} {waiting.get('message', '')}".strip()] = None
+    return list(found)

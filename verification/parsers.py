@@ -1,0 +1,151 @@
+"""Reads what nvidia-smi, vLLM, NCCL and nccl-tests print."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+NVIDIA_SMI = (
+    "nvidia-smi",
+    "--query-gpu=index,name,memory.total,memory.used,driver_version",
+    "--format=csv,noheader,nounits",
+)
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """As nvidia-smi sees it; memory in MiB."""
+
+    index: int
+    name: str
+    memory_total: int
+    memory_used: int
+    driver: str
+
+
+def gpus(text: str) -> list[Gpu]:
+    """Of the output of NVIDIA_SMI. Raises ValueError."""
+    found: list[Gpu] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) != 5:
+            raise ValueError(f"not a line of nvidia-smi: {line!r}")
+        index, name, total, used, driver = cells
+        found.append(Gpu(int(index), name, int(total), int(used), driver))
+    return found
+
+
+@dataclass(frozen=True)
+class EngineLog:
+    """What vLLM says of itself while it starts; None where the log does not say."""
+
+    tensor_parallel: int | None
+    pipeline_parallel: int | None
+    kv_cache_tokens: int | None
+    concurrency: float | None
+    """Requests of the longest context at once."""
+    max_model_len: int | None
+    start_seconds: float | None
+    """For profiling, the KV cache and warming up."""
+
+    @property
+    def has_start(self) -> bool:
+        """Whether the log goes back to the start; a long one loses it when it is rotated."""
+        return self.tensor_parallel is not None
+
+
+_TENSOR_PARALLEL = re.compile(r"\btensor_parallel_size=(\d+)")
+_PIPELINE_PARALLEL = re.compile(r"\bpipeline_parallel_size=(\d+)")
+_KV_CACHE = re.compile(r"KV cache size: ([\d,]+) tokens")
+_CONCURRENCY = re.compile(r"Maximum concurrency for ([\d,]+) tokens per request: ([\d.]+)x")
+_START = re.compile(r"init engine \(profile, create kv cache, warmup model\) took ([\d.]+) s")
+
+
+def engine_log(text: str) -> EngineLog:
+    """Of a pod's log. A container that started again says everything anew, and the last time counts."""
+    return EngineLog(
+        tensor_parallel=_integer(_last(_TENSOR_PARALLEL, text)),
+        pipeline_parallel=_integer(_last(_PIPELINE_PARALLEL, text)),
+        kv_cache_tokens=_integer(_last(_KV_CACHE, text)),
+        concurrency=_number(_last(_CONCURRENCY, text, group=2)),
+        max_model_len=_integer(_last(_CONCURRENCY, text)),
+        start_seconds=_number(_last(_START, text)),
+    )
+
+
+@dataclass(frozen=True)
+class NcclLog:
+    """What NCCL says of its way between nodes, at NCCL_DEBUG=INFO."""
+
+    speaks: bool
+    """Whether NCCL logged anything at all."""
+    networks: frozenset[str]
+    """What it uses: gIB, IB, FasTrak, or Socket for plain TCP."""
+    net_channels: int
+    """Connections to other nodes."""
+    gpudirect_channels: int
+    """Of these, those that read and write the GPU's memory themselves."""
+
+
+_NETWORK = re.compile(r"NCCL INFO Using network (\S+)")
+_NET_CHANNEL = re.compile(r"NCCL INFO Channel \S+ : .* via NET/\S+")
+
+
+def nccl_log(text: str) -> NcclLog:
+    channels = _NET_CHANNEL.findall(text)
+    return NcclLog(
+        speaks="NCCL INFO" in text,
+        networks=frozenset(_NETWORK.findall(text)),
+        net_channels=len(channels),
+        gpudirect_channels=sum(channel.endswith("/GDRDMA") or "/GDRDMA" in channel for channel in channels),
+    )
+
+
+@dataclass(frozen=True)
+class NcclTest:
+    """The result of an nccl-tests program; bandwidths in GB/s."""
+
+    peak_bus_bandwidth: float
+    peak_size: int
+    """Bytes of the message that was fastest."""
+    average_bus_bandwidth: float | None
+    wrong: int
+    """Values that came out wrong, over all sizes."""
+
+
+_ROW = re.compile(r"^\s*(\d+)\s+\d+\s+\w+\s+\w+\s+-?\d+\s+(.*)$", re.MULTILINE)
+_AVERAGE = re.compile(r"Avg bus bandwidth\s*:\s*([\d.]+)")
+
+
+def nccl_test(text: str) -> NcclTest:
+    """Raises ValueError where the text has no result, as after a test that died."""
+    rows = list(_rows(text))
+    if not rows:
+        raise ValueError("no line of results")
+    size, bandwidth = max(((size, max(pair)) for size, pair, _ in rows), key=lambda row: row[1])
+    average = _AVERAGE.search(text)
+    return NcclTest(bandwidth, size, float(average[1]) if average else None, sum(wrong for _, _, wrong in rows))
+
+
+def _rows(text: str) -> Iterator[tuple[int, tuple[float, float], int]]:
+    """Size, bus bandwidth out of place and in place, and wrong values of each message size."""
+    for match in _ROW.finditer(text):
+        cells = match[2].split()
+        if len(cells) != 8:
+            continue
+        wrong = sum(int(cell) for cell in (cells[3], cells[7]) if cell != "N/A")
+        yield int(match[1]), (float(cells[2]), float(cells[6])), wrong
+
+
+def _last(pattern: re.Pattern[str], text: str, group: int = 1) -> str | None:
+    found: str | None = None
+    for match in pattern.finditer(text):
+        found = match[group]
+    return found
+
+
+def _integer(text: str | None) -> int | None:
+    return None if text is None else int(text.replace(",", ""))
+
+
+def _number(text: str | None) -> float | None:
+    return None if text is None else float(text)
