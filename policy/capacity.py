@@ -1,0 +1,125 @@
+"""How much a stack may take: pools have a bound, and so has what all of them cost."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from policy.resource_types import CLUSTER, NODE_POOL
+from policy.resources import Resource, Stack, items, value_at
+from policy.rule import Level, Rule, stack_of
+
+BOUNDS = Path(__file__).with_name("bounds.yaml")
+_ZONES = 3
+"""That a regional pool without zones of its own spreads over."""
+
+
+def _unbounded(resource: Resource, _: Stack) -> Iterable[str]:
+    makes_pools = resource.type == CLUSTER and resource.get("clusterAutoscaling.enabled")
+    if makes_pools and not items(resource.get("clusterAutoscaling.resourceLimits")):
+        yield "makes pools by itself without a limit; write clusterAutoscaling.resourceLimits"
+    if resource.type != NODE_POOL or not _has_gpus(resource):
+        return
+    scaling = resource.get("autoscaling")
+    if scaling is None:
+        silent = not any(key in resource.properties for key in ("nodeCount", "initialNodeCount", "autoscaling"))
+        if silent:
+            yield "has neither a number of nodes nor a bound on them; write autoscaling.totalMaxNodeCount"
+    elif _most(resource) is None and not resource.unknown("autoscaling.totalMaxNodeCount"):
+        yield "scales without a bound; write autoscaling.totalMaxNodeCount"
+
+
+def _has_gpus(pool: Resource) -> bool:
+    return bool(items(pool.get("nodeConfig.guestAccelerators")))
+
+
+def _most(pool: Resource) -> int | None:
+    """Nodes that the pool may have; None where nothing says."""
+    total = pool.get("autoscaling.totalMaxNodeCount")
+    if total is not None:
+        return int(total)
+    zones = len(items(pool.get("nodeLocations"))) or _ZONES
+    in_each = pool.get("autoscaling.maxNodeCount")
+    if in_each is None:
+        in_each = pool.get("nodeCount")
+    if in_each is None:
+        in_each = pool.get("initialNodeCount")
+    return None if in_each is None else int(in_each) * zones
+
+
+def _spend(stack: Stack) -> Iterable[tuple[Resource | None, str]]:
+    bound = bound_of(stack.name)
+    total = 0.0
+    for pool in stack.resources:
+        price = _usd_per_hour(pool) if pool.type == NODE_POOL else None
+        total += price or 0.0
+    if total > bound:
+        yield (
+            None,
+            (
+                f"its nodes may cost {total:,.0f} USD per hour at list prices, and {bound:,.0f} is the bound of "
+                f"{stack.name}; ask for fewer nodes, or raise the bound in {BOUNDS.parent.name}/{BOUNDS.name}"
+            ),
+        )
+
+
+def bound_of(stack: str) -> float:
+    """US dollars per hour that the stack's nodes may cost at most."""
+    bounds: dict[str, Any] = yaml.safe_load(BOUNDS.read_text(encoding="utf-8"))["usdPerHourAtMost"]
+    return float(bounds.get("stacks", {}).get(stack, bounds["default"]))
+
+
+def _usd_per_hour(pool: Resource) -> float | None:
+    """Of all nodes that there may be; None where it cannot be said."""
+    # The catalogue takes a while to read, and most runs of a rule never ask for a price.
+    from catalog import CapacityKind, price
+
+    machine, nodes = pool.get("nodeConfig.machineType"), _most(pool)
+    region = _region(pool)
+    if machine is None or nodes is None or region is None:
+        return None
+    kind = CapacityKind.ON_DEMAND
+    config = cast(Mapping[str, Any], pool.get("nodeConfig") or {})
+    if value_at(config, "spot"):
+        kind = CapacityKind.SPOT
+    elif value_at(config, "flexStart") or pool.get("queuedProvisioning.enabled"):
+        kind = CapacityKind.FLEX_START
+    elif value_at(config, "reservationAffinity.consumeReservationType") == "SPECIFIC_RESERVATION":
+        kind = CapacityKind.RESERVATION
+    found = price(str(machine), region, kind)
+    return None if found is None else found.usd * nodes
+
+
+def _region(pool: Resource) -> str | None:
+    location = pool.get("location")
+    if not isinstance(location, str):
+        return None
+    # A zone is its region and a letter.
+    return location if location.count("-") == 1 else location.rsplit("-", 1)[0]
+
+
+def _pool(**properties: Any) -> Stack:
+    config = {"machineType": "a3-highgpu-8g", "guestAccelerators": [{"type": "nvidia-h100-80gb", "count": 8}]}
+    common = {"cluster": "own", "location": "us-central1", "nodeConfig": config}
+    return stack_of(Resource(type=NODE_POOL, name="example", properties={**common, **properties}))
+
+
+RULES = (
+    Rule(
+        id="capacity-bounded-pool",
+        level=Level.MANDATORY,
+        reason="A pool of GPUs that scales without a bound spends without one.",
+        check=_unbounded,
+        failing=_pool(autoscaling={"totalMinNodeCount": 0}),
+        passing=_pool(autoscaling={"totalMinNodeCount": 0, "totalMaxNodeCount": 4}, nodeLocations=["us-central1-a"]),
+    ),
+    Rule(
+        id="capacity-spend-bound",
+        level=Level.MANDATORY,
+        reason="A digit too many in a stack file should cost a review, not a budget.",
+        check_stack=_spend,
+        failing=_pool(nodeCount=100, nodeLocations=["us-central1-a"]),
+        passing=_pool(nodeCount=1, nodeLocations=["us-central1-a"]),
+    ),
+)

@@ -1,0 +1,73 @@
+"""What runs is what was reviewed: images by a version, and in production by their content."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from policy.resource_types import DEPLOYMENT
+from policy.resources import Resource, Stack, containers, is_unknown
+from policy.rule import Level, Rule, stack_of
+
+_FLOATING = frozenset({"latest", "main", "master", "nightly", "edge", "stable"})
+
+
+def _unpinned(resource: Resource, _: Stack) -> Iterable[str]:
+    for name, image in _images(resource):
+        tag = _tag(image)
+        if "@" not in image and (not tag or tag in _FLOATING):
+            yield f"container {name} runs {image}, which is another image tomorrow; write a version or a digest"
+
+
+def _without_digest(resource: Resource, stack: Stack) -> Iterable[str]:
+    if not stack.production:
+        return
+    for name, image in _images(resource):
+        if "@sha256:" not in image:
+            yield f"container {name} runs {image}; in production write its digest, {image}@sha256:…"
+
+
+def _images(resource: Resource) -> Iterable[tuple[str, str]]:
+    for container in containers(resource):
+        image = container.get("image")
+        if isinstance(image, str) and image and not is_unknown(image):
+            yield str(container.get("name", "?")), image
+
+
+def _tag(image: str) -> str:
+    """A colon before the last slash belongs to a port."""
+    last = image.rsplit("/", 1)[-1].split("@")[0]
+    return last.partition(":")[2]
+
+
+def _deployment(image: str) -> Resource:
+    pod = {"containers": [{"name": "server", "image": image}]}
+    labels = {"app.kubernetes.io/name": "example"}
+    properties: dict[str, Any] = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "example", "namespace": "example", "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }
+    return Resource(type=DEPLOYMENT, name="example", properties=properties)
+
+
+_DIGEST = "@sha256:" + 8 * "0123abcd"
+
+RULES = (
+    Rule(
+        id="image-pinned",
+        level=Level.MANDATORY,
+        reason="An image without a version changes at the next restart, and nobody reviews it.",
+        check=_unpinned,
+        failing=stack_of(_deployment("docker.io/vllm/vllm-openai:latest")),
+        passing=stack_of(_deployment("docker.io/vllm/vllm-openai:v0.33.0")),
+    ),
+    Rule(
+        id="image-digest-in-production",
+        # The catalogue's tags get their digests where registries can be asked; until then this is advice.
+        level=Level.ADVISORY,
+        reason="A tag can be pushed again; a digest is the very bytes that were tested.",
+        check=_without_digest,
+        failing=stack_of(_deployment("docker.io/vllm/vllm-openai:v0.33.0"), name="production"),
+        passing=stack_of(_deployment(f"docker.io/vllm/vllm-openai:v0.33.0{_DIGEST}"), name="production"),
+    ),
+)

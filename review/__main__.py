@@ -1,0 +1,102 @@
+"""`python -m review`: reports what a change does to a stack, as a comment and as a page."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from review.base import NoBase, Planned, default_base, plan_of, short, worktree
+from review.build import Review, build_review
+from review.events import EventLog, read_events
+from review.html import to_html
+from review.markdown import to_comment
+from review.rules import broken_rules
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 if there is a report, whatever it says; 3 if it says that the change must not be, with --strict; 1 if none."""
+    options = _parser().parse_args(arguments)
+    checkout = Path.cwd()
+    if not (checkout / f"Pulumi.{options.stack}.yaml").is_file():
+        known = ", ".join(sorted(file.name.split(".")[1] for file in checkout.glob("Pulumi.*.yaml")))
+        print(f"error: there is no Pulumi.{options.stack}.yaml; write STACK= one of {known}", file=sys.stderr)
+        return 1
+    out: Path = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        base, label, problem = None, "nothing", ""
+        try:
+            ref = options.base or default_base(checkout)
+            label = f"`{short(ref)}`"
+            base = stack.enter_context(worktree(checkout, ref))
+        except NoBase as reason:
+            problem = str(reason)
+        before = plan_of(base, options.stack) if base else Planned(None, problem)
+        after = plan_of(checkout, options.stack)
+        log, note = _events(options, base if before.plan else None, out)
+    if log is None:
+        print(f"error: {note}", file=sys.stderr)
+        return 1
+    review = build_review(
+        options.stack,
+        log,
+        before.plan,
+        after.plan,
+        base=label,
+        base_problem=" ".join(filter(None, [before.problem, note])),
+        after_problem=after.problem,
+        violations=broken_rules(options.stack, log),
+    )
+    _write(review, out)
+    forbidden = review.log.errors or any(violation.mandatory for violation in review.violations)
+    return 3 if options.strict and forbidden else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m review", description=__doc__)
+    parser.add_argument("--stack", required=True, help="NAME of Pulumi.NAME.yaml")
+    parser.add_argument("--base", default="", help="git ref to compare with; default: where this branch left main")
+    parser.add_argument("--events", type=Path, help="event log of a preview; default: a preview on paper, made now")
+    parser.add_argument("--out", type=Path, default=Path("report"), help="folder of report.md and report.html")
+    parser.add_argument("--strict", action="store_true", help="exit status 3 if the preview failed or a rule is broken")
+    return parser
+
+
+def _events(options: argparse.Namespace, base: Path | None, out: Path) -> tuple[EventLog | None, str]:
+    """What the engine says, and what to say of how it was asked."""
+    if options.events:
+        try:
+            with options.events.open(encoding="utf-8") as lines:
+                return read_events(lines), ""
+        except (OSError, ValueError) as error:
+            return None, f"{options.events} is no event log: {error}"
+    file = out / "events.jsonl"
+    note = ""
+    if base and not _preview(options.stack, base, file):
+        base, note = None, "its program could not be built in the sandbox, so everything counts as new."
+    if base is None and not _preview(options.stack, None, file) and not file.exists():
+        return None, "the sandbox could not preview this change"
+    with file.open(encoding="utf-8") as lines:
+        return read_events(lines), note
+
+
+def _preview(stack: str, base: Path | None, file: Path) -> bool:
+    """In the sandbox. A preview that fails is still one, and its events say why."""
+    file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "sandbox", "change", "--stack", stack, "--events", str(file)]
+    run = subprocess.run([*command, *(["--base", str(base)] if base else [])], stdout=sys.stderr, check=False)
+    return run.returncode == 0 or (file.exists() and file.stat().st_size > 0)
+
+
+def _write(review: Review, out: Path) -> None:
+    comment = to_comment(review)
+    (out / "report.md").write_text(comment, encoding="utf-8")
+    (out / "report.html").write_text(to_html(review), encoding="utf-8")
+    print(comment.splitlines()[0])
+    print(f"written: {out / 'report.md'}, {out / 'report.html'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Puts events and plans together: what changes in which part of the stack, how grave it is, and what to say first."""
+
+from dataclasses import dataclass
+
+from review.events import GRAVITY, STACK_TYPE, Action, EventLog, ResourceChange, Violation
+from review.graph import Node, stack_graph
+from review.plans import PlanView
+from review.verdict import Statement, statements
+
+_FIRST = {"GkeCluster": 0, "AcceleratorNodePool": 1}
+"""Of parts that suffer alike, those that people ask about first."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component at the top of the stack, and what changes in it, gravest first."""
+
+    kind: str
+    name: str
+    changes: tuple[ResourceChange, ...]
+
+    @property
+    def action(self) -> Action:
+        """The gravest of them. A Job is made anew whenever what it tests changes, and takes nothing down."""
+        actions = (
+            Action.UPDATE if change.kind == "Job" and change.action is Action.REPLACE else change.action
+            for change in self.changes
+        )
+        return min(actions, key=GRAVITY.__getitem__, default=Action.SAME)
+
+
+@dataclass(frozen=True)
+class Review:
+    """All that a report says, in whatever form."""
+
+    stack: str
+    base: str
+    """What the change is compared with, as people name it."""
+    base_problem: str
+    """Why there is no plan or no state of the base; empty where there is."""
+    before: PlanView | None
+    after: PlanView | None
+    after_problem: str
+    log: EventLog
+    violations: tuple[Violation, ...]
+    parts: tuple[Part, ...]
+    graph: tuple[Node, ...]
+    statements: tuple[Statement, ...]
+    """What to say, the gravest first. Never empty."""
+
+
+def build_review(
+    stack: str,
+    log: EventLog,
+    before: PlanView | None,
+    after: PlanView | None,
+    *,
+    base: str = "the base",
+    base_problem: str = "",
+    after_problem: str = "",
+    violations: tuple[Violation, ...] = (),
+) -> Review:
+    """`violations` are those that were found in the events' resources; what a pack reported in them is added."""
+    broken = {(found.rule, found.resource): found for found in (*log.violations, *violations)}
+    parts = _parts(log)
+    return Review(
+        stack=stack,
+        base=base,
+        base_problem=base_problem,
+        before=before,
+        after=after,
+        after_problem=after_problem,
+        log=log,
+        violations=tuple(sorted(broken.values(), key=lambda found: (not found.mandatory, found.rule, found.resource))),
+        parts=parts,
+        graph=stack_graph(before, after, {(part.kind, part.name): part.action for part in parts}),
+        statements=statements(log, before, after, tuple(broken.values())),
+    )
+
+
+def _parts(log: EventLog) -> tuple[Part, ...]:
+    resources = {resource.urn: resource for resource in log.resources}
+    grouped: dict[str, list[ResourceChange]] = {}
+    for change in log.changed:
+        if change.custom:
+            grouped.setdefault(_top(change, resources), []).append(change)
+    parts = [
+        Part(
+            kind=_kind(urn),
+            name=urn.rsplit("::", 1)[-1],
+            changes=tuple(sorted(changes, key=lambda one: (GRAVITY[one.action], one.kind, one.name))),
+        )
+        for urn, changes in grouped.items()
+    ]
+    return tuple(sorted(parts, key=lambda part: (GRAVITY[part.action], _FIRST.get(part.kind, 2), part.kind, part.name)))
+
+
+def _top(change: ResourceChange, resources: dict[str, ResourceChange]) -> str:
+    """The component right under the stack; a resource that has none stands for itself."""
+    urn = change.urn
+    above = change.parent
+    while above and f"::{STACK_TYPE}::" not in above:
+        urn = above
+        known = resources.get(above)
+        # A component that nothing happens to may be missing from the events; its URN still names it.
+        above = known.parent if known else ""
+    return urn
+
+
+def _kind(urn: str) -> str:
+    type_ = urn.split("::")[2].split("$")[-1]
+    return type_.rsplit(":", 1)[-1]

@@ -1,0 +1,239 @@
+"""Reads the engine's event log: what happens to each resource, and what the engine and the rules said.
+
+One resource's steps (delete the old, create the new, swap them) become one change.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+from review.secrets import MASK, is_secret, scrub
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+_UNKNOWN = "known after the update"
+# The engine's marks for a value that only an update will know; fixed since its first release.
+_UNKNOWN_MARKS = frozenset(
+    {
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+
+
+class Action(StrEnum):
+    """What happens to a resource, gravest first."""
+
+    REPLACE = "replace"
+    DELETE = "delete"
+    UPDATE = "update"
+    CREATE = "create"
+    SAME = "same"
+
+
+_ACTIONS = {
+    "replace": Action.REPLACE,
+    "create-replacement": Action.REPLACE,
+    "delete-replaced": Action.REPLACE,
+    "read-replacement": Action.REPLACE,
+    "import-replacement": Action.REPLACE,
+    "discard-replaced": Action.REPLACE,
+    "delete": Action.DELETE,
+    "discard": Action.DELETE,
+    "update": Action.UPDATE,
+    "create": Action.CREATE,
+    "import": Action.CREATE,
+}
+GRAVITY = {action: index for index, action in enumerate(Action)}
+
+
+@dataclass(frozen=True)
+class PropertyChange:
+    path: str
+    replaces: bool
+    before: str
+    after: str
+    """Both as people read them, at most a line, never a secret."""
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    urn: str
+    type: str
+    name: str
+    parent: str
+    """URN."""
+    custom: bool
+    protect: bool
+    action: Action
+    properties: tuple[PropertyChange, ...]
+    inputs: Mapping[str, Any]
+    """After the change; of a deleted resource, before it."""
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Properties that replace the resource."""
+        return tuple(change.path for change in self.properties if change.replaces)
+
+    @property
+    def kind(self) -> str:
+        return self.type.rsplit(":", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Violation:
+    rule: str
+    mandatory: bool
+    resource: str
+    """URN, or empty where it concerns the stack."""
+    message: str
+
+
+@dataclass(frozen=True)
+class EventLog:
+    resources: tuple[ResourceChange, ...]
+    violations: tuple[Violation, ...]
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def changed(self) -> tuple[ResourceChange, ...]:
+        return tuple(resource for resource in self.resources if resource.action is not Action.SAME)
+
+
+def read_events(lines: Iterable[str]) -> EventLog:
+    """Raises ValueError if a line is not an event."""
+    steps: dict[str, list[dict[str, Any]]] = {}
+    violations: dict[Violation, None] = {}
+    said: dict[str, dict[str, None]] = {"error": {}, "warning": {}}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        event = json.loads(line)
+        if not isinstance(event, dict):
+            raise ValueError(f"line {number} of the event log is not an event")
+        event = cast(dict[str, Any], event)
+        if "resourcePreEvent" in event:
+            step: dict[str, Any] = event["resourcePreEvent"]["metadata"]
+            steps.setdefault(str(step["urn"]), []).append(step)
+        elif "policyEvent" in event:
+            violations[_violation(event["policyEvent"])] = None
+        elif "diagnosticEvent" in event:
+            diagnostic = event["diagnosticEvent"]
+            text = _plain(str(diagnostic.get("message", "")))
+            if diagnostic.get("severity") in said and text:
+                said[diagnostic["severity"]][text] = None
+    return EventLog(
+        resources=tuple(_resource(urn, of_one) for urn, of_one in steps.items()),
+        violations=tuple(violations),
+        errors=tuple(said["error"]),
+        warnings=tuple(said["warning"]),
+    )
+
+
+def _violation(event: dict[str, Any]) -> Violation:
+    return Violation(
+        rule=str(event.get("policyName", "")),
+        mandatory=event.get("enforcementLevel") == "mandatory",
+        resource=str(event.get("resourceUrn") or ""),
+        message=_plain(str(event.get("message", ""))),
+    )
+
+
+def _plain(text: str) -> str:
+    """Without the engine's marks for colours."""
+    return scrub(re.sub(r"<\{%[^%]*%\}>", "", text)).strip()
+
+
+def _resource(urn: str, steps: list[dict[str, Any]]) -> ResourceChange:
+    actions = [_ACTIONS.get(str(step["op"]), Action.SAME) for step in steps]
+    action = min(actions, key=GRAVITY.__getitem__)
+    # Of a replacement's steps, the one that says why has the diff and both states.
+    step = max(steps, key=lambda one: (bool(one.get("detailedDiff")), bool(one.get("keys")), bool(one.get("new"))))
+    new, old = _state(step, "new"), _state(step, "old")
+    state = new or old
+    type_ = str(step.get("type", ""))
+    return ResourceChange(
+        urn=urn,
+        type=type_,
+        name=urn.rsplit("::", 1)[-1],
+        parent=str(state.get("parent", "")),
+        custom=bool(state.get("custom")),
+        protect=bool(state.get("protect") or old.get("protect")),
+        action=action,
+        properties=_properties(type_, step, old, new) if action in (Action.UPDATE, Action.REPLACE) else (),
+        inputs=state.get("inputs") or {},
+    )
+
+
+def _state(step: dict[str, Any], side: str) -> dict[str, Any]:
+    return step.get(side) or {}
+
+
+def _properties(
+    type_: str, step: dict[str, Any], old: dict[str, Any], new: dict[str, Any]
+) -> tuple[PropertyChange, ...]:
+    detailed: dict[str, Any] = step.get("detailedDiff") or {}
+    keys: set[str] = {str(key) for key in cast(list[Any], step.get("keys") or [])}
+    found = {path: str(diff.get("diffKind", "")).endswith("replace") for path, diff in detailed.items()}
+    # A key of a replacement may stand in no detailed diff, where the program asked for the replacement.
+    for key in [*keys, *(str(one) for one in cast(list[Any], step.get("diffs") or []))]:
+        if not any(_top(path) == _top(key) for path in found):
+            found[key] = key in keys
+    for path in found:
+        found[path] = found[path] or (path in keys or (_top(path) in keys and not any(found.values())))
+    changes: list[PropertyChange] = []
+    for path, replaces in sorted(found.items(), key=lambda item: (not item[1], item[0])):
+        before = _before(type_, path, detailed.get(path) or {}, old)
+        after = _shown(type_, path, new.get("inputs") or {})
+        # Equal values differ in what only the update will know, or were masked: they say nothing.
+        before, after = ("", "") if before == after else (before, after)
+        changes.append(PropertyChange(path=path, replaces=replaces, before=before, after=after))
+    return tuple(changes)
+
+
+def _before(type_: str, path: str, diff: dict[str, Any], old: dict[str, Any]) -> str:
+    """What the program said before, or what is really there, whichever the engine compared."""
+    said, there = (_shown(type_, path, old.get(side) or {}) for side in ("inputs", "outputs"))
+    return said if diff.get("inputDiff") or not there else there
+
+
+def _top(path: str) -> str:
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def _shown(type_: str, path: str, inputs: Mapping[str, Any]) -> str:
+    value: Any = inputs
+    variable = ""
+    for part in re.findall(r'\["([^"]*)"\]|\[(\d+)\]|([^.\[\]]+)', path):
+        name, index, plain = part
+        if index and isinstance(value, list):
+            items = cast(list[Any], value)
+            value = items[int(index)] if int(index) < len(items) else None
+        elif isinstance(value, dict):
+            # What an environment variable holds is told by its name alone.
+            variable = str(cast(dict[str, Any], value).get("name", ""))
+            value = cast(dict[str, Any], value).get(name or plain or index)
+        else:
+            value = None
+    if value is None:
+        return ""
+    if is_secret(type_, path) or (variable and is_secret(type_, variable)):
+        return MASK
+    return _short(value)
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    for mark in _UNKNOWN_MARKS:
+        text = text.replace(mark, _UNKNOWN)
+    # Masked first: a secret that is cut in two would not be known for one.
+    text = " ".join(scrub(text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,118 @@
+"""What a report needs of a plan's JSON, and no more: a plan made by older code, with other fields, is still read."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class MemoryView(_View):
+    """GiB on one GPU."""
+
+    total_gib: float
+    weights_gib: float
+    activation_gib: float
+    non_torch_gib: float
+    graphs_gib: float
+    kv_cache_gib: float
+    kv_cache_tokens: int
+
+    @property
+    def parts(self) -> tuple[float, float, float, float]:
+        """Weights, overhead, KV cache, and what is kept free."""
+        overhead = self.activation_gib + self.non_torch_gib + self.graphs_gib
+        used = (self.weights_gib, overhead, self.kv_cache_gib)
+        return (*used, max(0.0, self.total_gib - sum(used)))
+
+
+class ShapeSettingsView(_View):
+    max_model_len: int
+
+
+class ShapeView(_View):
+    vllm: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    nodes: int
+    settings: ShapeSettingsView
+    memory: MemoryView
+
+    def __str__(self) -> str:
+        pipeline = f" x PP {self.pipeline_parallel}" if self.pipeline_parallel > 1 else ""
+        return f"TP {self.tensor_parallel}{pipeline}"
+
+
+class ModelView(_View):
+    name: str
+    model: str
+    replicas: int
+    node_pool: str
+    shape: ShapeView
+
+
+class PoolView(_View):
+    name: str
+    machine_type: str
+    zone: str
+    min_nodes: int
+    max_nodes: int
+    gpus_per_node: int
+    provisioning: str
+    uses_fabric: bool = False
+
+    @property
+    def nodes(self) -> str:
+        return str(self.max_nodes) if self.min_nodes == self.max_nodes else f"{self.min_nodes} to {self.max_nodes}"
+
+
+class NodeUseView(_View):
+    gpus: dict[str, int]
+
+
+class PoolUseView(_View):
+    pool: str
+    gpus_per_node: int
+    nodes: int
+    used: tuple[NodeUseView, ...]
+
+
+class CostItemView(_View):
+    what: str
+    usd_per_hour: float | None
+    usd_per_hour_at_most: float | None
+
+
+class CostView(_View):
+    items: tuple[CostItemView, ...]
+    usd_per_hour: float | None
+    usd_per_hour_at_most: float | None
+    usd_per_month: float | None
+
+
+class WarningView(_View):
+    path: str
+    text: str
+
+
+class PlanView(_View):
+    region: str
+    node_pools: tuple[PoolView, ...]
+    models: tuple[ModelView, ...]
+    pool_use: tuple[PoolUseView, ...]
+    cost: CostView
+    warnings: tuple[WarningView, ...] = ()
+
+    def model_named(self, name: str) -> ModelView | None:
+        return next((model for model in self.models if model.name == name), None)
+
+    def pool_named(self, name: str) -> PoolView | None:
+        return next((pool for pool in self.node_pools if pool.name == name), None)
+
+    def use_of(self, pool: str) -> PoolUseView | None:
+        return next((use for use in self.pool_use if use.pool == pool), None)
+
+
+def read_plan(text: str) -> PlanView:
+    """Of `python -m planning stack NAME --format json`. Raises ValueError if it is not a plan that can be read."""
+    return PlanView.model_validate_json(text)

@@ -1,0 +1,215 @@
+"""What a reader must know first: statements about a change, each with its gravity."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from review.events import Action, EventLog, PropertyChange, ResourceChange, Violation
+from review.plans import ModelView, PlanView
+
+CLUSTER = "gcp:container/cluster:Cluster"
+NODE_POOL = "gcp:container/nodePool:NodePool"
+
+
+class Gravity(IntEnum):
+    """The gravest first."""
+
+    FAILED = 0
+    FORBIDDEN = 1
+    CLUSTER_LOST = 2
+    POOL_LOST = 3
+    MODEL_LOST = 4
+    REPLACED = 5
+    MODEL_RESTARTS = 6
+    SIZE = 7
+    ADDED = 8
+    IN_PLACE = 9
+    NOTHING = 10
+
+
+@dataclass(frozen=True)
+class Statement:
+    gravity: Gravity
+    text: str
+    """Markdown of one line: names in backquotes, and the gravest words in bold."""
+
+    @property
+    def sign(self) -> str:
+        if self.gravity <= Gravity.FORBIDDEN:
+            return "⛔"
+        if self.gravity <= Gravity.REPLACED:
+            return "⚠️"
+        return "✅" if self.gravity is Gravity.NOTHING else "🔹"
+
+
+def statements(
+    log: EventLog, before: PlanView | None, after: PlanView | None, violations: tuple[Violation, ...]
+) -> tuple[Statement, ...]:
+    """All that is to be said, the gravest first; at least one."""
+    found = [*_failure(log), *_forbidden(violations), *_lost(log, before, after)]
+    if before and after:
+        found += [*_models(before, after), *_sizes(before, after)]
+    if not found:
+        found += _otherwise(log)
+    return tuple(sorted(found, key=lambda statement: statement.gravity))
+
+
+def _failure(log: EventLog) -> Iterable[Statement]:
+    if log.errors:
+        first = log.errors[0].splitlines()[0]
+        yield Statement(Gravity.FAILED, f"**The preview failed**: {_cut(first)}")
+
+
+def _forbidden(violations: tuple[Violation, ...]) -> Iterable[Statement]:
+    rules = sorted({violation.rule for violation in violations if violation.mandatory})
+    if rules:
+        yield Statement(Gravity.FORBIDDEN, f"**{_count(len(rules), 'rule')} broken**: {_names(rules)}")
+
+
+def _lost(log: EventLog, before: PlanView | None, after: PlanView | None) -> Iterable[Statement]:
+    for change in log.changed:
+        if change.type != CLUSTER:
+            continue
+        if change.action is Action.REPLACE:
+            yield Statement(
+                Gravity.CLUSTER_LOST,
+                f"**Replaces the cluster {_google_name(change)}**{_because(change)}: everything on it goes down",
+            )
+        elif change.action is Action.DELETE:
+            text = f"**Deletes the cluster {_google_name(change)}**, and everything on it"
+            yield Statement(Gravity.CLUSTER_LOST, text)
+    for change in log.changed:
+        # A pool that goes because its cluster does is said with the cluster.
+        follows = change.causes == ("cluster",)
+        if change.type == NODE_POOL and change.action in (Action.REPLACE, Action.DELETE) and not follows:
+            verb = "Replaces" if change.action is Action.REPLACE else "Deletes"
+            yield Statement(
+                Gravity.POOL_LOST,
+                f"**{verb} node pool {_google_name(change)}**{_machines(change, before, after)}{_because(change)}"
+                f"{_on_pool(change, before)}",
+            )
+
+
+def _because(change: ResourceChange) -> str:
+    """The causes that a person decided, before those that follow from them; elements of a list as one."""
+    if not change.causes:
+        return ""
+    causes = sorted(change.properties, key=_importance)
+    first = next(cause for cause in causes if cause.replaces)
+    rest = [one.path.split("[")[0] for one in causes if one.replaces and one is not first]
+    named = [first.path.split("[")[0], *rest]
+    values = f" ({first.before} → {first.after})" if first.before and first.after else ""
+    others = [name for name in dict.fromkeys(named) if name != named[0]]
+    more = f", {_names(others, most=2)}" if others else ""
+    return f" because of `{named[0]}`{values}{more}"
+
+
+_DECIDED = (
+    "machineType",
+    "guestAccelerators",
+    "spot",
+    "flexStart",
+    "reservationAffinity",
+    "nodeLocations",
+    "location",
+    "name",
+)
+
+
+def _importance(change: PropertyChange) -> int:
+    words = change.path.replace("[", ".").split(".")
+    return next((index for index, word in enumerate(_DECIDED) if word in words), len(_DECIDED))
+
+
+def _machines(change: ResourceChange, before: PlanView | None, after: PlanView | None) -> str:
+    name = str(change.inputs.get("name", ""))
+    old, new = (plan.pool_named(name) if plan else None for plan in (before, after))
+    if old is None or new is None or old.machine_type == new.machine_type:
+        return ""
+    return f" ({old.machine_type} → {new.machine_type})"
+
+
+def _on_pool(change: ResourceChange, before: PlanView | None) -> str:
+    name = str(change.inputs.get("name", ""))
+    models = [model.name for model in before.models if model.node_pool == name] if before else []
+    if not models:
+        return ""
+    return f"; {_names(models)} {'stop' if len(models) > 1 else 'stops'} meanwhile"
+
+
+def _google_name(change: ResourceChange) -> str:
+    return f"`{change.inputs.get('name', change.name)}`"
+
+
+def _models(before: PlanView, after: PlanView) -> Iterable[Statement]:
+    for model in before.models:
+        if after.model_named(model.name) is None:
+            yield Statement(Gravity.MODEL_LOST, f"**Removes model `{model.name}`** ({model.model})")
+    for model in after.models:
+        old = before.model_named(model.name)
+        if old is None:
+            yield Statement(
+                Gravity.ADDED,
+                f"Adds model `{model.name}` ({model.model}): {model.shape}, {_count(model.replicas, 'replica')} "
+                f"on pool `{model.node_pool}`",
+            )
+            continue
+        restarts = list(_restarts(old, model))
+        if restarts:
+            yield Statement(Gravity.MODEL_RESTARTS, f"Restarts model `{model.name}`: {', '.join(restarts)}")
+        if old.replicas != model.replicas:
+            yield Statement(Gravity.SIZE, f"Model `{model.name}`: {old.replicas} → {model.replicas} replicas")
+
+
+def _restarts(old: ModelView, new: ModelView) -> Iterable[str]:
+    if old.model != new.model:
+        yield f"{old.model} → {new.model}"
+    if old.shape.vllm != new.shape.vllm:
+        yield f"vLLM {old.shape.vllm} → {new.shape.vllm}"
+    if str(old.shape) != str(new.shape):
+        yield f"{old.shape} → {new.shape}"
+    if old.node_pool != new.node_pool:
+        yield f"pool `{old.node_pool}` → `{new.node_pool}`"
+    context, longer = old.shape.settings.max_model_len, new.shape.settings.max_model_len
+    if context != longer:
+        yield f"context {context:,} → {longer:,} tokens"
+
+
+def _sizes(before: PlanView, after: PlanView) -> Iterable[Statement]:
+    for pool in after.node_pools:
+        old = before.pool_named(pool.name)
+        if old is None:
+            text = f"Adds node pool `{pool.name}`: {pool.nodes} x {pool.machine_type}, {pool.provisioning}"
+            yield Statement(Gravity.ADDED, text)
+        elif old.nodes != pool.nodes:
+            yield Statement(Gravity.SIZE, f"Node pool `{pool.name}`: {old.nodes} → {pool.nodes} nodes")
+
+
+def _otherwise(log: EventLog) -> Iterable[Statement]:
+    real = [change for change in log.changed if change.custom]
+    if not real:
+        yield Statement(Gravity.NOTHING, "**Nothing changes**")
+        return
+    for action, gravity, words in (
+        (Action.REPLACE, Gravity.REPLACED, "Replaces"),
+        (Action.DELETE, Gravity.REPLACED, "Deletes"),
+        (Action.UPDATE, Gravity.IN_PLACE, "Changes in place"),
+        (Action.CREATE, Gravity.ADDED, "Creates"),
+    ):
+        names = [change.name for change in real if change.action is action]
+        if names:
+            yield Statement(gravity, f"{words} {_count(len(names), 'resource')}: {_names(names)}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _names(names: Iterable[str], most: int = 4) -> str:
+    listed = list(dict.fromkeys(names))
+    rest = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(f"`{name}`" for name in listed[:most]) + rest
+
+
+def _cut(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
