@@ -2,13 +2,17 @@
 STACK ?= h200
 OUT ?= rendered
 FORMAT ?= text
+REPORT ?= report/$(STACK)
+LINTERS := .linters
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Another stack, in whose stand-in cloud this one is built.
+export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview destroy status kubectl render plan test test-vllm check lock lock-images bench
+.PHONY: help setup tools up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-vllm check lint-manifests docs lock lock-images bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +40,20 @@ up: setup ## build the stack in the sandbox
 preview: setup ## show what up would change
 	@$(SANDBOX) preview --stack $(STACK)
 
-destroy: setup ## take the stack down and leave nothing
-	@$(SANDBOX) destroy --stack $(STACK)
+report: setup ## say what this checkout changes of STACK since BASE, as a comment and a page; EVENTS= of another preview
+	@$(BIN)/python -m review --stack $(STACK) --base "$(BASE)" $(if $(EVENTS),--events $(EVENTS)) --out $(REPORT) --strict
+
+drift: setup ## name what was changed by hand in the stack's cluster and cloud; fails if anything was
+	@mkdir -p $(REPORT)
+	@$(SANDBOX) preview --stack $(STACK) --refresh --events $(REPORT)/drift.jsonl > $(REPORT)/drift.log 2>&1 || \
+		{ cat $(REPORT)/drift.log >&2; exit 1; }
+	@$(BIN)/python -m review.drift --stack $(STACK) --events $(REPORT)/drift.jsonl
+
+policy: setup ## preview the stack from nothing with the policy pack; fails if a rule is broken
+	@$(SANDBOX) change --stack $(STACK) --policy-pack policy
+
+destroy: setup ## take the stack down and leave nothing; a protected one with CONFIRM=its name
+	@$(SANDBOX) destroy --stack $(STACK) --confirm "$(CONFIRM)"
 
 status: setup ## show what is up
 	@$(SANDBOX) status --stack $(STACK)
@@ -47,6 +63,12 @@ kubectl: setup ## run kubectl against the stack: ARGS="get pods -A"
 
 render: setup ## write every Kubernetes object of the stack to OUT
 	@$(SANDBOX) render --stack $(STACK) --out $(OUT)
+
+verify: setup ## ask what is up here whether it serves; on Google: python -m verification --stack STACK
+	@$(SANDBOX) verify --stack $(STACK)
+
+preflight: setup ## run the NCCL test between nodes again; on Google: python -m verification.preflight
+	@$(SANDBOX) preflight --stack $(STACK)
 
 plan: setup ## decide the stack without Pulumi or credentials: FORMAT=text, markdown or json
 	@$(BIN)/python -m planning stack $(STACK) --format $(FORMAT)
@@ -64,6 +86,21 @@ check: setup ## ruff, pyright and the import contracts
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
+lint-manifests: setup ## checkov, kube-score and kubeconform over every pod of every stack
+	@$(BIN)/python -m maintenance.lint_manifests
+
+lint-pipelines: setup $(LINTERS)/actionlint ## actionlint and zizmor over the pipelines of GitHub
+	@$(LINTERS)/actionlint
+	@$(BIN)/zizmor --offline --no-progress --quiet --config .github/zizmor.yml .github
+
+$(LINTERS)/actionlint: maintenance/linters/go.mod maintenance/linters/go.sum
+	@command -v go >/dev/null || { echo "error: Go is needed to build actionlint (https://go.dev/dl)" >&2; exit 1; }
+	@mkdir -p $(LINTERS)
+	@cd maintenance/linters && go build -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
+
+docs: setup ## make the generated pages and schemas of docs/ anew
+	@$(BIN)/python -m maintenance.docs
+
 lock: setup ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --output-file requirements.txt
@@ -76,3 +113,4 @@ lock-images: setup ## ask the image registries for the digests of the catalogue'
 bench: setup ## the memory model against real GPUs, and planning against a floor
 	@$(BIN)/python -m bench.kv_memory
 	@$(BIN)/python -m bench.plan_speed
+	@$(BIN)/python -m bench.report_speed

@@ -56,6 +56,8 @@ class Registration:
 class Graph:
     registrations: list[Registration] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+    """Ids of what is there already and is only looked at."""
 
     def of_type(self, type_: str) -> list[Registration]:
         return [registration for registration in self.registrations if registration.type == type_]
@@ -69,8 +71,9 @@ class Graph:
 class _Google(mocks.Mocks):
     """Stands for Google's API alone: the values it computes, and only when something is really made."""
 
-    def __init__(self, preview: bool) -> None:
+    def __init__(self, preview: bool, given: dict[str, dict[str, Any]]) -> None:
         self._preview = preview
+        self.given = given
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
         raise AssertionError(f"the program calls {args.token}; a preview without credentials could not")
@@ -82,12 +85,21 @@ class _Google(mocks.Mocks):
         match args.typ:
             case "gcp:serviceaccount/account:Account":
                 email = f"{state['accountId']}@{PROJECT_ID}.iam.gserviceaccount.com"
-                computed = {"email": email, "member": f"serviceAccount:{email}"}
+                account = f"projects/{PROJECT_ID}/serviceAccounts/{email}"
+                computed = {"email": email, "member": f"serviceAccount:{email}", "name": account}
             case "gcp:container/cluster:Cluster":
                 endpoint = {"endpoint": "gke-0123.us-central1.gke.goog"}
                 computed = {"controlPlaneEndpointsConfig": {"dnsEndpointConfig": endpoint}}
+            case "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider":
+                pool = f"projects/123/locations/global/workloadIdentityPools/{state['workloadIdentityPoolId']}"
+                computed = {"name": f"{pool}/providers/{state['workloadIdentityPoolProviderId']}"}
+            case "gcp:storage/bucket:Bucket":
+                computed = {"url": f"gs://{state['name']}"}
             case _:
                 pass
+        if args.resource_id and not args.inputs:
+            # It is there already, so a preview knows all of it.
+            return args.resource_id, self.given.get(args.resource_id, {})
         for key, value in computed.items():
             state.pop(key, None)
             if not self._preview:
@@ -105,28 +117,44 @@ class _Recorder(mocks.MockMonitor):
             self._graph.registrations.append(_registration(request))
         return super().RegisterResource(request)
 
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802
+        self._graph.reads.append(request.id)
+        return super().ReadResource(request)
+
 
 def stack_config(stack: str) -> dict[str, str]:
     """A stack file's configuration as the engine hands it over, with a project and a token set."""
     content = yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text())
     config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in content["config"].items()}
-    return config | {f"{NAMESPACE}:project": PROJECT_ID, f"{NAMESPACE}:huggingFaceToken": TOKEN}
+    own = {} if f"{NAMESPACE}:token" in config else {f"{NAMESPACE}:huggingFaceToken": TOKEN}
+    return config | {f"{NAMESPACE}:project": PROJECT_ID, **own}
 
 
-def record(stack: str, *, preview: bool, config: dict[str, str] | None = None, graph: Graph | None = None) -> Graph:
-    """The whole graph of a stack, in `graph` if one is given. Raises what the program raises."""
+def record(
+    stack: str,
+    *,
+    preview: bool,
+    config: dict[str, str] | None = None,
+    graph: Graph | None = None,
+    given: dict[str, dict[str, Any]] | None = None,
+    program: Path = CHECKOUT / "__main__.py",
+) -> Graph:
+    """The whole graph of a stack, in `graph` if one is given. Raises what the program raises.
+
+    `given` is what is at Google already, by id.
+    """
     graph = graph or Graph()
-    google = _Google(preview)
+    google = _Google(preview, given or {})
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         mocks.set_mocks(google, NAMESPACE, stack, preview, monitor=_Recorder(google, graph))
         pulumi.runtime.set_all_config(config or stack_config(stack), secret_keys=[f"{NAMESPACE}:huggingFaceToken"])
 
-        def program() -> None:
-            runpy.run_path(str(CHECKOUT / "__main__.py"), run_name="__main__")
+        def run() -> None:
+            runpy.run_path(str(program), run_name="__main__")
 
-        loop.run_until_complete(run_pulumi_func(program))
+        loop.run_until_complete(run_pulumi_func(run))
         root = get_root_resource()
         assert root is not None
         exported = loop.run_until_complete(rpc.serialize_properties(root.outputs, {}))
@@ -153,6 +181,7 @@ def _registration(request: Any) -> Registration:
             "deletedWith": _short(request.deletedWith),
             "deleteBeforeReplace": request.deleteBeforeReplace,
             "ignoreChanges": list(request.ignoreChanges),
+            "replaceOnChanges": list(request.replaceOnChanges),
             "customTimeouts": {name: value for name, value in timeouts.items() if value},
             "additionalSecretOutputs": list(request.additionalSecretOutputs),
         },

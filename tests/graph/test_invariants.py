@@ -5,10 +5,14 @@ from collections.abc import Callable
 
 import yaml
 
+from catalog import ACCELERATORS
+from config import read_stack_file
+from planning.platform import plan_platform
 from tests.graph.conftest import STACKS
 from tests.graph.recorder import CHECKOUT, SECRET, TOKEN, UNKNOWN, Graph, Registration
 
 COMPONENT = "inference-platform:components:"
+_PROVIDER_CLASS = "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass"
 
 
 def _children(graph: Graph) -> list[Registration]:
@@ -54,11 +58,16 @@ def test_up_leaves_no_input_unknown(stack: str, graph_of: Callable[[str, bool], 
     assert unknown == []
 
 
-def test_the_token_is_in_one_secret_and_nowhere_else(graph: Graph) -> None:
+def test_the_token_is_in_a_secret_beside_its_readers_and_nowhere_else(graph: Graph) -> None:
     assert TOKEN not in json.dumps([[r.inputs, r.options] for r in graph.registrations])
     assert TOKEN not in json.dumps(graph.outputs)
     secrets = [r for r in graph.registrations if r.type == "kubernetes:core/v1:Secret"]
-    assert [r.inputs["stringData"] for r in secrets] == [{"token": SECRET}]
+    servers = graph.of_type(f"{COMPONENT}ServingNamespace")
+    beside = {name for name in (r.name for r in servers) if name.startswith("serving")}
+    elsewhere = {r.inputs["metadata"]["namespace"] for r in graph.of_type(_PROVIDER_CLASS)}
+    assert {r.inputs["metadata"]["namespace"] for r in secrets} | elsewhere == beside
+    assert not (secrets and elsewhere)
+    assert all(r.inputs["stringData"] == {"token": SECRET} for r in secrets)
     with_secrets = {r.key for r in graph.registrations if SECRET in json.dumps(r.inputs)}
     assert with_secrets == {r.key for r in secrets}
 
@@ -74,6 +83,16 @@ def test_services_are_never_disabled_on_destroy(graph: Graph) -> None:
     services = graph.of_type("gcp:projects/service:Service")
     assert services
     assert all(service.inputs["disableOnDestroy"] is False for service in services)
+
+
+def test_whatever_google_makes_first_waits_for_its_service(graph: Graph) -> None:
+    made = [r for r in graph.registrations if r.type.startswith("gcp:compute/") or r.type.startswith("gcp:container/")]
+    keys = {r.key for r in made}
+    for registration in made:
+        # What names another resource waits for the services that this one waited for.
+        if not any(key in keys or "serviceaccount" in key for key in registration.dependencies):
+            waits_for = {key for key in registration.dependencies if "projects/service:Service" in key}
+            assert "gcp:projects/service:Service services-compute" in waits_for, registration.key
 
 
 def test_nothing_uses_the_default_network(graph: Graph) -> None:
@@ -92,25 +111,67 @@ def test_everything_in_the_cluster_waits_for_the_system_pool(graph: Graph) -> No
     assert all(system_pool in pool.dependencies for pool in accelerators)
 
 
-def test_node_networks_are_the_fabrics_own_in_the_order_of_the_nics(graph: Graph) -> None:
-    subnetworks = [
-        r for r in graph.of_type("gcp:compute/subnetwork:Subnetwork") if r.parent == f"{COMPONENT}Fabric fabric"
-    ]
-    for pool in graph.of_type("gcp:container/nodePool:NodePool"):
-        attached = pool.inputs.get("networkConfig", {}).get("additionalNodeNetworkConfigs", [])
-        if "guestAccelerators" not in pool.inputs["nodeConfig"]:
+def test_node_networks_are_the_machines_nics_in_their_order(stack: str, graph: Graph) -> None:
+    plan = plan_platform(read_stack_file(CHECKOUT, stack), stack)
+    pools = {pool.name: pool for pool in plan.node_pools}
+    accelerators = {pool.name: ACCELERATORS[pool.accelerator] for pool in read_stack_file(CHECKOUT, stack).node_pools}
+    vpcs = {
+        r.inputs["name"] for r in graph.of_type("gcp:compute/network:Network") if r.parent.endswith("Fabric fabric")
+    }
+    made = {
+        r.inputs["name"]
+        for r in graph.of_type("gcp:compute/subnetwork:Subnetwork")
+        if r.parent == f"{COMPONENT}Fabric fabric"
+    }
+    for resource in graph.of_type("gcp:container/nodePool:NodePool"):
+        attached = resource.inputs.get("networkConfig", {}).get("additionalNodeNetworkConfigs", [])
+        name = resource.inputs["name"]
+        if name not in pools or not pools[name].uses_fabric:
             assert attached == []
             continue
-        assert len(attached) == len(subnetworks)
-        parameter_sets = [r.inputs["spec"] for r in graph.of_type("kubernetes:networking.gke.io/v1:GKENetworkParamSet")]
-        by_mode = [
-            sorted(
-                [spec["vpcSubnet"] for spec in parameter_sets if spec["deviceMode"] == mode and spec["vpcSubnet"]],
-            )
-            for mode in ("NetDevice", "RDMA")
-        ]
-        names = [network["subnetwork"] for network in attached]
-        assert names == [*by_mode[0], *by_mode[1]]
+        nics = accelerators[name].fabric.networks
+        subnetworks = [network["subnetwork"] for network in attached]
+        assert [s.removeprefix(f"{stack}-") for s in subnetworks if s in made] == [n.name for n in nics][: len(made)]
+        assert len(attached) == len(nics)
+        assert {network["network"] for network in attached} == vpcs
+
+
+def test_a_network_object_leads_to_the_subnetwork_of_the_same_nic(graph: Graph) -> None:
+    names = [r.inputs["metadata"]["name"] for r in graph.of_type("kubernetes:networking.gke.io/v1:Network")]
+    sets = {
+        r.inputs["metadata"]["name"]: r.inputs["spec"]
+        for r in graph.of_type("kubernetes:networking.gke.io/v1:GKENetworkParamSet")
+    }
+    assert sorted(names) == sorted(sets)
+    for name, spec in sets.items():
+        assert spec["vpcSubnet"].endswith(f"-{name}")
+        assert spec["deviceMode"] == ("RDMA" if name.startswith("rdma-") else "NetDevice")
+
+
+def test_networks_and_claims_exclude_each_other(graph: Graph) -> None:
+    networks = graph.of_type("kubernetes:networking.gke.io/v1:Network")
+    claims = graph.of_type("kubernetes:resource.k8s.io/v1:ResourceClaimTemplate")
+    assert not (networks and claims)
+
+
+def test_an_autoscaled_pool_keeps_the_count_it_is_given(graph: Graph) -> None:
+    for pool in graph.of_type("gcp:container/nodePool:NodePool"):
+        scaled = "autoscaling" in pool.inputs
+        assert scaled != ("nodeCount" in pool.inputs), pool.key
+        assert ("initialNodeCount" in pool.options["ignoreChanges"]) is scaled, pool.key
+
+
+def test_daemons_run_on_the_pools_whose_fabric_they_serve(graph: Graph) -> None:
+    pools = {r.inputs["name"]: r.inputs for r in graph.of_type("gcp:container/nodePool:NodePool")}
+    for daemon in graph.of_type("kubernetes:apps/v1:DaemonSet"):
+        pod = daemon.inputs["spec"]["template"]["spec"]
+        (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        (expression,) = term["matchExpressions"]
+        assert expression["key"] == "cloud.google.com/gke-nodepool"
+        for name in expression["values"]:
+            assert pools[name]["networkConfig"]
+            taints = {(taint["key"], taint["value"]) for taint in pools[name]["nodeConfig"]["taints"]}
+            assert {(toleration["key"], toleration["value"]) for toleration in pod["tolerations"]} == taints
 
 
 def test_firewall_rules_exist_only_where_the_vpc_takes_them(graph: Graph) -> None:

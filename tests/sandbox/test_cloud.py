@@ -199,11 +199,18 @@ REPLACING = [
     ("cluster", {"network": UNKNOWN}, {"network": "UPDATE_REPLACE"}),
     (
         "h200",
-        {"nodeConfig.spot": REMOVED, "nodeConfig.flexStart": True, "nodeCount": 0, "management.autoRepair": False},
+        {
+            "nodeConfig.spot": REMOVED,
+            "nodeConfig.flexStart": True,
+            "nodeCount": REMOVED,
+            "autoscaling.maxNodeCount": 2,
+            "management.autoRepair": False,
+        },
         {
             "nodeConfig.spot": "DELETE_REPLACE",
             "nodeConfig.flexStart": "ADD_REPLACE",
-            "nodeCount": "UPDATE",
+            "nodeCount": "DELETE",
+            "autoscaling.maxNodeCount": "ADD",
             "management.autoRepair": "ADD",
         },
     ),
@@ -332,7 +339,7 @@ families:
 """
     )
     pool = {"name": "x", "cluster": "c", "nodeLocations": [ZONE], "nodeConfig": {"machineType": "x1-standard-8"}}
-    with serve_cloud(tmp_path / "cloud.json", extra_machines=more) as port, Client(port) as client:
+    with serve_cloud(tmp_path / "cloud.json", scenario=more) as port, Client(port) as client:
         with pytest.raises(Refusal, match='"x1-standard-8" does not exist in zone "us-central1-b"'):
             client.check(PLATFORM["h200"].token, "x", pool)
         assert client.check(PLATFORM["h200"].token, "x", changed(pool, {"nodeLocations": ["us-central1-a"]}))

@@ -84,7 +84,7 @@ def test_a_reserved_node_tells_its_reservation(tmp_path: Path) -> None:
     affinity = {
         "consumeReservationType": "SPECIFIC_RESERVATION",
         "key": "compute.googleapis.com/reservation-name",
-        "values": ["projects/other-project/reservations/h200/reservationBlocks/block-1"],
+        "values": ["projects/sandbox-project/reservations/h200/reservationBlocks/block-1"],
     }
     changes = {"nodeConfig.spot": False, "nodeConfig.reservationAffinity": affinity, "nodeCount": 1}
     (node,) = nodes(tmp_path, **changes)

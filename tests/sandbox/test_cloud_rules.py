@@ -12,6 +12,8 @@ from sandbox.cloud import serve_cloud
 from sandbox.cloud.resources import KINDS
 from tests.sandbox.cloud_client import PROJECT, REGION, Built, Client, Refusal, changed, h200_platform
 from tests.sandbox.cloud_rows import COMPUTE, DELETIONS, OTHERS, UPDATES, Row
+from tests.sandbox.cloud_rows_accelerators import ACCELERATORS
+from tests.sandbox.cloud_rows_capacity import ACCEPTED, RESERVATIONS, RESERVED
 from tests.sandbox.cloud_rows_gke import GKE
 
 PLATFORM = h200_platform()
@@ -57,7 +59,7 @@ def named(row: Row) -> str:
     return f"{row.rule}: {row.message[:40]}"
 
 
-@pytest.mark.parametrize("row", [*COMPUTE, *GKE], ids=named)
+@pytest.mark.parametrize("row", [*COMPUTE, *GKE, *ACCELERATORS], ids=named)
 def test_google_refuses_to_create(row: Row, recorded: Recorded, shared: tuple[Client, Path]) -> None:
     client, state_file = shared
     prepare(recorded, state_file, row.resource, row.before)
@@ -65,6 +67,37 @@ def test_google_refuses_to_create(row: Row, recorded: Recorded, shared: tuple[Cl
     with pytest.raises(Refusal) as refused:
         client.create(each.token, row.resource, changed(each.inputs, row.changes))
     assert row.message in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def with_reservations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """A cloud that holds certain reservations and no others."""
+    folder = tmp_path_factory.mktemp("reservations")
+    (folder / "scenario.yaml").write_text(RESERVATIONS)
+    state_file = folder / "cloud.json"
+    with serve_cloud(state_file, scenario=folder / "scenario.yaml") as port, Client(port) as client:
+        yield client, state_file
+
+
+@pytest.mark.parametrize("row", RESERVED, ids=named)
+def test_google_gives_no_more_than_is_reserved(
+    row: Row, recorded: Recorded, with_reservations: tuple[Client, Path]
+) -> None:
+    client, state_file = with_reservations
+    prepare(recorded, state_file, row.resource, {})
+    each = PLATFORM[row.resource]
+    with pytest.raises(Refusal) as refused:
+        client.create(each.token, row.resource, changed(each.inputs, row.changes))
+    assert row.message in str(refused.value)
+
+
+@pytest.mark.parametrize("changes", ACCEPTED, ids=["a sub-block", "none before it begins", "another project's"])
+def test_google_gives_what_is_reserved(
+    changes: dict[str, Any], recorded: Recorded, with_reservations: tuple[Client, Path]
+) -> None:
+    client, state_file = with_reservations
+    prepare(recorded, state_file, "h200", {})
+    client.create(PLATFORM["h200"].token, "h200", changed(PLATFORM["h200"].inputs, changes))
 
 
 @pytest.mark.parametrize("row", UPDATES, ids=named)
@@ -135,7 +168,7 @@ def test_google_refuses_beside_what_is_there(
 
 def test_no_rule_goes_untested() -> None:
     known = {rule.id for kind in KINDS.values() for rule in kind.rules}
-    tested = {row.rule for row in (*COMPUTE, *GKE, *UPDATES, *DELETIONS)}
+    tested = {row.rule for row in (*COMPUTE, *GKE, *ACCELERATORS, *RESERVED, *UPDATES, *DELETIONS)}
     tested |= {row[0] for row in OTHERS} - {"pool-name-taken"}
     assert tested == known
 

@@ -41,7 +41,7 @@ class TestH200:
 
     def test_up_runs_vllm_on_an_h200_node_and_lws_on_a_system_node(self, checkout: Checkout) -> None:
         output = checkout.succeed("up", "h200")
-        assert "Stack h200 is up" in output and "do not answer requests yet" in output
+        assert "Stack h200 is up" in output and "a stand-in for vLLM answers" in output
         pods = _pods(checkout, "h200")
         server = next(pod for name, pod in pods.items() if name.startswith("gemma-3-1b-"))
         controller = next(pod for name, pod in pods.items() if name.startswith("lws-controller-manager-"))

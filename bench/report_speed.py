@@ -1,0 +1,93 @@
+"""How long a report takes when engine and planner are done, as a ratio to starting Python and importing pydantic.
+
+Then whether twice the resources take twice the time.
+"""
+
+import gzip
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from review import build_review, read_events, to_comment, to_html
+from review.rules import broken_rules
+
+CHECKOUT = Path(__file__).parents[1]
+RECORDED = CHECKOUT / "tests" / "review" / "recorded"
+RUNS = 5
+ALLOWED = 5.0
+
+_REPORT = """
+import sys
+from pathlib import Path
+from review import build_review, read_events, read_plan, to_comment, to_html
+from review.rules import broken_rules
+events, before, after = map(Path, sys.argv[1:])
+log = read_events(events.read_text().splitlines())
+plans = [read_plan(file.read_text()) for file in (before, after)]
+review = build_review("review", log, *plans, violations=broken_rules("review", log))
+print(len(to_comment(review)), len(to_html(review)))
+"""
+
+
+def _seconds(*arguments: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _median(*arguments: str) -> float:
+    return statistics.median(_seconds(*arguments) for _ in range(RUNS))
+
+
+def _unpacked(name: str, folder: Path) -> str:
+    file = folder / name.removesuffix(".gz")
+    file.write_bytes(gzip.decompress((RECORDED / name).read_bytes()))
+    return str(file)
+
+
+def _many(resources: int) -> float:
+    """CPU seconds for the report of so many changed resources."""
+    lines: list[str] = []
+    for index in range(resources):
+        urn = f"urn:pulumi:bench::inference-platform::kubernetes:core/v1:ConfigMap::map-{index}"
+        state = {"type": "kubernetes:core/v1:ConfigMap", "urn": urn, "custom": True, "parent": ""}
+        diff = {f"data.key{key}": {"diffKind": "update", "inputDiff": True} for key in range(5)}
+        step = {
+            "op": "update",
+            "urn": urn,
+            "type": state["type"],
+            "detailedDiff": diff,
+            "old": {**state, "inputs": {"data": {f"key{key}": "before" for key in range(5)}}},
+            "new": {**state, "inputs": {"data": {f"key{key}": "after" for key in range(5)}}},
+        }
+        lines.append(json.dumps({"resourcePreEvent": {"metadata": step}}))
+    started = time.process_time()
+    log = read_events(lines)
+    review = build_review("bench", log, None, None, violations=broken_rules("bench", log))
+    to_comment(review)
+    to_html(review)
+    return time.process_time() - started
+
+
+def main() -> None:
+    floor = _median("-c", "import pydantic")
+    print(f"floor: python -c 'import pydantic'       {floor:6.2f} s   1.0 x")
+    with tempfile.TemporaryDirectory() as folder:
+        before = _unpacked("base.plan.json.gz", Path(folder))
+        for change in ("nothing-changed", "accelerator-swapped", "network-changed"):
+            events = _unpacked(f"{change}.events.jsonl.gz", Path(folder))
+            after = _unpacked(f"{change}.plan.json.gz", Path(folder))
+            taken = _median("-c", _REPORT, events, before, after)
+            verdict = "" if taken <= ALLOWED * floor else f"   more than {ALLOWED:.0f} x"
+            print(f"report: {change:32} {taken:6.2f} s {taken / floor:5.1f} x{verdict}")
+    for count in (1_000, 4_000, 16_000):
+        taken = _many(count)
+        print(f"{count:6} resources, per thousand            {taken * 1_000 / count:6.3f} s")
+
+
+if __name__ == "__main__":
+    main()

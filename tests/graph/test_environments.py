@@ -1,0 +1,138 @@
+"""Protection, labels, what is given, and where the token is: what an environment adds to the graph."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.graph.given import CLUSTER, GIVEN
+from tests.graph.recorder import CHECKOUT, NAMESPACE, TOKEN, Graph, record, stack_config
+
+POOL = f"{CLUSTER}/nodePools/l4"
+L4_POOL = {
+    "name": "l4",
+    "nodeLocations": ["us-central1-a"],
+    "nodeConfig": {"machineType": "g2-standard-12"},
+}
+JOINED = {"existing": {"name": "shared", "systemPool": "system", "provides": ["nodePools"]}}
+NETWORK = {"existing": {"network": "shared", "subnetwork": "gke", "podsRange": "pods", "servicesRange": "services"}}
+
+
+def graph(stack: str, given: dict[str, Any] | None = None, *, preview: bool = False, **changes: Any) -> Graph:
+    config = stack_config(stack)
+    for key, value in changes.items():
+        config[f"{NAMESPACE}:{key}"] = value if isinstance(value, str) else json.dumps(value)
+    if "token" in changes:
+        del config[f"{NAMESPACE}:huggingFaceToken"]
+    return record(stack, preview=preview, config=config, given={**GIVEN, **(given or {})})
+
+
+def protected(found: Graph) -> set[str]:
+    return {registration.name for registration in found.registrations if registration.options["protect"]}
+
+
+def test_protection_covers_the_cluster_its_vpcs_and_the_gpu_pools_and_nothing_else() -> None:
+    production = graph("production")
+    assert protected(production) == {
+        "gke-cluster",
+        "network-vpc",
+        "fabric-production-gvnic",
+        "fabric-production-rdma",
+        "h200-pool",
+    }
+    assert production["gke-cluster"].inputs["deletionProtection"] is True
+
+
+def test_an_acknowledgement_lets_go_what_it_names_alone() -> None:
+    assert "h200-pool" not in (left := protected(graph("production", acknowledgeReplacement=["h200"])))
+    assert {"gke-cluster", "network-vpc"} <= left
+    without_cluster = graph("production", acknowledgeReplacement=["cluster"])
+    assert protected(without_cluster) == {"h200-pool"}
+    assert without_cluster["gke-cluster"].inputs["deletionProtection"] is False
+
+
+def test_dev_is_not_protected() -> None:
+    assert protected(graph("dev")) == set()
+
+
+def test_labels_are_on_the_cluster_and_on_every_pool() -> None:
+    labels = {"environment": "production", "cost-centre": "inference"}
+    production = graph("production")
+    assert production["gke-cluster"].inputs["resourceLabels"] == labels
+    for pool in production.of_type("gcp:container/nodePool:NodePool"):
+        assert pool.inputs["nodeConfig"]["resourceLabels"] == labels
+
+
+def test_no_gpu_node_is_upgraded_unasked() -> None:
+    (policy,) = graph("production")["h200-pool"].inputs["maintenancePolicies"]
+    assert policy == {"exclusionUntilEndOfSupports": [{"enabled": True}]}
+    (exclusion,) = graph("production")["gke-cluster"].inputs["maintenancePolicy"]["maintenanceExclusions"]
+    assert exclusion["exclusionOptions"]["scope"] == "NO_MINOR_OR_NODE_UPGRADES"
+
+
+def test_another_token_rolls_the_servers_and_shows_itself_nowhere() -> None:
+    def revision(found: Graph) -> tuple[str, str]:
+        template = found["gemma-3-1b-server"].inputs["spec"]["template"]["metadata"]
+        return template["annotations"]["inference-platform/token-revision"], template["labels"][
+            "inference-platform/revision"
+        ]
+
+    before, after = revision(graph("dev")), revision(graph("dev", huggingFaceToken=f"{TOKEN}_other"))
+    assert before[0] != after[0] and before[1] != after[1]
+    assert before[0] not in TOKEN
+
+
+def test_another_version_of_the_secret_rolls_the_servers() -> None:
+    def template(version: int) -> dict[str, Any]:
+        found = graph("dev", token={"secretManager": {"secret": "hf", "version": version}})
+        assert found.of_type("kubernetes:core/v1:Secret") == []
+        return found["gemma-3-1b-server"].inputs["spec"]["template"]
+
+    assert template(1)["metadata"] != template(2)["metadata"]
+    assert template(1)["spec"]["serviceAccountName"] == "model-server"
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_given_network_is_read_and_never_registered(preview: bool) -> None:
+    found = graph("dev", network=NETWORK, preview=preview)
+    assert not [r for r in found.registrations if r.type.startswith("gcp:compute/")]
+    assert any(id_.endswith("/subnetworks/gke") for id_ in found.reads)
+    assert found["gke-cluster"].inputs["ipAllocationPolicy"] == {
+        "clusterSecondaryRangeName": "pods",
+        "servicesSecondaryRangeName": "services",
+    }
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_given_cluster_is_read_and_its_objects_are_not_left_to_go_with_it(preview: bool) -> None:
+    found = graph("dev", {POOL: L4_POOL}, cluster=JOINED, preview=preview)
+    assert not [r for r in found.registrations if r.type.startswith("gcp:container/")]
+    assert {CLUSTER, POOL, f"{CLUSTER}/nodePools/system"} <= set(found.reads)
+    assert all(r.options["deletedWith"] == "" for r in found.registrations)
+    assert protected(graph("dev", {POOL: L4_POOL}, cluster=JOINED, protection=True)) == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "given", "text"),
+    [
+        ({"network": {"existing": {**NETWORK["existing"], "podsRange": "pod"}}}, {}, "it has no secondary range pod;"),
+        ({"cluster": JOINED}, {POOL: {**L4_POOL, "nodeLocations": ["us-central1-c"]}}, "it is in us-central1-c"),
+        (
+            {"cluster": JOINED},
+            {POOL: L4_POOL, CLUSTER: {**GIVEN[CLUSTER], "datapathProvider": "LEGACY_DATAPATH"}},
+            "it has no Dataplane V2",
+        ),
+        (
+            {"cluster": JOINED, "token": {"secretManager": {"secret": "hf"}}},
+            {POOL: L4_POOL},
+            "it has no Secret Manager add-on",
+        ),
+    ],
+)
+def test_what_is_given_and_will_not_do_is_refused(changes: dict[str, Any], given: dict[str, Any], text: str) -> None:
+    # The program ends midway; what it had begun is left to a process of its own.
+    program = f"from tests.graph.test_environments import graph; graph('dev', {given!r}, preview=True, **{changes!r})"
+    run = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert run.returncode != 0 and text in run.stderr

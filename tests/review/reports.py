@@ -1,0 +1,27 @@
+"""Makes the reports of the prepared changes from what the engine was recorded to say of them."""
+
+import gzip
+from pathlib import Path
+
+from review import Review, build_review, read_events, read_plan
+from review.rules import broken_rules
+from tests.review.changes import STACK
+
+RECORDED = Path(__file__).parent / "recorded"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def recorded(name: str) -> str:
+    return gzip.decompress((RECORDED / name).read_bytes()).decode()
+
+
+def review_of(change: str) -> Review:
+    log = read_events(recorded(f"{change}.events.jsonl.gz").splitlines())
+    return build_review(
+        STACK,
+        log,
+        read_plan(recorded("base.plan.json.gz")),
+        read_plan(recorded(f"{change}.plan.json.gz")),
+        base="`main`",
+        violations=broken_rules(STACK, log),
+    )

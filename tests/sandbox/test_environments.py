@@ -1,0 +1,213 @@
+"""Staging and production, and what belongs to somebody else: protected, joined and left as they were."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox.cloud import serve_cloud
+from sandbox.home import CANARY_TOKEN, PROJECT_ID
+from sandbox.tools import cluster_tools
+from tests.sandbox.cloud_client import PROJECT, REGION, Client, Resource, build, h200_platform, tear_down
+from tests.sandbox.conftest import Checkout
+
+pytestmark = pytest.mark.timeout(900)
+
+PROTECTED = "as it is currently marked for protection"
+
+
+def edited(checkout: Checkout, stack: str, **changes: Any) -> None:
+    """Sets keys of a stack file of the copy; None takes one away."""
+    file = checkout.folder / f"Pulumi.{stack}.yaml"
+    content = yaml.safe_load(file.read_text())
+    for key, value in changes.items():
+        content["config"].pop(f"inference-platform:{key}", None)
+        if value is not None:
+            content["config"][f"inference-platform:{key}"] = value
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def values(checkout: Checkout, stack: str) -> dict[str, Any]:
+    config = yaml.safe_load((checkout.folder / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return {key.removeprefix("inference-platform:"): value for key, value in config.items()}
+
+
+def objects(checkout: Checkout, stack: str, kinds: str, namespace: str | None = None) -> list[dict[str, Any]]:
+    where = f"-n {namespace}" if namespace else "-A"
+    return json.loads(checkout.make("kubectl", stack, ARGS=f"get {kinds} {where} -o json").stdout)["items"]
+
+
+class TestProduction:
+    """The tests of this class build on each other, in this order."""
+
+    def test_up_builds_it_and_the_pod_gets_the_token_that_no_state_holds(self, checkout: Checkout) -> None:
+        output = checkout.succeed("up", "production")
+        assert CANARY_TOKEN not in output
+        assert objects(checkout, "production", "secrets", "serving") == []
+        pod = objects(checkout, "production", "pods -l app.kubernetes.io/name=vllm")[0]
+        (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == "hugging-face-token"]
+        assert volume["csi"]["driver"] == "secrets-store-gke.csi.k8s.io"
+        assert "/var/run/secrets/huggingface" in {
+            mount["mountPath"]
+            for mount in pod["spec"]["containers"][0]["volumeMounts"]
+            if mount["name"] == volume["name"]
+        }
+        # The whole chain from the pod to the secret: its class, its account, Google's account, and what that may read.
+        (provided,) = objects(checkout, "production", "secretproviderclasses", "serving")
+        assert provided["metadata"]["name"] == volume["csi"]["volumeAttributes"]["secretProviderClass"]
+        (file,) = yaml.safe_load(provided["spec"]["parameters"]["secrets"])
+        assert file == {
+            "resourceName": f"projects/{PROJECT_ID}/secrets/hugging-face-token/versions/1",
+            "path": "token",
+        }
+        account = next(
+            each
+            for each in objects(checkout, "production", "serviceaccounts", "serving")
+            if each["metadata"]["name"] == pod["spec"]["serviceAccountName"]
+        )
+        email = account["metadata"]["annotations"]["iam.gke.io/gcp-service-account"]
+        cloud = (checkout.folder / ".sandbox/production/cloud.json").read_text()
+        resources = json.loads(cloud)["resources"]
+        secret = f"projects/{PROJECT_ID}/secrets/hugging-face-token/roles/secretmanager.secretAccessor"
+        assert f"{secret}/serviceAccount:{email}" in resources
+        bound = f"roles/iam.workloadIdentityUser/serviceAccount:{PROJECT_ID}.svc.id.goog[serving/model-server]"
+        assert any(email in id_ and id_.endswith(bound) for id_ in resources)
+
+    def test_no_file_of_the_sandbox_holds_a_token(self, checkout: Checkout) -> None:
+        home = checkout.folder / ".sandbox" / "production"
+        holders = [path for path in home.rglob("*") if path.is_file() and CANARY_TOKEN.encode() in path.read_bytes()]
+        assert holders == []
+
+    def test_a_change_that_would_replace_a_protected_pool_is_refused(self, checkout: Checkout) -> None:
+        (pool,) = values(checkout, "production")["nodePools"]
+        edited(checkout, "production", nodePools=[{**pool, "driverVersion": "DEFAULT"}])
+        for command in ("preview", "up"):
+            run = checkout.make(command, "production")
+            text = run.stdout + run.stderr
+            assert run.returncode != 0 and PROTECTED in text and "h200-pool" in text, command
+
+    def test_with_the_acknowledgement_it_passes_for_that_pool_alone(self, checkout: Checkout) -> None:
+        edited(checkout, "production", acknowledgeReplacement=["h200"])
+        assert "1 to replace" in checkout.succeed("preview", "production")
+        edited(checkout, "production", namePrefix="other")
+        run = checkout.make("preview", "production")
+        assert run.returncode != 0 and PROTECTED in run.stdout + run.stderr
+
+    def test_destroy_wants_the_name_once_more_and_then_leaves_nothing(self, checkout: Checkout) -> None:
+        edited(checkout, "production", namePrefix=None, acknowledgeReplacement=None)
+        run = checkout.make("destroy", "production")
+        assert run.returncode != 0 and "CONFIRM=production" in run.stderr and "gke-cluster" in run.stderr
+        assert (checkout.folder / ".sandbox/production/cloud.json").exists()
+        checkout.succeed("destroy", "production", CONFIRM="production")
+        assert not (checkout.folder / ".sandbox").exists()
+        assert checkout.processes() == []
+
+
+def test_staging_comes_up_protected_and_goes_when_it_is_confirmed(checkout: Checkout) -> None:
+    checkout.succeed("up", "staging")
+    cluster = next(
+        record["outputs"]
+        for record in json.loads((checkout.folder / ".sandbox/staging/cloud.json").read_text())["resources"].values()
+        if record["token"] == "gcp:container/cluster:Cluster"
+    )
+    assert cluster["deletionProtection"] is True
+    assert cluster["resourceLabels"] == {"environment": "staging", "cost-centre": "inference"}
+    assert "unchanged" in checkout.succeed("preview", "staging")
+    assert "control plane at" in checkout.succeed("status", "staging")
+    assert checkout.make("destroy", "staging").returncode != 0
+    checkout.succeed("destroy", "staging", CONFIRM="staging")
+    assert not (checkout.folder / ".sandbox").exists()
+
+
+OWNER = "owner"
+
+
+@pytest.fixture(scope="module")
+def given(checkout: Checkout) -> Iterator[Path]:
+    """A VPC with room for another cluster, and a cluster with H200 nodes, which somebody made by hand."""
+    home = checkout.folder / ".sandbox" / OWNER
+    home.mkdir(parents=True)
+    platform = {
+        name: Resource(each.token, json.loads(json.dumps(each.inputs).replace(PROJECT, PROJECT_ID)))
+        for name, each in h200_platform().items()
+    }
+    spare = {
+        "name": "spare",
+        "network": "h200-vpc",
+        "region": REGION,
+        "ipCidrRange": "172.20.0.0/20",
+        "secondaryIpRanges": [
+            {"rangeName": "spare-pods", "ipCidrRange": "172.24.0.0/16"},
+            {"rangeName": "spare-services", "ipCidrRange": "172.21.0.0/20"},
+        ],
+    }
+    platform["spare"] = Resource("gcp:compute/subnetwork:Subnetwork", spare)
+    # Whatever lies beside stack files is a stack; the fixture's own has the name and nothing else.
+    shutil.copy(checkout.folder / "Pulumi.dev.yaml", checkout.folder / f"Pulumi.{OWNER}.yaml")
+    with (
+        serve_cloud(home / "cloud.json", home / "clusters", cluster_tools(print)) as port,
+        Client(port, {"project": PROJECT_ID, "region": REGION}) as client,
+    ):
+        built = build(client, platform)
+        yield home
+        tear_down(client, platform, built)
+    shutil.rmtree(home)
+
+
+def everything(checkout: Checkout, home: Path) -> dict[str, Any]:
+    """What the owner has: in Google, and in the cluster."""
+    resources = json.loads((home / "cloud.json").read_text())["resources"]
+    kinds = "namespaces,nodes,crds,priorityclasses,validatingwebhookconfigurations,clusterroles"
+    inside = sorted(f"{item['kind']} {item['metadata']['name']}" for item in objects(checkout, OWNER, kinds))
+    return {"google": resources, "cluster": inside}
+
+
+def stack_file(checkout: Checkout, stack: str, **changes: Any) -> None:
+    shutil.copy(checkout.folder / "Pulumi.h200.yaml", checkout.folder / f"Pulumi.{stack}.yaml")
+    edited(checkout, stack, **changes)
+
+
+def test_a_stack_in_somebody_elses_cluster_leaves_it_as_it_was(checkout: Checkout, given: Path) -> None:
+    existing = {"name": "h200-cluster", "systemPool": "system", "provides": ["nodePools"]}
+    stack_file(checkout, "joined", cluster={"existing": existing})
+    before = everything(checkout, given)
+    checkout.succeed("up", "joined", CLOUD=OWNER)
+    pods = {pod["metadata"]["name"]: pod for pod in objects(checkout, "joined", "pods")}
+    server = next(pod for name, pod in pods.items() if name.startswith("gemma-3-1b-") and "smoke" not in name)
+    assert server["status"]["phase"] == "Running" and "-h200-" in server["spec"]["nodeName"]
+    sets = objects(checkout, "joined", "gkenetworkparamsets")
+    assert sorted(each["spec"]["vpcSubnet"] for each in sets) == ["h200-gvnic", *(f"h200-roce-{n}" for n in range(8))]
+    checkout.succeed("destroy", "joined")
+    assert everything(checkout, given) == before
+
+
+def test_a_given_cluster_that_will_not_do_is_refused_before_anything_is_made(checkout: Checkout, given: Path) -> None:
+    existing = {"name": "h200-cluster", "systemPool": "system", "provides": ["nodePools"]}
+    secret = {"secretManager": {"secret": "hugging-face-token", "version": 1}}
+    stack_file(checkout, "unfit", cluster={"existing": existing}, token=secret)
+    run = checkout.make("preview", "unfit", CLOUD=OWNER)
+    assert run.returncode != 0
+    reasons = [line for line in (run.stdout + run.stderr).splitlines() if "will not do" in line or "rror" in line]
+    assert any("h200-cluster will not do: it has no Secret Manager add-on" in line for line in reasons), reasons
+
+
+def test_a_stack_in_somebody_elses_network_leaves_it_as_it_was(checkout: Checkout, given: Path) -> None:
+    network = {
+        "network": "h200-vpc",
+        "subnetwork": "spare",
+        "podsRange": "spare-pods",
+        "servicesRange": "spare-services",
+    }
+    shutil.copy(checkout.folder / "Pulumi.dev.yaml", checkout.folder / "Pulumi.inside.yaml")
+    edited(checkout, "inside", network={"existing": network})
+    before = everything(checkout, given)
+    checkout.succeed("up", "inside", CLOUD=OWNER)
+    state = json.loads((given / "cloud.json").read_text())["resources"]
+    cluster = state[f"projects/{PROJECT_ID}/locations/{REGION}/clusters/inside-cluster"]["outputs"]
+    assert cluster["subnetwork"].endswith("/subnetworks/spare")
+    checkout.succeed("destroy", "inside")
+    assert everything(checkout, given) == before

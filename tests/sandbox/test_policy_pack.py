@@ -1,0 +1,138 @@
+"""The rules as the real engine asks them: on each rule's examples, and on every stack file."""
+
+from collections.abc import Generator, Iterable
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pulumi
+import pytest
+from google.protobuf import empty_pb2
+from pulumi import automation as auto
+from pulumi.automation.errors import CommandError
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from policy import RULES, Resource, Rule, Stack
+from sandbox.policy_pack import executable_pack
+from sandbox.tools import engine_environment, engine_tools
+from tests.sandbox.conftest import CHECKOUT, Checkout
+
+STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+
+
+class _TakesAnything(provider_pb2_grpc.ResourceProviderServicer):
+    """A provider without an opinion: what is asked here is what the rules say of resources that no cloud would take."""
+
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
+
+    def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return plugin_pb2.PluginInfo(version="0.0.1")
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=True)
+
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.CreateResponse(id="one", properties=request.properties)
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
+
+
+@contextmanager
+def _provider() -> Generator[int]:
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(_TakesAnything(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(None).wait()
+
+
+def _preview(examples: Iterable[tuple[str, Stack]], folder: Path) -> tuple[list[tuple[str, str]], bool]:
+    """Rules and resources of every violation that the engine reports, and whether it let the preview pass.
+
+    The stack is a production one, so that rules about production speak too.
+    """
+    resources: list[tuple[str, Resource]] = [
+        (f"{rule}.{index}", resource) for rule, example in examples for index, resource in enumerate(example.resources)
+    ]
+
+    def program() -> None:
+        for name, resource in resources:
+            options = pulumi.ResourceOptions(protect=resource.protect)
+            pulumi.CustomResource(resource.type, name, dict(resource.properties), options)
+
+    found: list[tuple[str, str]] = []
+
+    def note(event: auto.EngineEvent) -> None:
+        if event.policy_event:
+            urn = event.policy_event.resource_urn or ""
+            found.append((event.policy_event.policy_name, urn.rsplit("::", 1)[-1]))
+
+    tools = engine_tools(lambda _: None)
+    with _provider() as port:
+        environment = {
+            **engine_environment(tools),
+            "PULUMI_BACKEND_URL": folder.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "rules",
+            "PULUMI_DEBUG_PROVIDERS": f"gcp:{port},kubernetes:{port}",
+        }
+        stack = auto.create_or_select_stack(
+            "production",
+            project_name="rules",
+            program=program,
+            opts=auto.LocalWorkspaceOptions(
+                pulumi_command=auto.PulumiCommand(str(tools.pulumi.parent.parent)), env_vars=environment
+            ),
+        )
+        try:
+            stack.preview(
+                on_event=note, policy_packs=[str(executable_pack(CHECKOUT / "policy", folder))], color="never"
+            )
+        except CommandError:
+            return found, False
+    return found, True
+
+
+def _failing(rules: list[Rule], folder: Path) -> None:
+    found, passed = _preview(((rule.id, rule.failing) for rule in rules), folder)
+    assert passed is not any(rule.mandatory for rule in rules)
+    for rule in rules:
+        named = [resource for name, resource in found if name == rule.id]
+        # What only the whole stack shows may be nobody's alone.
+        assert any(resource.startswith(f"{rule.id}.") or not rule.check for resource in named), (rule.id, found)
+
+
+def test_the_engine_names_each_rule_about_a_resource_with_its_failing_example(tmp_path: Path) -> None:
+    _failing([rule for rule in RULES if rule.check], tmp_path)
+
+
+def test_the_engine_names_each_rule_about_a_whole_stack(tmp_path: Path) -> None:
+    _failing([rule for rule in RULES if rule.check_stack], tmp_path)
+
+
+def test_the_engine_lets_each_passing_example_pass_its_rule(tmp_path: Path) -> None:
+    found, _ = _preview(((rule.id, rule.passing) for rule in RULES), tmp_path)
+    stack_wide = {rule.id for rule in RULES if rule.check_stack}
+    assert [(rule, resource) for rule, resource in found if resource.startswith(f"{rule}.") or rule in stack_wide] == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_engine_finds_no_rule_broken_by_a_stack_file_we_ship(checkout: Checkout, stack: str) -> None:
+    said = checkout.succeed("policy", stack)
+    assert "Policies:" in said
+    assert "[mandatory]" not in said

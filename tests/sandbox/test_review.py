@@ -1,0 +1,59 @@
+"""A change reported by the pipeline's own script, and what hands changed found again, both in the sandbox."""
+
+import json
+import subprocess
+from typing import Any
+
+from tests.sandbox.conftest import Checkout
+
+STACK = "dev"
+
+
+def _git(checkout: Checkout, *arguments: str) -> None:
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", *who, *arguments], cwd=checkout.folder, check=True, capture_output=True)
+
+
+def test_the_pipeline_reports_the_stack_that_changed_and_no_other(checkout: Checkout) -> None:
+    _git(checkout, "add", "-A")
+    _git(checkout, "commit", "-qm", "base")
+    file = checkout.folder / f"Pulumi.{STACK}.yaml"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(before.replace("nodes: 1", "nodes: 2"), encoding="utf-8")
+    environment = {"CHECKS": "", "BASE": "HEAD", "OUT": "report"}
+    try:
+        run = subprocess.run(
+            ["env", *(f"{key}={value}" for key, value in environment.items()), "pipelines/pull-request.sh"],
+            cwd=checkout.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        reports = checkout.folder / "report"
+        assert sorted(folder.name for folder in reports.iterdir()) == [STACK, "plans"]
+        comment = (reports / STACK / "report.md").read_text(encoding="utf-8")
+        assert comment.startswith("🔹 Node pool `l4`: 1 → 2 nodes")
+        assert "<html" in (reports / STACK / "report.html").read_text(encoding="utf-8")
+        assert checkout.processes() == []
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
+def test_drift_names_what_hands_changed_in_the_cluster_and_in_the_cloud(checkout: Checkout) -> None:
+    checkout.succeed("up", STACK)
+    clean = checkout.make("drift", STACK)
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+
+    checkout.succeed("kubectl", STACK, ARGS="-n serving scale deployment gemma-3-1b --replicas=0")
+    cloud = checkout.folder / ".sandbox" / STACK / "cloud.json"
+    state: dict[str, dict[str, Any]] = json.loads(cloud.read_text(encoding="utf-8"))
+    pool = next(record for id_, record in state["resources"].items() if id_.endswith("/nodePools/l4"))
+    pool["outputs"]["nodeCount"] = 3
+    cloud.write_text(json.dumps(state), encoding="utf-8")
+
+    drifted = checkout.make("drift", STACK)
+    said = drifted.stdout + drifted.stderr
+    assert drifted.returncode != 0, said
+    assert "Deployment `gemma-3-1b-server` was changed: `spec.replicas` is 0, not 1" in said
+    assert "NodePool `l4-pool` was changed: `nodeCount` is 3, not 1" in said

@@ -1,0 +1,201 @@
+"""Two groups over two nodes each: what the real API server admits of them, and that drains never take both."""
+
+import copy
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox.cluster import ClusterError, ControlPlane
+from sandbox.home import Home
+from tests.sandbox.conftest import Checkout
+
+STACK = "survives"
+GROUPS = {
+    "name": "groups",
+    "model": "google/gemma-3-27b-it",
+    "tensorParallel": 8,
+    "pipelineParallel": 2,
+    "replicas": 2,
+}
+POOL = {
+    "name": "h200",
+    "accelerator": "h200",
+    "zone": "us-central1-b",
+    "nodes": 5,
+    "capacity": {"kind": "spot"},
+}
+INSIDE = "serving-rdma"
+SECONDS = 90.0
+
+
+def write_stack(folder: Path) -> None:
+    config = {
+        "pulumi:disable-default-providers": ["*"],
+        "inference-platform:region": "us-central1",
+        "inference-platform:nodePools": [POOL],
+        "inference-platform:models": [GROUPS],
+    }
+    (folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def plane(checkout: Checkout) -> ControlPlane:
+    write_stack(checkout.folder)
+    checkout.succeed("up", STACK)
+    (folder,) = (checkout.folder / ".sandbox" / STACK / "clusters").glob("*-cluster")
+    return ControlPlane(folder)
+
+
+def objects(plane: ControlPlane, kind: str, *arguments: str, namespace: str = INSIDE) -> list[dict[str, Any]]:
+    return json.loads(plane.kubectl("get", kind, f"--namespace={namespace}", *arguments, "--output=json"))["items"]
+
+
+def ready(plane: ControlPlane) -> int:
+    """Servers that clients are sent to."""
+    slices = objects(plane, "endpointslices", "--selector=kubernetes.io/service-name=groups")
+    return sum(bool(each["conditions"].get("ready")) for s in slices for each in s.get("endpoints") or [])
+
+
+def group_pods(plane: ControlPlane) -> dict[str, dict[str, Any]]:
+    """By name; those that are going are not counted."""
+    found = objects(plane, "pods", "--selector=app.kubernetes.io/name=vllm")
+    return {p["metadata"]["name"]: p for p in found if "deletionTimestamp" not in p["metadata"]}
+
+
+def node_of(plane: ControlPlane, pod: str) -> str:
+    return group_pods(plane)[pod]["spec"]["nodeName"]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, condition
+        time.sleep(0.3)
+
+
+def whole(plane: ControlPlane) -> bool:
+    pods = group_pods(plane)
+    return len(pods) == 4 and ready(plane) == 2 and all(_is_ready(pod) for pod in pods.values())
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+
+
+@contextmanager
+def always_one_ready(plane: ControlPlane) -> Iterator[None]:
+    """Looks all the while, and fails if clients ever had no server."""
+    seen: list[int] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(ready(plane))
+            time.sleep(0.1)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    assert min(seen) >= 1, seen
+    assert len(seen) > 3
+
+
+class TestAdmission:
+    def test_the_api_server_takes_every_object_with_strict_validation(
+        self, checkout: Checkout, plane: ControlPlane, tmp_path: Path
+    ) -> None:
+        checkout.succeed("render", STACK, OUT=str(tmp_path))
+        # Objects that exist and cannot change, such as a Job's template, are taken as they are.
+        applied = plane.kubectl(
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--dry-run=server",
+            "--validate=strict",
+            f"--filename={tmp_path}",
+        )
+        assert "leaderworkerset.leaderworkerset.x-k8s.io/groups-group" in applied
+        assert "serverside-applied" in applied or "unchanged" in applied
+
+    def test_a_pod_like_the_groups_own_is_admitted(self, plane: ControlPlane) -> None:
+        assert "created" in create(plane, self._pod(plane))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda spec: spec["volumes"].append({"name": "etc", "hostPath": {"path": "/etc"}}),
+            lambda spec: [m.pop("readOnly", None) for m in spec["containers"][0]["volumeMounts"]],
+            lambda spec: spec["securityContext"].update(runAsNonRoot=False),
+            lambda spec: spec["securityContext"].pop("seccompProfile"),
+            lambda spec: spec.update(hostNetwork=True),
+            lambda spec: spec["containers"][0]["securityContext"].update(
+                privileged=True, allowPrivilegeEscalation=True
+            ),
+            lambda spec: spec["containers"][0]["securityContext"]["capabilities"].update(add=["IPC_LOCK"]),
+            lambda spec: spec["containers"][0]["securityContext"].update(runAsUser=0),
+            lambda spec: spec["containers"].append({"name": "bare", "image": "example.org/bare:1"}),
+        ],
+        ids=[
+            "another folder of the node",
+            "a writable folder of the node",
+            "root",
+            "no seccomp profile",
+            "the node's network",
+            "privileged",
+            "an added capability",
+            "user 0",
+            "a container that says nothing",
+        ],
+    )
+    def test_a_pod_that_takes_more_of_its_node_is_refused(
+        self, plane: ControlPlane, change: Callable[[dict[str, Any]], object]
+    ) -> None:
+        pod = self._pod(plane)
+        change(pod["spec"])
+        with pytest.raises(ClusterError, match=r"serving-rdma-host-access"):
+            create(plane, pod)
+
+    def test_serving_admits_no_folder_of_the_node_at_all(self, plane: ControlPlane) -> None:
+        pod = self._pod(plane)
+        pod["metadata"]["namespace"] = "serving"
+        with pytest.raises(ClusterError, match=r"PodSecurity .*restricted"):
+            create(plane, pod)
+
+    def _pod(self, plane: ControlPlane) -> dict[str, Any]:
+        (group,) = objects(plane, "leaderworkersets")
+        template = copy.deepcopy(group["spec"]["leaderWorkerTemplate"]["leaderTemplate"])
+        metadata = {"name": "like-a-leader", "namespace": INSIDE}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def create(plane: ControlPlane, pod: dict[str, Any]) -> str:
+    return plane.kubectl("create", "--dry-run=server", "--filename=-", stdin=json.dumps(pod))
+
+
+def test_two_nodes_that_are_drained_at_once_never_take_both_groups(checkout: Checkout, plane: ControlPlane) -> None:
+    eventually(lambda: whole(plane))
+    nodes = [node_of(plane, "groups-group-0"), node_of(plane, "groups-group-1-1")]
+    drain = ["drain", "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=20s"]
+    home = Home.of(checkout.folder, STACK)
+    assert plane.directory.parent == home.clusters
+    with always_one_ready(plane):
+        drains = [
+            subprocess.Popen(plane.kubectl_command(*drain, node), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            for node in nodes
+        ]
+        assert all(process.wait(timeout=SECONDS) is not None for process in drains)
+    for node in nodes:
+        plane.kubectl("uncordon", node)
+    eventually(lambda: whole(plane))

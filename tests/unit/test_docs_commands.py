@@ -1,0 +1,89 @@
+"""Each command of README and docs is one that a test runs against the sandbox, or says that it needs Google."""
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from tests.unit.google_rules import CHECKOUT
+
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+GOOGLE = ("pulumi", "gcloud", "cd")
+"""What a block that is marked `google` may start with."""
+NOT_BY_A_TEST = {
+    "test": "it is what runs the tests",
+    "check": "the pipeline runs it before them",
+    "docs": "the pages that it makes are compared",
+    "help": "it prints",
+    "plan": "tests/unit/test_fit_cli.py runs what it calls",
+    "bench": "it measures",
+    "verify": "tests/sandbox/test_verify.py runs what it calls",
+    "report": "tests/sandbox/test_review.py runs what it calls",
+    "lint-manifests": "public linters over every stack take minutes",
+    "lock-images": "tests/unit/test_lock_images.py runs what it calls",
+    "lint-pipelines": "it is the test of the pipelines",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    page: str
+    line: str
+    google: bool
+
+
+def commands() -> list[Command]:
+    found: list[Command] = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for info, body in re.findall(r"^```(sh[^\n]*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            lines = [line.split(" #")[0].strip() for line in body.splitlines()]
+            found += [Command(page.name, line, info == "sh google") for line in lines if line]
+        indented = re.findall(r"^ {4}((?:make|python -m) .*)$", text, re.MULTILINE)
+        inline = re.findall(r"`(make [a-z][^`]*)`", text)
+        found += [Command(page.name, line, google=False) for line in [*indented, *inline]]
+    return list(dict.fromkeys(found))
+
+
+COMMANDS = commands()
+TARGETS = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TESTED = {
+    target
+    for file in (CHECKOUT / "tests" / "sandbox").glob("*.py")
+    for target in re.findall(r'(?:succeed|make)\(\s*"([a-z-]+)"', file.read_text(encoding="utf-8"))
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: f"{each.page}: {each.line[:50]}")
+def test_a_command_of_the_docs_is_run_by_a_test_or_needs_google(command: Command) -> None:
+    words = command.line.split()
+    if command.google:
+        assert words[0] in GOOGLE
+    elif words[0] == "make":
+        assert words[1] in TARGETS
+        assert words[1] in TESTED | NOT_BY_A_TEST.keys(), f"no test runs make {words[1]}"
+    else:
+        assert words[:2] == ["python", "-m"]
+        assert (CHECKOUT / words[2].replace(".", "/")).exists() or (
+            CHECKOUT / f"{words[2].replace('.', '/')}.py"
+        ).is_file()
+
+
+def test_a_stack_that_a_command_names_has_a_file() -> None:
+    stacks = {file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml")}
+    made_by_tests = {"joined", "s"}
+    named = {name for command in COMMANDS for name in re.findall(r"(?:STACK|CLOUD|CONFIRM)=([a-z0-9-]+)", command.line)}
+    assert named <= stacks | made_by_tests
+
+
+def test_every_target_that_a_person_calls_is_described() -> None:
+    text = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+    assert [
+        name for name in TARGETS if f"\n{name}:" in text and not re.search(rf"^{name}:.*## ", text, re.MULTILINE)
+    ] == []
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,66 @@
+"""What the sandbox writes down of an engine's run, and what its cloud's refresh notices."""
+
+import json
+from pathlib import Path
+
+from pulumi.automation import EngineEvent
+
+from review import read_events
+from review.events import Action
+from sandbox.cloud.noticed import noticed
+from sandbox.events import event_log
+
+STEP = {
+    "op": "update",
+    "urn": "urn:pulumi:dev::p::a:b:C::one",
+    "type": "a:b:C",
+    "provider": "",
+    "old": {
+        "type": "a:b:C",
+        "urn": "u",
+        "id": "i",
+        "parent": "",
+        "provider": "",
+        "custom": True,
+        "inputs": {"snake_case": 1},
+    },
+    "new": {
+        "type": "a:b:C",
+        "urn": "u",
+        "id": "i",
+        "parent": "",
+        "provider": "",
+        "custom": True,
+        "inputs": {"snake_case": 2},
+    },
+    "detailedDiff": {"snake_case": {"diffKind": "update-replace", "inputDiff": True}},
+}
+
+
+def test_events_are_written_as_the_engine_would_and_read_again(tmp_path: Path) -> None:
+    event = EngineEvent.from_json({"sequence": 1, "timestamp": 2, "resourcePreEvent": {"metadata": STEP}})
+    file = tmp_path / "deep" / "events.jsonl"
+    with event_log(file) as on_event:
+        on_event(event)
+    line = json.loads(file.read_text())
+    assert line["resourcePreEvent"]["metadata"]["detailedDiff"] == STEP["detailedDiff"]
+    (change,) = read_events(file.read_text().splitlines()).changed
+    assert change.action is Action.UPDATE
+    assert [(one.path, one.before, one.after, one.replaces) for one in change.properties] == [
+        ("snake_case", "1", "2", True)
+    ]
+
+
+def test_unwanted_events_are_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    with event_log(file, lambda _: False) as on_event:
+        on_event(EngineEvent.from_json({"sequence": 1, "timestamp": 2}))
+    assert file.read_text() == ""
+
+
+def test_a_refresh_notices_what_the_program_said_and_somebody_changed() -> None:
+    said = {"nodeCount": 1, "nodeConfig": {"spot": True}, "name": "l4"}
+    before = {"nodeCount": 1, "nodeConfig": {"spot": True, "imageType": "COS"}, "name": "l4", "version": "1"}
+    now = {"nodeCount": 3, "nodeConfig": {"spot": False, "imageType": "COS"}, "name": "l4", "version": "2"}
+    assert noticed(said, before, before) == said
+    assert noticed(said, before, now) == {"nodeCount": 3, "nodeConfig": {"spot": False}, "name": "l4"}
