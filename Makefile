@@ -12,7 +12,7 @@ export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-vllm check lint-manifests docs lock lock-images bench
+.PHONY: help setup tools up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm check lint-manifests docs lock lock-images bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,8 +73,11 @@ preflight: setup ## run the NCCL test between nodes again; on Google: python -m 
 plan: setup ## decide the stack without Pulumi or credentials: FORMAT=text, markdown or json
 	@$(BIN)/python -m planning stack $(STACK) --format $(FORMAT)
 
-test: setup tools ## run all tests
-	@$(BIN)/python -m pytest
+test: setup tools ## run all tests but the slow ones, two files at a time
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: setup tools ## bring up every stack, break what is up, and review changes: half an hour
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-vllm: setup ## hold command lines against vLLM's own parser (9 GB, once)
 	@$(BIN)/python -m tests.vllm.environment

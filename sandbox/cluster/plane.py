@@ -174,6 +174,8 @@ class ControlPlane:
             raise ClusterError(f"these processes of {self.directory} cannot be ended: {names}")
         for file in (layout.PROCESSES, layout.EGRESS_SOCKET, layout.FAILURE):
             (self.directory / file).unlink(missing_ok=True)
+        for socket in (self.directory / layout.MODEL_SOCKETS).glob("*.sock"):
+            socket.unlink(missing_ok=True)
 
     def _launch(self) -> None:
         folder = self.directory

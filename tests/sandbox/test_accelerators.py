@@ -15,7 +15,7 @@ import pytest
 
 from tests.sandbox.conftest import CHECKOUT, Checkout, copy_checkout
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 AT_ONCE = 3
 STACKS = sorted(file.stem for file in CHECKOUT.glob("catalog/accelerators/*.yaml"))

@@ -15,7 +15,7 @@ from sandbox.tools import cluster_tools
 from tests.sandbox.cloud_client import PROJECT, REGION, Client, Resource, build, h200_platform, tear_down
 from tests.sandbox.conftest import Checkout
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROTECTED = "as it is currently marked for protection"
 

@@ -51,7 +51,7 @@ def _locks(checkout: Checkout) -> list[Path]:
     return list((checkout.folder / ".sandbox").glob("*/state/.pulumi/locks/**/*.json"))
 
 
-@pytest.mark.parametrize("moment", ["network-vpc created", "gke-cluster creating", "hugging-face-secret created"])
+@pytest.mark.parametrize("moment", ["network-vpc created", "gke-cluster creating", "serving-secret created"])
 def test_ctrl_c_stops_in_order_and_up_goes_on(checkout: Checkout, moment: str) -> None:
     process = _start(checkout)
     _wait_for(process, moment)

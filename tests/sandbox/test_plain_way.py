@@ -84,7 +84,7 @@ def test_project_and_token_are_all_that_a_shipped_stack_file_needs(project: Proj
         run = project.pulumi("preview", cloud=port)
     text = run.stdout + run.stderr
     assert run.returncode == 0, text
-    assert "gemma-3-1b-deployment" in text and "l4-pool" in text
+    assert "gemma-3-1b-server" in text and "l4-pool" in text
     assert TOKEN not in text
 
 

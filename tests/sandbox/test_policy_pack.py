@@ -19,6 +19,8 @@ from sandbox.policy_pack import executable_pack
 from sandbox.tools import engine_environment, engine_tools
 from tests.sandbox.conftest import CHECKOUT, Checkout
 
+pytestmark = pytest.mark.slow
+
 STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
 
 

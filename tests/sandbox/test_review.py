@@ -4,7 +4,11 @@ import json
 import subprocess
 from typing import Any
 
+import pytest
+
 from tests.sandbox.conftest import Checkout
+
+pytestmark = pytest.mark.slow
 
 STACK = "dev"
 

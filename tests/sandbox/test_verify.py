@@ -14,7 +14,7 @@ import yaml
 
 from tests.sandbox.conftest import Checkout, copy_checkout
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 STACK = "verify"
 SERVING, ON_FABRIC = "serving", "serving-rdma"

@@ -12,6 +12,7 @@ GOOGLE = ("pulumi", "gcloud", "cd")
 """What a block that is marked `google` may start with."""
 NOT_BY_A_TEST = {
     "test": "it is what runs the tests",
+    "test-slow": "it is what runs the slow ones",
     "check": "the pipeline runs it before them",
     "docs": "the pages that it makes are compared",
     "help": "it prints",
