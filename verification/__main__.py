@@ -40,7 +40,7 @@ def verify(kubectl: Kubectl, expected: Expectations, timeout: float) -> list[Res
     with kubectl.proxy() as proxy:
         for model in expected.models:
             results += _run(model.name, ModelChecks(kubectl, proxy, model, timeout).checks())
-    return [*results, *_run("jobs", job_checks(kubectl))]
+    return [*results, *_run("jobs", job_checks(kubectl, expected.preflights))]
 
 
 def _run(subject: str, checks: Iterable[Check]) -> Iterable[Result]:

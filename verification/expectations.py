@@ -50,6 +50,8 @@ class Expectations:
     lws_namespace: str
     token: ExpectedToken
     models: tuple[ExpectedModel, ...]
+    preflights: dict[str, str]
+    """What each preflight would test with today, by its name."""
 
     @classmethod
     def of(cls, folder: Path, stack: str) -> "Expectations":
@@ -64,6 +66,7 @@ def expectations(plan: PlatformPlan) -> Expectations:
         lws_namespace=plan.leader_worker_set.namespace,
         token=ExpectedToken("secretproviderclass" if plan.token.secret else "secret", plan.token.name),
         models=tuple(_model(model) for model in plan.models),
+        preflights={preflight.name: preflight.tested_with for preflight in plan.preflights},
     )
 
 

@@ -1,6 +1,6 @@
 """The Jobs of the platform: each model's smoke test, and what each pool's NCCL preflight measured last."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from verification import parsers
@@ -11,6 +11,8 @@ from verification.results import CheckFailed, NotObservable
 JOB_LABEL = "inference-platform/job"
 PREFLIGHT = "preflight"
 SMOKE = "smoke"
+INSTANCE = "app.kubernetes.io/instance"
+TESTED_WITH = "inference-platform/tested-with"
 FLOOR = "inference-platform/floor-gbytes-per-second"
 
 # Whoever runs a pod may say on it that no GPU had a part in how it ended.
@@ -18,12 +20,13 @@ OUTCOME = "sandbox/outcome"
 SIMULATED = "simulated"
 
 
-def job_checks(kubectl: Kubectl) -> Iterator[Check]:
-    """One check for each Job of the platform that is there."""
+def job_checks(kubectl: Kubectl, preflights: Mapping[str, str]) -> Iterator[Check]:
+    """One check for each Job of the platform that is there, and for a preflight whether it is of today's software."""
     for job in kubectl.items("jobs", "--all-namespaces", f"--selector={JOB_LABEL}"):
         name, kind = job["metadata"]["name"], job["metadata"]["labels"][JOB_LABEL]
         if kind == PREFLIGHT:
             yield name, lambda job=job: bandwidth(kubectl, job)
+            yield f"{name} is current", lambda job=job: _is_current(job, preflights)
         elif kind == SMOKE:
             yield name, lambda job=job: _generated(job)
 
@@ -46,6 +49,15 @@ def bandwidth(kubectl: Kubectl, job: dict[str, Any]) -> str:
         else:
             return judge(result, job["metadata"].get("annotations", {}).get(FLOOR))
     raise NotObservable("; ".join(problems) or "its pods are gone, and their logs with them")
+
+
+def _is_current(job: dict[str, Any], preflights: Mapping[str, str]) -> str:
+    """Whether image and installer are still those that were tested; others are no failure, only not seen at work."""
+    tested = job["metadata"].get("annotations", {}).get(TESTED_WITH, "an unknown image")
+    today = preflights.get(job["metadata"]["labels"].get(INSTANCE, ""))
+    if tested != today:
+        raise NotObservable(f"it ran with {tested}; the stack now has {today or 'none'}, which nobody tried here")
+    return f"tested with {tested}"
 
 
 def judge(result: parsers.NcclTest, floor: str | None) -> str:

@@ -35,7 +35,7 @@ def _deployment(plan: ModelServerPlan, templates: Templates) -> Manifest:
         "metadata": _metadata(plan, plan.name, {"pulumi.com/timeoutSeconds": str(plan.lifecycle.rollout_deadline)}),
         "spec": {
             "replicas": plan.replicas,
-            "progressDeadlineSeconds": plan.lifecycle.rollout_deadline,
+            "progressDeadlineSeconds": plan.lifecycle.progress_deadline,
             "strategy": {
                 "type": "RollingUpdate",
                 "rollingUpdate": {

@@ -18,6 +18,7 @@ from planning.plan import PreflightPlan
 NODES = 2
 _SHARED_MEMORY_GIB = 16
 _FIRST = "0"
+TESTED_WITH = "inference-platform/tested-with"
 
 
 def preflight_labels(plan: PreflightPlan) -> dict[str, str]:
@@ -58,7 +59,7 @@ def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
             "annotations": {
                 "pulumi.com/timeoutSeconds": str(plan.deadline_seconds),
                 "pulumi.com/replaceUnready": "true",
-                "inference-platform/tested-with": plan.image,
+                TESTED_WITH: plan.tested_with,
                 **_floor(plan),
             },
         },

@@ -27,7 +27,7 @@ _MARGIN_SECONDS = 300
 
 def smoke_test(plan: ModelServerPlan, revision: str) -> Manifest:
     """Its name holds the revision, so that each change of the server makes a new Job and no other change does."""
-    patience = plan.lifecycle.rollout_deadline
+    patience = plan.lifecycle.progress_deadline
     deadline = patience + _TOKEN_SECONDS + _MARGIN_SECONDS
     job_labels = {**smoke_labels(plan), **labels.PART_OF}
     return {

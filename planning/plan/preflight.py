@@ -14,6 +14,8 @@ class PreflightPlan(Decision):
     gpus_per_node: int
     taints: tuple[Taint, ...]
     image: str
+    tested_with: str
+    """Image and installer; others are no reason to test a pool again that is in use, but one to know of."""
     prepare: tuple[str, ...]
     """Shell lines that every node runs, to answer the first one."""
     measure: tuple[str, ...]

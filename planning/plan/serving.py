@@ -21,6 +21,8 @@ class LifecyclePlan(Decision):
     startup_period: int
     startup_failures: int
     """Probes that may fail before the server counts as stuck; times the period it is the longest start."""
+    progress_deadline: int
+    """In which an update must bring one replica further: an image, a start, and the farewell of the one before."""
     rollout_deadline: int
     """For the whole of an update, replica after replica."""
     pre_stop: int
@@ -29,6 +31,10 @@ class LifecyclePlan(Decision):
     """vLLM's own, after SIGTERM, to finish what it began."""
     grace_period: int
     """From the wish to stop to the kill: preStop, drain, and a margin."""
+
+    @property
+    def longest_start(self) -> int:
+        return self.startup_period * self.startup_failures
 
     @property
     def worker_pre_stop(self) -> int:

@@ -99,8 +99,7 @@ def _over_nodes(wanted: ModelSettings, shape: ShapePlan, lifecycle: LifecyclePla
     else:
         yield from ("--nnodes", str(shape.nodes), "--node-rank", _WORKER_INDEX, "--master-addr", _LEADER_ADDRESS)
     # The first collective operation waits for the slowest node to have fetched its weights.
-    longest_start = lifecycle.startup_period * lifecycle.startup_failures
-    yield from ("--distributed-timeout-seconds", str(longest_start))
+    yield from ("--distributed-timeout-seconds", str(lifecycle.longest_start))
 
 
 def _flag(field: str, value: Any) -> Iterator[str]:

@@ -26,6 +26,7 @@ def plan_lifecycle(load: LoadTime, replicas: int) -> LifecyclePlan:
     return LifecyclePlan(
         startup_period=_STARTUP_PERIOD,
         startup_failures=ceil(longest_start / _STARTUP_PERIOD),
+        progress_deadline=longest_start + grace + _IMAGE_PULL,
         rollout_deadline=(longest_start + grace) * replicas + _IMAGE_PULL,
         pre_stop=_PRE_STOP,
         drain=_DRAIN,

@@ -102,13 +102,14 @@ class _Planner:
         )
         load = load_time(checkpoint, shape.settings, nodes=shape.nodes)
         lifecycle = plan_lifecycle(load, shape.replicas)
-        longest_start = lifecycle.startup_period * lifecycle.startup_failures
         environment = {
             **release.environment,
             # Its servers tell nobody what they serve.
             "VLLM_NO_USAGE_STATS": "1",
+            # How long its front waits for the engine to have loaded.
+            "VLLM_ENGINE_READY_TIMEOUT_S": str(lifecycle.longest_start),
             **driver,
-            **(group_environment(fabric, longest_start) if spans_nodes else {}),
+            **(group_environment(fabric) if spans_nodes else {}),
         }
         return ModelServerPlan(
             name=wanted.name,

@@ -1,5 +1,6 @@
 """Decides which pools are tested with NCCL over two nodes before a server uses them, and with what."""
 
+from catalog import InstallerRelease
 from catalog.diagnostic import DIAGNOSTICS, Diagnostic
 from planning.fabric import FabricPool
 from planning.plan import FabricPlan, NodePoolPlan, PreflightPlan
@@ -22,13 +23,15 @@ def plan_preflights(
     if fabric is None or fabric.compute_domain or installer is None or installer.name not in DIAGNOSTICS:
         return ()
     return tuple(
-        _preflight(fabric, pool, DIAGNOSTICS[installer.name])
+        _preflight(fabric, pool, DIAGNOSTICS[installer.name], installer)
         for pool in pools
         if pool.uses_fabric and not pool.waits and pool.nodes >= NODES
     )
 
 
-def _preflight(fabric: FabricPlan, pool: NodePoolPlan, diagnostic: Diagnostic) -> PreflightPlan:
+def _preflight(
+    fabric: FabricPlan, pool: NodePoolPlan, diagnostic: Diagnostic, installer: InstallerRelease
+) -> PreflightPlan:
     floor = diagnostic.floor
     return PreflightPlan(
         name=f"nccl-{pool.name}",
@@ -38,9 +41,10 @@ def _preflight(fabric: FabricPlan, pool: NodePoolPlan, diagnostic: Diagnostic) -
         gpus_per_node=pool.gpus_per_node,
         taints=pool.taints,
         image=diagnostic.image.reference,
+        tested_with=f"{diagnostic.image.reference} and {installer.image.reference}",
         prepare=diagnostic.prepare,
         measure=diagnostic.measure,
-        environment=group_environment(fabric, _DEADLINE_SECONDS),
+        environment=group_environment(fabric),
         transport=plan_transport(fabric, PREFLIGHT),
         deadline_seconds=_DEADLINE_SECONDS,
         floor_gbytes_per_second=floor.gbytes_per_second if floor else None,

@@ -34,7 +34,7 @@ def plan_transport(fabric: FabricPlan, server: str) -> PodTransportPlan:
     )
 
 
-def group_environment(fabric: FabricPlan | None, longest_start: int) -> dict[str, str]:
+def group_environment(fabric: FabricPlan | None) -> dict[str, str]:
     """What every pod of a group needs to find the others, and NCCL's settings of the fabric as data, not as a script.
 
     Without a plugin on the node `NCCL_NET` fails closed instead of falling back to TCP, so it is set only where the
@@ -43,7 +43,6 @@ def group_environment(fabric: FabricPlan | None, longest_start: int) -> dict[str
     environment = {
         "GLOO_SOCKET_IFNAME": SOCKET_INTERFACE,
         "NCCL_SOCKET_IFNAME": SOCKET_INTERFACE,
-        "VLLM_ENGINE_READY_TIMEOUT_S": str(longest_start),
     }
     if fabric is None:
         return environment
