@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from pulumi.automation.errors import CommandError
 
 from maintenance.linters import checks, schemas
 from maintenance.linters.checks import Finding
 from maintenance.linters.pods import PodObject, Role, pod_objects, read
 from maintenance.linters.tools import Linters, linters
-from sandbox.render import render
+from sandbox.render import RenderError, render
 from sandbox.tools import ToolsError, cluster_tools, lws_chart
 
 CHECKOUT = Path(__file__).parents[1]
@@ -45,7 +46,9 @@ def lint(tools: Linters, stack: str, say: Callable[[str], None]) -> list[tuple[P
     """What the linters find in the manifests of a stack, each with the object that makes the pods it is about."""
     with tempfile.TemporaryDirectory(prefix="inference-platform-lint-") as scratch:
         work = Path(scratch)
-        render(CHECKOUT, stack, work / "rendered", lambda _: None)
+        problem = _render(stack, work / "rendered")
+        if problem:
+            return [(None, Finding("make render", "failed", "Stack", stack, problem))]
         manifests = read(work / "rendered")
         objects = pod_objects(manifests)
         found = [*checks.kubeconform(tools, _schemas(tools, work), _folder(work, "all", manifests))]
@@ -56,6 +59,16 @@ def lint(tools: Linters, stack: str, say: Callable[[str], None]) -> list[tuple[P
     by_key = {each.key: each for each in objects}
     say(f"{stack}: {len(manifests)} objects, {len(objects)} that make pods, {len(found)} findings")
     return [(by_key.get((finding.kind, finding.name)), finding) for finding in found]
+
+
+def _render(stack: str, out: Path) -> str | None:
+    """Why it cannot be done; None if it is."""
+    said: list[str] = []
+    try:
+        render(CHECKOUT, stack, out, said.append)
+    except (CommandError, RenderError) as error:
+        return next((line.partition("error:")[2].strip() for line in said if "error:" in line), str(error))
+    return None
 
 
 def _folder(work: Path, name: str, manifests: Sequence[dict[str, object]]) -> Path:
@@ -71,6 +84,7 @@ def _schemas(tools: Linters, work: Path) -> Path:
         lws_chart(lambda _: None) / "crds",
         cluster_tools(lambda _: None).gke_network_crds,
         *(CHECKOUT / "sandbox" / "charts").glob("*/crds"),
+        CHECKOUT / "sandbox" / "cluster" / "kinds",
     ]
     kinds = [file for folder in folders for file in folder.rglob("*.yaml")]
     schemas.write(work / "schemas", tools.kubernetes_schemas, kinds)

@@ -143,6 +143,15 @@ class TestLifecycle:
         assert budgets[0] >= small.load.total and budgets[1] >= large.load.total
         assert budgets[1] > 5 * budgets[0]
 
+    def test_a_large_model_is_waited_for_inside_the_server_too(self) -> None:
+        plan = planned({"model": "meta-llama/Llama-3.1-405B-Instruct"})
+        assert int(plan.environment["VLLM_ENGINE_READY_TIMEOUT_S"]) >= plan.load.total > 600
+
+    def test_more_replicas_have_more_time_together_and_no_more_each(self) -> None:
+        one, four = planned(ONE_GPU), planned({**ONE_GPU, "replicas": 4})
+        assert four.lifecycle.progress_deadline == one.lifecycle.progress_deadline
+        assert four.lifecycle.rollout_deadline > 2 * one.lifecycle.rollout_deadline
+
     def test_shared_memory_and_offloaded_blocks_are_part_of_the_memory(self) -> None:
         plan = planned({**EIGHT_GPUS, "engine": {"kvOffload": {"sizeGib": 500}}})
         resources = plan.resources
