@@ -5,49 +5,31 @@ for a ProvisioningRequest, which nothing here makes.
 """
 
 import contextlib
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from sandbox.cloud.control_planes import ControlPlanes
-from sandbox.cloud.kinds import Refused
 from sandbox.cloud.nodes import nodes_of_pool
 from sandbox.cloud.resources.common import CLUSTER
 from sandbox.cloud.resources.node_config import consumption
 from sandbox.cloud.resources.pool_size import bounds_per_zone, pools_of
-from sandbox.cloud.store import BrokenState, Record, State, Store
+from sandbox.cloud.rounds import Rounds
+from sandbox.cloud.store import Record, State, Store
 from sandbox.cloud.tables import Consumption, Tables
-from sandbox.cluster import ClusterError
-from sandbox.cluster.api import Api, ApiError
+from sandbox.cluster.api import Api
 
-_EVERY_SECONDS = 2.0
 _PENDING = "/api/v1/pods?fieldSelector=status.phase%3DPending"
 
 
-class Autoscaler:
+class Autoscaler(Rounds):
     """A thread that looks for pods without a node."""
 
     def __init__(self, planes: ControlPlanes, store: Store, tables: Tables) -> None:
+        super().__init__("autoscaler")
         self._planes = planes
         self._store = store
         self._tables = tables
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="autoscaler", daemon=True)
-
-    def __enter__(self) -> "Autoscaler":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.wait(_EVERY_SECONDS):
-            # What starts or ends just now is found out in the next round.
-            with contextlib.suppress(ApiError, ClusterError, Refused, BrokenState, OSError):
-                self._look_once()
 
     def _look_once(self) -> None:
         state = self._store.read()

@@ -4,7 +4,6 @@ GKE's controller does so for ever; here it happens while an engine runs, which i
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,39 +13,24 @@ from sandbox.cloud.references import last
 from sandbox.cloud.resources.common import CLUSTER
 from sandbox.cloud.resources.pool_networks import ADDITIONAL, uses_dranet
 from sandbox.cloud.resources.pool_size import pools_of
-from sandbox.cloud.store import BrokenState, State
-from sandbox.cluster import ClusterError
-from sandbox.cluster.api import MERGE_PATCH, Api, ApiError
+from sandbox.cloud.rounds import Rounds
+from sandbox.cloud.store import State
+from sandbox.cluster.api import MERGE_PATCH, Api
 
 PREFIX = "networking.gke.io.networks/"
-_EVERY_SECONDS = 1.0
 _API = "/apis/networking.gke.io/v1"
 
 
-class NodeNetworks:
+class NodeNetworks(Rounds):
     """A thread that keeps every multi-network cluster's nodes in step with its Network objects."""
 
     def __init__(self, planes: ControlPlanes, read: Callable[[], State]) -> None:
+        super().__init__("node-networks")
         self._planes = planes
         self._read = read
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="node-networks", daemon=True)
 
-    def __enter__(self) -> "NodeNetworks":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.wait(_EVERY_SECONDS):
-            # What starts or ends just now is found out in the next round.
-            with contextlib.suppress(ApiError, ClusterError, BrokenState, OSError):
-                self._look_once(self._read())
-
-    def _look_once(self, state: State) -> None:
+    def _look_once(self) -> None:
+        state = self._read()
         for id_, record in state.of(CLUSTER):
             plane = self._planes.plane(id_)
             if record.properties.flag("enableMultiNetworking") and plane.running():

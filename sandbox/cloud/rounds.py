@@ -1,0 +1,38 @@
+"""What the cloud does by itself while it is served: look at its clusters again and again, and act on what it sees."""
+
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from typing import Self
+
+from sandbox.cloud.kinds import Refused
+from sandbox.cloud.store import BrokenState
+from sandbox.cluster import ClusterError
+from sandbox.cluster.api import ApiError
+
+_EVERY_SECONDS = 1.0
+
+
+class Rounds(ABC):
+    """A thread that looks once a second, for as long as its context lasts. A subclass says at what."""
+
+    def __init__(self, name: str) -> None:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(_EVERY_SECONDS):
+            # What starts or ends just now is found out in the next round.
+            with contextlib.suppress(ApiError, ClusterError, Refused, BrokenState, OSError):
+                self._look_once()
+
+    @abstractmethod
+    def _look_once(self) -> None: ...
