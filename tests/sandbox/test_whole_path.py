@@ -106,6 +106,12 @@ def test_render_writes_every_object_and_no_secret(checkout: Checkout, tmp_path: 
     assert not (checkout.folder / ".sandbox").exists()
 
 
+def test_a_chart_that_wants_a_new_kubernetes_renders_without_a_cluster(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.succeed("render", "gb200", OUT=str(tmp_path))
+    kinds = {yaml.safe_load(file.read_text())["kind"] for file in tmp_path.iterdir()}
+    assert {"ComputeDomain", "LeaderWorkerSet", "DaemonSet"} <= kinds
+
+
 def test_render_refuses_a_folder_with_other_things_in_it(checkout: Checkout, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     run = checkout.make("render", "dev", OUT=str(tmp_path))
