@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.sandbox.conftest import CHECKOUT, Checkout, copy_checkout
 
@@ -20,6 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 AT_ONCE = 3
 STACKS = sorted(file.stem for file in CHECKOUT.glob("catalog/accelerators/*.yaml"))
 """One stack file for each accelerator, by its name."""
+OTHER_WAYS = {file.name.split(".")[1]: file for file in Path(__file__).parent.glob("other_ways/*.yaml")}
+"""H200 with other fabrics and capacities than its stack file's."""
 
 # An accelerator that nobody sells: a catalogue entry, a row for the stand-in and a stack file; no code.
 FICTIONAL = {
@@ -185,6 +188,7 @@ class Journeys:
 
     def __init__(self, pool: ThreadPoolExecutor, shipped: Checkout, other: Checkout, selected: set[str]) -> None:
         self.of = {stack: pool.submit(travel, shipped, stack) for stack in STACKS if stack in selected}
+        self.of |= {stack: pool.submit(travel, other, stack) for stack in OTHER_WAYS if stack in selected}
         self.fictional = pool.submit(travel, other, "fictional") if "fictional" in selected else None
         self.out_of_stock = pool.submit(travel_out_of_stock, other) if "stock_out" in selected else None
 
@@ -193,12 +197,14 @@ class Journeys:
 def journeys(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journeys]:
     items = [item for item in request.session.items if item.path == Path(__file__)]
     parameters = [getattr(item, "callspec", None) for item in items]
-    selected = {each.params["stack"] for each in parameters if each}
+    selected = {name for each in parameters if each for name in each.params.values()}
     selected |= {word for word in ("fictional", "stock_out") if any(word in item.name for item in items)}
     shipped = copy_checkout(tmp_path_factory.mktemp("accelerators"))
     other = copy_checkout(tmp_path_factory.mktemp("fictional"))
     for name, target in FICTIONAL.items():
         shutil.copyfile(other.folder / "tests/sandbox/fictional" / name, other.folder / target)
+    for file in OTHER_WAYS.values():
+        shutil.copy(file, other.folder)
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         yield Journeys(pool, shipped, other, selected)
 
@@ -290,6 +296,17 @@ def test_rdma_devices_are_published_where_pods_claim_them(stack: str, journey: J
 def test_every_accelerator_has_a_stack_file_and_a_row() -> None:
     assert all((CHECKOUT / f"Pulumi.{stack}.yaml").is_file() for stack in STACKS)
     assert set(NODES) == set(STACKS)
+
+
+@pytest.mark.parametrize("other_way", sorted(OTHER_WAYS))
+def test_a_server_over_two_nodes_comes_up_the_other_ways_too(other_way: str, journeys: Journeys) -> None:
+    journey = journeys.of[other_way].result()
+    test_up_and_destroy_succeed_and_leave_nothing(journey)
+    test_every_pod_is_placed_by_the_scheduler_and_runs(journey)
+    assert len(accelerators(journey)) == 2
+    fabric = yaml.safe_load(OTHER_WAYS[other_way].read_text())["config"]["inference-platform:nodePools"][0]["fabric"]
+    allocated = [claim for claim in journey.claims if claim["status"]["allocation"]["devices"]["results"]]
+    assert len(allocated) == (0 if fabric == "networkObjects" else 2)
 
 
 def test_a_fictional_accelerator_needs_no_code(journeys: Journeys) -> None:
