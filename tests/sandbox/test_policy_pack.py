@@ -19,7 +19,7 @@ from review import read_events
 from sandbox.paper import preview_change
 from sandbox.policy_pack import executable_pack
 from sandbox.tools import engine_environment, engine_tools
-from tests.sandbox.conftest import CHECKOUT
+from tests.sandbox.conftest import CHECKOUT, Checkout
 
 STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
 
@@ -143,3 +143,13 @@ def test_the_engine_finds_no_rule_broken_by_a_stack_file_we_ship(stack: str, tmp
     log = read_events(events.read_text(encoding="utf-8").splitlines())
     assert len(log.changed) > 50
     assert [violation for violation in log.violations if violation.mandatory] == []
+
+
+def test_make_policy_fails_and_names_the_rule_that_a_stack_breaks(checkout: Checkout) -> None:
+    bounds = checkout.folder / "policy" / "bounds.yaml"
+    bounds.write_text("usdPerHourAtMost: {default: 0.01}\n", encoding="utf-8")
+    run = checkout.make("policy", "dev")
+    assert run.returncode != 0
+    assert "[mandatory]  capacity-spend-bound" in run.stdout
+    assert "0 is the bound of dev; ask for fewer nodes, or raise the bound in policy/bounds.yaml" in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
