@@ -8,7 +8,7 @@ file=${2:?usage: comment.sh NUMBER FILE}
 marker=$(tail -n 1 "$file")
 comments="repos/$GITHUB_REPOSITORY/issues/$number/comments"
 # Only its own: somebody else's comment may quote the marker.
-mine='.[] | select(.user.login == "github-actions[bot]") | select(.body | endswith(env.MARKER)) | .id'
+mine='.[] | select(.user.login == "github-actions[bot]" and (.body | sub("\\s+$"; "") | endswith(env.MARKER))) | .id'
 before=$(MARKER=$marker gh api --paginate "$comments" --jq "$mine" | head -n 1)
 if [ -n "$before" ]; then
   gh api --method PATCH "repos/$GITHUB_REPOSITORY/issues/comments/$before" --field "body=@$file" --silent

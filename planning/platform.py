@@ -166,10 +166,11 @@ def _leader_worker_set(settings: Settings) -> LeaderWorkerSetPlan:
     chart = settings.leader_worker_set.chart or release.reference
     if chart is None:
         raise ValueError(f"the catalogue names no chart for LeaderWorkerSet {release.version}")
+    (controller,) = release.images
     return LeaderWorkerSetPlan(
         name=release.name,
         namespace=release.namespace,
         chart=chart,
         version=release.version,
-        controller_tag=f"v{release.version}",
+        controller_tag=controller.reference.removeprefix(f"{controller.repository}:"),
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 from review.events import Action, EventLog, ResourceChange, read_events
 
 DRIFTED = 3
+_MOST = 200
+"""Resources that are named; an issue has its limit, and nobody reads more."""
 
 _WORDS = {
     Action.CREATE: "is gone",
@@ -25,12 +27,19 @@ def drifted(log: EventLog) -> tuple[ResourceChange, ...]:
 def to_markdown(stack: str, log: EventLog) -> str:
     changes = drifted(log)
     if log.errors:
-        first = f"**The look at `{stack}` failed**: {log.errors[0].splitlines()[0]}"
+        first = _failed(stack, log.errors[0].splitlines()[0])
     elif changes:
         first = f"**{len(changes)} resource(s) of `{stack}` are not what the last update made them**"
     else:
         first = f"`{stack}` is what the last update made it"
-    return "\n".join([first, "", *_lines(changes)]).rstrip() + "\n"
+    lines = list(_lines(changes[:_MOST]))
+    if len(changes) > _MOST:
+        lines.append(f"- and {len(changes) - _MOST} more")
+    return "\n".join([first, "", *lines]).rstrip() + "\n"
+
+
+def _failed(stack: str, why: str) -> str:
+    return f"**The look at `{stack}` failed**: {why}"
 
 
 def _lines(changes: Iterable[ResourceChange]) -> Iterable[str]:
@@ -53,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with options.events.open(encoding="utf-8") as lines:
             log = read_events(lines)
     except (OSError, ValueError) as error:
-        print(f"error: {options.events} is no event log: {error}", file=sys.stderr)
+        print(_failed(options.stack, f"{options.events} is no event log: {error}"))
         return 1
     print(to_markdown(options.stack, log), end="")
     if log.errors:

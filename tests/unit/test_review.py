@@ -177,5 +177,23 @@ def test_drift_is_named_with_what_is_there_and_ends_with_its_own_status(
     assert drift_main(["--stack", "dev", "--events", str(events)]) == 0
 
 
+def test_a_look_that_failed_is_no_drift_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = tmp_path / "events.jsonl"
+    assert drift_main(["--stack", "dev", "--events", str(events)]) == 1
+    assert capsys.readouterr().out.startswith("**The look at `dev` failed**")
+    events.write_text(json.dumps({"diagnosticEvent": {"severity": "error", "message": f"denied, {CANARY}"}}))
+    assert drift_main(["--stack", "dev", "--events", str(events)]) == 1
+    assert capsys.readouterr().out == "**The look at `dev` failed**: denied, [secret]\n"
+
+
+def test_much_drift_still_fits_into_an_issue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_text("\n".join(_update("a:b:C", f"one-{n}", "x", {"x": 2}, {"x": 1}) for n in range(2_000)))
+    assert drift_main(["--stack", "dev", "--events", str(events)]) == 3
+    said = capsys.readouterr().out
+    assert len(said) < COMMENT_LIMIT
+    assert "**2000 resource(s)" in said and "- and 1800 more" in said
+
+
 def test_an_empty_log_changes_nothing() -> None:
     assert to_comment(build_review("dev", EventLog((), (), (), ()), None, None)).startswith("✅ **Nothing changes**")
