@@ -220,7 +220,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _preflight(options: argparse.Namespace) -> int:
-    return _check(options, "verification.preflight")
+    return _check(options, "verification.preflight", "--stack", options.stack)
 
 
 def _check(options: argparse.Namespace, module: str, *arguments: str) -> int:

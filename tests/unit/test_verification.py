@@ -1,14 +1,12 @@
 """Verification says passed only for what was seen to be right, and tells a broken thing from one out of sight."""
 
 import sys
-from typing import Any
 
 import pytest
 
 from verification import parsers
 from verification.job_checks import judge
 from verification.kubectl import Kubectl, NotFound
-from verification.preflight import as_written
 from verification.results import CheckFailed, NotObservable, Result, Status, failed, table
 
 
@@ -91,25 +89,3 @@ def test_only_a_failure_makes_the_whole_fail() -> None:
     unseen = Result("gemma", "nvidia-smi", Status.NOT_OBSERVABLE, "")
     assert not failed([unseen])
     assert failed([unseen, Result("gemma", "chat", Status.FAILED, "404")])
-
-
-def test_a_job_is_written_again_as_it_was_written_first() -> None:
-    template: dict[str, Any] = {"metadata": {"labels": {"app": "nccl"}}, "spec": {"restartPolicy": "Never"}}
-    written: dict[str, Any] = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "nccl", "namespace": "tests", "labels": {"app": "nccl"}},
-        "spec": {"completions": 2, "template": template},
-    }
-    added = {"controller-uid": "1", "job-name": "nccl", "batch.kubernetes.io/job-name": "nccl"}
-    stored: dict[str, Any] = {
-        **written,
-        "metadata": {**written["metadata"], "uid": "1", "resourceVersion": "7", "managedFields": []},
-        "spec": {
-            "completions": 2,
-            "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "1"}},
-            "template": {**template, "metadata": {"labels": {"app": "nccl", **added}}},
-        },
-        "status": {"succeeded": 2},
-    }
-    assert as_written(stored) == written
