@@ -1,12 +1,14 @@
 """Verification says passed only for what was seen to be right, and tells a broken thing from one out of sight."""
 
+import socket
 import sys
+import threading
 
 import pytest
 
 from verification import parsers
 from verification.job_checks import judge
-from verification.kubectl import Kubectl, NotFound
+from verification.kubectl import Kubectl, NotFound, Proxy, ServiceAddress
 from verification.results import CheckFailed, NotObservable, Result, Status, failed, table
 
 
@@ -89,3 +91,19 @@ def test_only_a_failure_makes_the_whole_fail() -> None:
     unseen = Result("gemma", "nvidia-smi", Status.NOT_OBSERVABLE, "")
     assert not failed([unseen])
     assert failed([unseen, Result("gemma", "chat", Status.FAILED, "404")])
+
+
+def test_a_server_that_dies_over_a_request_is_a_failure_and_no_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        proxy = Proxy(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(CheckFailed, match=r"/v1/models: .*(closed|reset)"):
+            proxy.text(ServiceAddress("serving", "gemma", 8000), "/v1/models", 5)
+        thread.join()
