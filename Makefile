@@ -67,7 +67,7 @@ render: setup ## write every Kubernetes object of the stack to OUT
 verify: setup ## ask what is up here whether it serves; on Google: python -m verification --stack STACK
 	@$(SANDBOX) verify --stack $(STACK)
 
-preflight: setup ## run the NCCL test between nodes again; on Google: python -m verification.preflight
+preflight: setup ## run the NCCL test between nodes again; on Google: python -m verification.preflight --stack STACK
 	@$(SANDBOX) preflight --stack $(STACK)
 
 plan: setup ## decide the stack without Pulumi or credentials: FORMAT=text, markdown or json

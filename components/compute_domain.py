@@ -1,4 +1,4 @@
-"""The NVLink domain of one server that spans nodes."""
+"""The NVLink domain of one server that spans nodes, or of one test of two."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class ComputeDomainArgs:
 
 
 class ComputeDomain(pulumi.ComponentResource):
-    """One ComputeDomain; the driver makes the ResourceClaimTemplate that the server's pods name."""
+    """One ComputeDomain; the driver makes the ResourceClaimTemplate that the pods name."""
 
     def __init__(self, name: str, args: ComputeDomainArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:ComputeDomain", name, None, opts)

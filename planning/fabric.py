@@ -31,6 +31,7 @@ from planning.plan import (
     ModelServerPlan,
     NodePoolPlan,
     PodNetworkPlan,
+    PreflightPlan,
     SubnetworkPlan,
 )
 from planning.plan.network import channel_template
@@ -102,16 +103,20 @@ def plan_fabric(pools: tuple[FabricPool, ...], prefix: str, ranges: AddressRange
 
 
 def plan_compute_domains(
-    fabric: FabricPlan | None, pools: tuple[NodePoolPlan, ...], models: tuple[ModelServerPlan, ...]
+    fabric: FabricPlan | None,
+    pools: tuple[NodePoolPlan, ...],
+    models: tuple[ModelServerPlan, ...],
+    preflights: tuple[PreflightPlan, ...],
 ) -> tuple[ComputeDomainPlan, ...]:
-    """One for each server that spans nodes: its pods share memory over NVLink, others' must not."""
+    """One for each server that spans nodes, and for each test of two: its pods share memory over NVLink, others' must
+    not."""
     if fabric is None or not fabric.compute_domain:
         return ()
     on_fabric = {pool.name for pool in pools if pool.uses_fabric}
+    servers = [model for model in models if model.shape.nodes > 1 and model.node_pool in on_fabric]
     return tuple(
-        ComputeDomainPlan(name=model.name, namespace=model.namespace, channel_template=channel_template(model.name))
-        for model in models
-        if model.shape.nodes > 1 and model.node_pool in on_fabric
+        ComputeDomainPlan(name=each.name, namespace=each.namespace, channel_template=channel_template(each.name))
+        for each in (*preflights, *servers)
     )
 
 

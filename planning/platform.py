@@ -86,7 +86,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         nccl_installers=() if installed else plan_installers(with_fabric, pools),
         node_daemons=() if installed else plan_daemons(with_fabric, pools),
         dra_driver=plan_dra_driver(settings),
-        compute_domains=plan_compute_domains(fabric, pools, models),
+        compute_domains=plan_compute_domains(fabric, pools, models, preflights),
         namespaces=plan_namespaces(fabric, models),
         preflight_namespace=preflight_namespace(preflights),
         access=plan_access(),

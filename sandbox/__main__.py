@@ -89,7 +89,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("preflight", _preflight, "measure the fabric between nodes once more")
     behave = add("behave", _behave, "have a model's servers misbehave, or behave again")
     behave.add_argument("--model", required=True, help="its name in the stack file; '*' is every model")
-    behave.add_argument("how", nargs="?", default="", help="slow-start=20s, stall or fail; with commas; or nothing")
+    behave.add_argument(
+        "how", nargs="?", default="", help="slow-start=20s, slow-tokens=0.2s, stall or fail; with commas; or nothing"
+    )
     rendering = add("render", _render, "write every Kubernetes object of the stack as YAML")
     rendering.add_argument("--out", required=True, type=Path, help="folder to write to")
     return parser.parse_args(arguments)
@@ -220,7 +222,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _preflight(options: argparse.Namespace) -> int:
-    return _check(options, "verification.preflight")
+    return _check(options, "verification.preflight", "--stack", options.stack)
 
 
 def _check(options: argparse.Namespace, module: str, *arguments: str) -> int:

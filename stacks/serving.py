@@ -53,8 +53,9 @@ def build_serving(args: ServingArgs, in_google: pulumi.ResourceOptions, in_clust
         opts=in_cluster,
     )
     priority = ServingPriority("priority", ServingPriorityArgs(plan=plan.priority_class), opts=in_cluster)
-    preflights = _preflights(args, in_cluster)
-    domains = _compute_domains(args, namespaces, in_cluster)
+    testing = _preflight_namespace(plan, in_cluster)
+    domains = _compute_domains(args, {**namespaces, **testing}, in_cluster)
+    preflights = _preflights(args, testing, domains, in_cluster)
     claims = {
         name: _claims(plan, name, namespaces[name], in_cluster)
         for name in dict.fromkeys(model.namespace for model in plan.models if model.transport)
@@ -65,7 +66,7 @@ def build_serving(args: ServingArgs, in_google: pulumi.ResourceOptions, in_clust
             # It needs two free nodes, so it is first.
             needs.append(preflights[model.node_pool])
         if model.transport:
-            needs += [*args.fabric_needs, *claims[model.namespace], *domains.get(model.name, [])]
+            needs += [*args.fabric_needs, *claims[model.namespace], *domains.get((model.namespace, model.name), [])]
         VllmServer(
             model.name,
             VllmServerArgs(
@@ -128,28 +129,37 @@ def _tokens(
     }
 
 
-def _preflights(args: ServingArgs, in_cluster: pulumi.ResourceOptions) -> dict[str, pulumi.Resource]:
-    """By the name of the pool that each has tested."""
-    plan = args.plan
-    if plan.preflight_namespace is None:
+def _preflight_namespace(plan: PlatformPlan, in_cluster: pulumi.ResourceOptions) -> dict[str, ServingNamespace]:
+    """By its name; none, where there is no test."""
+    home = plan.preflight_namespace
+    if home is None:
         return {}
-    home = ServingNamespace(
-        plan.preflight_namespace.name, ServingNamespaceArgs(plan=plan.preflight_namespace), opts=in_cluster
-    )
-    claims = _claims(plan, plan.preflight_namespace.name, home, in_cluster)
+    return {home.name: ServingNamespace(home.name, ServingNamespaceArgs(plan=home), opts=in_cluster)}
+
+
+def _preflights(
+    args: ServingArgs,
+    namespaces: Mapping[str, ServingNamespace],
+    domains: Mapping[tuple[str, str], list[pulumi.Resource]],
+    in_cluster: pulumi.ResourceOptions,
+) -> dict[str, pulumi.Resource]:
+    """By the name of the pool that each has tested."""
+    claims = [
+        claim for name, namespace in namespaces.items() for claim in _claims(args.plan, name, namespace, in_cluster)
+    ]
     return {
         preflight.node_pool: NcclPreflight(
             preflight.name,
             NcclPreflightArgs(
                 plan=preflight,
-                access=plan.access,
+                access=args.plan.access,
                 node_pool=args.node_pools[preflight.node_pool],
-                namespace=home,
-                needs=[*args.fabric_needs, *claims],
+                namespace=namespaces[preflight.namespace],
+                needs=[*args.fabric_needs, *claims, *domains.get((preflight.namespace, preflight.name), [])],
             ),
             opts=in_cluster,
         )
-        for preflight in plan.preflights
+        for preflight in args.plan.preflights
     }
 
 
@@ -164,8 +174,8 @@ def _claims(
 
 def _compute_domains(
     args: ServingArgs, namespaces: Mapping[str, ServingNamespace], in_cluster: pulumi.ResourceOptions
-) -> dict[str, list[pulumi.Resource]]:
-    """By the name of the server that each is for."""
+) -> dict[tuple[str, str], list[pulumi.Resource]]:
+    """By the namespace and name of the server or test that each is for."""
     plan = args.plan
     if plan.dra_driver is None:
         return {}
@@ -179,9 +189,9 @@ def _compute_domains(
         opts=in_cluster,
     )
     return {
-        domain.name: [
+        (domain.namespace, domain.name): [
             ComputeDomain(
-                domain.name,
+                f"{domain.namespace}-{domain.name}",
                 ComputeDomainArgs(plan=domain, namespace=namespaces[domain.namespace], driver=driver),
                 opts=in_cluster,
             )

@@ -124,8 +124,9 @@ class Proxy:
                 raise CheckFailed(f"{path}: {error.code} {_message(error.read())}") from error
         except TimeoutError as error:
             raise CheckFailed(f"{path}: no answer within {timeout:.0f} s") from error
-        except URLError as error:
-            raise CheckFailed(f"{path}: {error.reason}") from error
+        except OSError as error:
+            reason = error.reason if isinstance(error, URLError) else error
+            raise CheckFailed(f"{path}: {reason}") from error
 
     def json(self, service: ServiceAddress, path: str, timeout: float, body: Mapping[str, Any] | None = None) -> Any:
         text = self.text(service, path, timeout, body)

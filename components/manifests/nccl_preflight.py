@@ -15,7 +15,6 @@ from components.manifests.common import (
 from components.manifests.types import Manifest
 from planning.plan import PreflightPlan
 
-NODES = 2
 _SHARED_MEMORY_GIB = 16
 _FIRST = "0"
 TESTED_WITH = "inference-platform/tested-with"
@@ -65,8 +64,8 @@ def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
         },
         "spec": {
             "completionMode": "Indexed",
-            "completions": NODES,
-            "parallelism": NODES,
+            "completions": plan.nodes,
+            "parallelism": plan.nodes,
             "backoffLimit": 0,
             "activeDeadlineSeconds": plan.deadline_seconds,
             # The first node measures; the other only answers, and is ended with it.
@@ -112,7 +111,7 @@ def _container(plan: PreflightPlan, job: str) -> dict[str, Any]:
     variables = {
         **plan.environment,
         "LD_LIBRARY_PATH": "/usr/local/nvidia/lib64",
-        "HOSTS": " ".join(f"{job}-{index}.{plan.name}" for index in range(NODES)),
+        "HOSTS": " ".join(f"{job}-{index}.{plan.name}" for index in range(plan.nodes)),
         "GPUS": str(plan.gpus_per_node),
     }
     resources = equal_resources(

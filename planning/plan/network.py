@@ -126,7 +126,7 @@ class FabricPlan(Decision):
     claim_templates: tuple[DeviceClaimTemplate, ...]
     """Of the NICs, where DRANET hands them out."""
     compute_domain: bool
-    """A server that spans nodes needs a ComputeDomain, whose channel its pods claim."""
+    """A server that spans nodes, or a test of two, needs a ComputeDomain, whose channel its pods claim."""
     environment: dict[str, str]
     """For the container that uses the transport."""
     mounts: tuple[FabricMount, ...]
@@ -147,7 +147,7 @@ class FabricPlan(Decision):
         return self.sidecar is not None or any(mount.host_path for mount in mounts)
 
     def claims_of(self, server: str) -> tuple[FabricClaim, ...]:
-        """The claims of each pod of a server that spans nodes."""
+        """The claims of each pod of a server that spans nodes, or of a test."""
         claims = [FabricClaim(name=claim.template, template=claim.template) for claim in self.claim_templates]
         if self.compute_domain:
             claims.append(FabricClaim(name="compute-domain-channel", template=channel_template(server)))
@@ -155,7 +155,7 @@ class FabricPlan(Decision):
 
 
 class ComputeDomainPlan(Decision):
-    """The nodes of one NVLink domain over which a server's pods share memory."""
+    """The nodes of one NVLink domain over which the pods of a server, or of a test, share memory."""
 
     name: str
     namespace: str

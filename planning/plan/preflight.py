@@ -5,12 +5,13 @@ from planning.plan.serving import PodTransportPlan
 
 
 class PreflightPlan(Decision):
-    """An all-gather of NCCL over all GPUs of two nodes of a pool, which must be free for it."""
+    """An all-gather of NCCL over all GPUs of some nodes of a pool, which must be free for it."""
 
     name: str
     namespace: str
     node_pool: str
     gpu_type: str
+    nodes: int
     gpus_per_node: int
     taints: tuple[Taint, ...]
     image: str

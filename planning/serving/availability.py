@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 from config.settings import Settings
 from planning.errors import Findings
-from planning.plan import ModelServerPlan, PoolUse, RolloutPlan, SchedulingPlan
+from planning.plan import ModelServerPlan, PoolUse, SchedulingPlan
+from planning.serving.lifecycle import waiting
+from planning.serving.rollout import Sharing, share_places
 
 
 def plan_availability(
@@ -16,16 +18,17 @@ def plan_availability(
     """The same models with their rollout, place and disruption budget."""
     uses = {use.pool: use for use in pool_use}
     paths = {wanted.name: f"models[{index}]" for index, wanted in enumerate(settings.models)}
+    shares = {
+        model.name: sharing
+        for use in pool_use
+        for sharing in share_places([model for model in models if model.node_pool == use.pool], use)
+        for model in sharing.models
+    }
     planned: list[ModelServerPlan] = []
     for model in models:
-        rollout = _rollout(model, uses[model.node_pool])
-        if model.replicas == 1 and not rollout.max_surge:
-            findings.warn(
-                paths[model.name],
-                f"an update of {model.name} is an outage of about {model.load.total:.0f} s: its one replica goes "
-                f"before the next one starts, since pool {model.node_pool} has no room for both",
-            )
+        sharing = shares[model.name]
         spread = _can_spread(model, [other for other in models if other.node_pool == model.node_pool], uses)
+        _warn(model, sharing, uses[model.node_pool], paths[model.name], findings)
         if model.replicas > 1 and not model.is_group and not spread:
             findings.warn(
                 paths[model.name],
@@ -35,7 +38,8 @@ def plan_availability(
         planned.append(
             model.model_copy(
                 update={
-                    "rollout": rollout,
+                    "rollout": sharing.rollout,
+                    "lifecycle": waiting(model.lifecycle, sharing.wait_of(model)),
                     "scheduling": SchedulingPlan(shares_node=model.scheduling.shares_node, spread=spread),
                     "min_available_pods": _min_available(model),
                 }
@@ -44,15 +48,24 @@ def plan_availability(
     return tuple(planned)
 
 
-def _rollout(model: ModelServerPlan, use: PoolUse) -> RolloutPlan:
-    """One more replica where the pool has room for it, else one less at a time."""
-    free_nodes = use.nodes - len(use.used)
-    if model.is_group:
-        room = free_nodes >= model.shape.nodes
-    else:
-        gaps = [use.gpus_per_node - sum(node.gpus.values()) for node in use.used]
-        room = free_nodes > 0 or any(gap >= model.shape.gpus_per_node for gap in gaps)
-    return RolloutPlan(max_surge=1, max_unavailable=0) if room else RolloutPlan(max_surge=0, max_unavailable=1)
+def _warn(model: ModelServerPlan, sharing: Sharing, use: PoolUse, path: str, findings: Findings) -> None:
+    """Of an update that is an outage, and once of those that wait for each other."""
+    if model.replicas == 1 and not sharing.places:
+        (alone,) = share_places([model], use)
+        why = "keeps its spare room for updates of larger models" if alone.places else "has no room for both"
+        findings.warn(
+            path,
+            f"an update of {model.name} is an outage of about {model.load.total:.0f} s: its one replica goes "
+            f"before the next one starts, since pool {use.pool} {why}",
+        )
+    if sharing.take_turns and model is sharing.models[0]:
+        names = ", ".join(each.name for each in sharing.models)
+        place = "one spare place" if sharing.places == 1 else f"{sharing.places} spare places"
+        findings.warn(
+            path,
+            f"{names} share {place} of pool {use.pool}: updated all at once they go one after the other, and the "
+            f"last may wait {max(map(sharing.wait_of, sharing.models))} s",
+        )
 
 
 def _min_available(model: ModelServerPlan) -> int | None:

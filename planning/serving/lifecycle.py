@@ -3,7 +3,7 @@
 from math import ceil
 
 from planning.load_time import LoadTime
-from planning.plan import LifecyclePlan
+from planning.plan import LifecyclePlan, ModelServerPlan
 
 _PRE_STOP = 15
 """Seconds until no load balancer of Google's sends to an endpoint that is gone."""
@@ -31,4 +31,19 @@ def plan_lifecycle(load: LoadTime, replicas: int) -> LifecyclePlan:
         pre_stop=_PRE_STOP,
         drain=_DRAIN,
         grace_period=grace,
+    )
+
+
+def replacement_seconds(model: ModelServerPlan) -> int:
+    """What the update of a model takes while it has the spare place: start and farewell of each replica."""
+    return (ceil(model.load.total * _STARTUP_FACTOR) + model.lifecycle.grace_period) * model.replicas
+
+
+def waiting(lifecycle: LifecyclePlan, seconds: int) -> LifecyclePlan:
+    """The same for a model whose update may have to wait that long for others."""
+    return lifecycle.model_copy(
+        update={
+            "progress_deadline": lifecycle.progress_deadline + seconds,
+            "rollout_deadline": lifecycle.rollout_deadline + seconds,
+        }
     )

@@ -15,12 +15,9 @@ _DEADLINE_SECONDS = 1800
 def plan_preflights(
     with_fabric: tuple[FabricPool, ...], fabric: FabricPlan | None, pools: tuple[NodePoolPlan, ...]
 ) -> tuple[PreflightPlan, ...]:
-    """One for each pool that begins with two nodes of a fabric.
-
-    A fabric whose pods claim a ComputeDomain is left out: its test would need one of its own.
-    """
+    """One for each pool that begins with two nodes of a fabric."""
     installer = with_fabric[0].installer if with_fabric else None
-    if fabric is None or fabric.compute_domain or installer is None or installer.name not in DIAGNOSTICS:
+    if fabric is None or installer is None or installer.name not in DIAGNOSTICS:
         return ()
     return tuple(
         _preflight(fabric, pool, DIAGNOSTICS[installer.name], installer)
@@ -32,20 +29,21 @@ def plan_preflights(
 def _preflight(
     fabric: FabricPlan, pool: NodePoolPlan, diagnostic: Diagnostic, installer: InstallerRelease
 ) -> PreflightPlan:
-    floor = diagnostic.floor
+    name, floor = f"nccl-{pool.name}", diagnostic.floor
     return PreflightPlan(
-        name=f"nccl-{pool.name}",
+        name=name,
         namespace=PREFLIGHT,
         node_pool=pool.name,
         gpu_type=pool.gpu_type,
         gpus_per_node=pool.gpus_per_node,
+        nodes=NODES,
         taints=pool.taints,
         image=diagnostic.image.reference,
         tested_with=f"{diagnostic.image.reference} and {installer.image.reference}",
         prepare=diagnostic.prepare,
         measure=diagnostic.measure,
         environment=group_environment(fabric),
-        transport=plan_transport(fabric, PREFLIGHT),
+        transport=plan_transport(fabric, name),
         deadline_seconds=_DEADLINE_SECONDS,
         floor_gbytes_per_second=floor.gbytes_per_second if floor else None,
         floor_source=floor.source if floor else None,

@@ -155,7 +155,13 @@ def _pod_complete(stage: dict[str, Any]) -> list[dict[str, Any]]:
     return [_with_requirements(stage, "pod-complete", other)]
 
 
-_STAGE_CHANGES = {"pod-ready": _pod_ready, "pod-complete": _pod_complete}
+def _pod_delete(stage: dict[str, Any]) -> list[dict[str, Any]]:
+    """Model servers take their leave as their pods say."""
+    other = {"key": MODEL_SERVER, "operator": "DoesNotExist"}
+    return [_with_requirements(stage, "pod-delete", other)]
+
+
+_STAGE_CHANGES = {"pod-ready": _pod_ready, "pod-complete": _pod_complete, "pod-delete": _pod_delete}
 
 
 def _with_requirements(stage: dict[str, Any], name: str, *requirements: dict[str, Any]) -> dict[str, Any]:

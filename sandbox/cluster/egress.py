@@ -18,6 +18,7 @@ Resolver = Callable[[str, int], Awaitable[Address | None]]
 
 # A process that has just been started may not listen yet. The API server gives a webhook 10 s.
 DIAL_SECONDS = 8.0
+RETRY_SECONDS = 0.1
 
 
 class EgressProxy:
@@ -42,7 +43,7 @@ class EgressProxy:
         request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, destination, *_ = request.split()
         host, _, port = destination.rpartition(":")
-        address = await self._resolve(host.strip("[]"), int(port)) if method == "CONNECT" else None
+        address = await self._resolved(host.strip("[]"), int(port)) if method == "CONNECT" else None
         server = None if address is None else await dial(address)
         if server is None:
             logger.warning("egress: %s %s is served by nothing here", method, destination)
@@ -51,6 +52,19 @@ class EgressProxy:
             return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await tunnel(reader, writer, *server)
+
+    async def _resolved(self, host: str, port: int) -> Address | None:
+        """Resolvers ask the API server, which on a busy machine may break a connection off; a webhook's call would fail
+        for that."""
+        deadline = time.monotonic() + DIAL_SECONDS
+        while True:
+            try:
+                return await self._resolve(host, port)
+            except (ApiError, OSError) as error:
+                if time.monotonic() > deadline:
+                    raise
+                logger.warning("egress: %s:%d is looked up again: %s", host, port, error)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _resolve(self, host: str, port: int) -> Address | None:
         for resolver in self._resolvers:
@@ -87,7 +101,7 @@ async def dial(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWr
         except OSError:
             if time.monotonic() > deadline:
                 return None
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def tunnel(

@@ -1,14 +1,15 @@
-"""Pods that run `vllm serve`: has their servers started, and does the kubelet's probes of them."""
+"""Pods that run `vllm serve`: has their servers started and ended, and does the kubelet's probes of them."""
 
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sandbox.cluster import layout, pods, unix_http
 from sandbox.cluster.api import AsyncApi
+from sandbox.cluster.farewells import Farewells, Stage
 from sandbox.cluster.pods import Pod
 from sandbox.models.arguments import ServeArguments, serve_arguments
 from sandbox.models.behaviour import ANNOTATION, Behaviour
@@ -50,12 +51,16 @@ class ModelPods:
         self._servers: list[_Server] = []
         self._told: list[ServerSpec] = []
         self._failing: dict[str, _Liveness] = {}
+        self._farewells = Farewells()
 
     async def reconcile(self, found: list[Pod]) -> bool:
-        """One look at these pods; whether every server among them is ready."""
+        """One look at these pods; whether every server among them is ready, and none is about to go."""
         behaviours: dict[str, str] = layout.read_json(layout.BEHAVIOURS) or {}
         running = [server for pod in found if pods.runs(pod) and (server := _server(pod, behaviours))]
-        specs = [server.spec for server in running if not server.arguments.headless]
+        leaving = [pod for pod in found if pods.leaves(pod) and _container(pod)]
+        going = [server for pod in leaving if (server := await self._still_there(pod, behaviours))]
+        self._farewells.forget_all_but(leaving)
+        specs = [server.spec for server in (*running, *going) if not server.arguments.headless]
         if specs != self._told:
             status = await unix_http.request(
                 layout.MODELS_CONTROL_SOCKET, "PUT", "/servers", [spec.to_json() for spec in specs]
@@ -63,8 +68,20 @@ class ModelPods:
             if status != 200:
                 raise ConnectionError(f"the model servers' process does not do as told: {status}")
             self._told = specs
-        self._servers = running
-        return all([await self._probe(server) for server in running])
+        self._servers = [*running, *going]
+        return all([await self._probe(server) for server in running]) and not leaving
+
+    async def _still_there(self, pod: Pod, behaviours: dict[str, str]) -> _Server | None:
+        """The server of a pod that leaves, until it has taken its leave; then the pod goes."""
+        server = _server(pod, behaviours)
+        stage = Stage.GONE
+        if server is not None:
+            listens = not server.arguments.headless and server.socket.exists()
+            stage = self._farewells.stage(pod, server.container, listens=listens)
+        if server is None or stage is Stage.GONE:
+            await pods.remove(self._api, pod)
+            return None
+        return replace(server, spec=replace(server.spec, ending=stage is Stage.ENDING))
 
     async def resolve(self, host: str, port: int) -> Path | None:
         """Where a pod's server, or a node's agent, is served on this machine."""
@@ -115,25 +132,33 @@ class ModelPods:
         return 200 <= status < 400 if "httpGet" in probe else status != 0
 
 
+def _container(pod: Pod) -> dict[str, Any] | None:
+    """The one that serves a model."""
+    containers: list[dict[str, Any]] = pod["spec"]["containers"]
+    return next((each for each in containers if serve_arguments(pods.command_line(each)) is not None), None)
+
+
 def _server(pod: Pod, behaviours: dict[str, str]) -> _Server | None:
-    for container in pod["spec"]["containers"]:
-        command_line = pods.command_line(container)
-        arguments = serve_arguments(command_line)
-        status = next((s for s in pod["status"].get("containerStatuses", []) if s["name"] == container["name"]), None)
-        if arguments is None or status is None or "running" not in status["state"]:
-            continue
-        uid, restarts = pod["metadata"]["uid"], status["restartCount"]
-        tag = _TAG.search(container["image"])
-        spec = ServerSpec(
-            key=f"{uid}-{restarts}",
-            socket=str(layout.MODEL_SOCKETS / f"{uid}-{restarts}.sock"),
-            command_line=tuple(command_line),
-            version=tag[1] if tag else "unknown",
-            behaviour=_behaviour(pod, behaviours),
-            started=pods.unix_seconds(status["state"]["running"]["startedAt"]),
-        )
-        return _Server(pod, container, arguments, spec)
-    return None
+    """None where no such container runs."""
+    container = _container(pod)
+    if container is None:
+        return None
+    command_line = pods.command_line(container)
+    arguments = serve_arguments(command_line)
+    status = next((s for s in pod["status"].get("containerStatuses", []) if s["name"] == container["name"]), None)
+    if arguments is None or status is None or "running" not in status["state"]:
+        return None
+    uid, restarts = pod["metadata"]["uid"], status["restartCount"]
+    tag = _TAG.search(container["image"])
+    spec = ServerSpec(
+        key=f"{uid}-{restarts}",
+        socket=str(layout.MODEL_SOCKETS / f"{uid}-{restarts}.sock"),
+        command_line=tuple(command_line),
+        version=tag[1] if tag else "unknown",
+        behaviour=_behaviour(pod, behaviours),
+        started=pods.unix_seconds(status["state"]["running"]["startedAt"]),
+    )
+    return _Server(pod, container, arguments, spec)
 
 
 def _behaviour(pod: Pod, behaviours: dict[str, str]) -> str:

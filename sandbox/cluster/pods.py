@@ -1,10 +1,11 @@
 """What the supervisor reads of pods, and how it writes their status: the part of a kubelet that kwok leaves to us."""
 
 import datetime
+import http
 from collections.abc import Iterable
 from typing import Any
 
-from sandbox.cluster.api import AsyncApi
+from sandbox.cluster.api import ApiError, AsyncApi
 
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 ON_A_NODE = "/api/v1/pods?fieldSelector=spec.nodeName!%3D"
@@ -22,7 +23,12 @@ def path_of(pod: Pod) -> str:
 
 def runs(pod: Pod) -> bool:
     """Whether its containers are up and nobody wants them gone."""
-    return pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+    return pod["status"].get("phase") == "Running" and not leaves(pod)
+
+
+def leaves(pod: Pod) -> bool:
+    """Whether somebody wants it gone."""
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def is_ready(pod: Pod) -> bool:
@@ -103,6 +109,17 @@ async def set_finished(api: AsyncApi, pod: Pod, exit_code: int, message: str) ->
         "containerStatuses": containers,
     }
     await api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH)
+
+
+async def remove(api: AsyncApi, pod: Pod) -> None:
+    """As a kubelet does once the containers of a pod that leaves have ended."""
+    options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+    try:
+        await api.call("DELETE", path_of(pod), options)
+    except ApiError as error:
+        # Somebody was faster.
+        if error.status not in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.CONFLICT):
+            raise
 
 
 def _containers(pod: Pod) -> list[dict[str, Any]]:

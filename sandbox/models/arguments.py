@@ -9,13 +9,17 @@ DEFAULT_PORT = 8000
 
 @dataclass(frozen=True)
 class ServeArguments:
-    """`served_names` are the ids under which requests may ask for the model; `max_model_len` is in tokens."""
+    """`served_names` are the ids under which requests may ask for the model; `max_model_len` is in tokens.
+
+    `shutdown_timeout`: seconds in which the server may finish what it began, once it is told to end.
+    """
 
     model: str
     served_names: tuple[str, ...]
     adapters: tuple[str, ...]
     port: int
     max_model_len: int | None
+    shutdown_timeout: int
     headless: bool
 
 
@@ -35,6 +39,7 @@ def serve_arguments(command_line: Sequence[str]) -> ServeArguments | None:
         adapters=tuple(_adapter(item) for item in flags.get("lora-modules", [])),
         port=int((flags.get("port") or [str(DEFAULT_PORT)])[0]),
         max_model_len=int(lengths[0]) if lengths and lengths[0].isdigit() else None,
+        shutdown_timeout=int((flags.get("shutdown-timeout") or ["0"])[0]),
         headless="headless" in flags,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 ANNOTATION = "sandbox/behaviour"
 
-_SLOW_START = re.compile(r"slow-start=(\d+(?:\.\d+)?)s")
+_SECONDS = re.compile(r"(slow-start|slow-tokens)=(\d+(?:\.\d+)?)s")
 
 
 class UnknownBehaviour(ValueError):
@@ -16,23 +16,29 @@ class UnknownBehaviour(ValueError):
 class Behaviour:
     """`slow_start`: seconds in which nobody listens, as while weights are loaded.
 
-    `stall`: takes requests and never generates, with healthy probes. `fail`: the engine is dead, so that requests and
-    /health say so, while /v1/models still answers.
+    `slow_tokens`: seconds for each token. `stall`: takes requests and never generates, with healthy probes. `fail`: the
+    engine is dead, so that requests and /health say so, while /v1/models still answers.
     """
 
     slow_start: float = 0.0
+    slow_tokens: float | None = None
     stall: bool = False
     fail: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "Behaviour":
-        """Of `slow-start=20s`, `stall` or `fail`, or several with commas. Raises UnknownBehaviour."""
-        slow_start, words = 0.0, set[str]()
+        """Of `slow-start=20s`, `slow-tokens=0.2s`, `stall` or `fail`, or several with commas.
+
+        Raises UnknownBehaviour.
+        """
+        seconds, words = dict[str, float](), set[str]()
         for part in filter(None, (part.strip() for part in text.split(","))):
-            if match := _SLOW_START.fullmatch(part):
-                slow_start = float(match[1])
+            if match := _SECONDS.fullmatch(part):
+                seconds[match[1]] = float(match[2])
             elif part in ("stall", "fail"):
                 words.add(part)
             else:
-                raise UnknownBehaviour(f"{part!r} is no behaviour; write slow-start=20s, stall or fail")
-        return cls(slow_start, "stall" in words, "fail" in words)
+                raise UnknownBehaviour(
+                    f"{part!r} is no behaviour; write slow-start=20s, slow-tokens=0.2s, stall or fail"
+                )
+        return cls(seconds.get("slow-start", 0.0), seconds.get("slow-tokens"), "stall" in words, "fail" in words)

@@ -42,6 +42,7 @@ class OpenAiServer:
         self._version = version
         self._created = int(time.time())
         self._load = 0
+        self._ending = False
         self._metrics = Metrics(arguments.served_names[0])
 
     def application(self) -> web.Application:
@@ -59,6 +60,12 @@ class OpenAiServer:
             ]
         )
         return application
+
+    async def end(self) -> None:
+        """Generates nothing more for whoever asks from now on; returns once all that was begun is done."""
+        self._ending = True
+        while self._load:
+            await asyncio.sleep(_TOKEN_SECONDS)
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.Response(status=503 if self.behaviour.fail else 200)
@@ -120,8 +127,9 @@ class OpenAiServer:
         prompt_tokens = max(1, len(prompt.split()))
         wanted = body.get("max_completion_tokens") or body.get("max_tokens") or default_tokens
         self._check_length(prompt_tokens, wanted)
-        words = list(_words(str(model), int(wanted)))
-        reason = "length" if len(words) == wanted else "stop"
+        # As vLLM, which takes no more into its engine while it drains.
+        words = [] if self._ending else list(_words(str(model), int(wanted)))
+        reason = "abort" if self._ending else "length" if len(words) == wanted else "stop"
         answer = shape.answer(str(model))
         usage = {
             "prompt_tokens": prompt_tokens,
@@ -171,7 +179,7 @@ class OpenAiServer:
         metrics.prefix_queries.inc(prompt_tokens)
         before = started
         for index, word in enumerate(words):
-            await asyncio.sleep(_TOKEN_SECONDS)
+            await asyncio.sleep(self.behaviour.slow_tokens or _TOKEN_SECONDS)
             now = time.monotonic()
             (metrics.next_token if index else metrics.first_token).observe(now - before)
             metrics.iteration_tokens.observe(1 if index else 1 + prompt_tokens)

@@ -1,6 +1,7 @@
 """The model servers of all simulated pods: one for each pod that should be listening, at a socket of its own."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,10 +17,16 @@ from sandbox.models.openai import OpenAiServer
 # A request that stalls must not keep its server alive.
 _SHUTDOWN_SECONDS = 0.1
 
+FAREWELL_SPEED = 10.0
+"""How many seconds of a pod's farewell pass in one, so that nobody waits long for updates; all delays shrink alike."""
+
 
 @dataclass(frozen=True)
 class ServerSpec:
-    """A server that a pod wants. `key` changes with every start of its container; `started` is in Unix seconds."""
+    """A server that a pod wants. `key` changes with every start of its container; `started` is in Unix seconds.
+
+    `ending`: its process has got SIGTERM.
+    """
 
     key: str
     socket: str
@@ -27,6 +34,7 @@ class ServerSpec:
     version: str
     behaviour: str
     started: float
+    ending: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,6 +49,7 @@ class _Running:
     spec: ServerSpec
     server: OpenAiServer
     runner: web.AppRunner
+    shutdown_timeout: int
 
 
 class Servers:
@@ -51,6 +60,7 @@ class Servers:
         self._running: dict[str, _Running] = {}
         self._lock = asyncio.Lock()
         self._timer: asyncio.Task[None] | None = None
+        self._farewells: dict[str, asyncio.Task[None]] = {}
 
     async def set(self, wanted: Sequence[ServerSpec]) -> None:
         """Once it returns, those that are due listen, and those no longer wanted do not."""
@@ -67,6 +77,10 @@ class Servers:
                 due = spec.started + behaviour.slow_start
                 if key in self._running:
                     self._running[key].server.behaviour = behaviour
+                    if spec.ending and key not in self._farewells:
+                        self._farewells[key] = asyncio.create_task(self._farewell(key))
+                elif spec.ending:
+                    continue
                 elif due <= time.time():
                     await self._start(spec, behaviour)
                 else:
@@ -90,9 +104,19 @@ class Servers:
         await runner.setup()
         Path(spec.socket).unlink(missing_ok=True)
         await web.UnixSite(runner, spec.socket).start()
-        self._running[spec.key] = _Running(spec, server, runner)
+        self._running[spec.key] = _Running(spec, server, runner, arguments.shutdown_timeout)
+
+    async def _farewell(self, key: str) -> None:
+        """As vLLM after SIGTERM: what it has begun it finishes, for as long as it may."""
+        running = self._running[key]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(running.server.end(), running.shutdown_timeout / FAREWELL_SPEED)
+        async with self._lock:
+            if key in self._running:
+                await self._end(key)
 
     async def _end(self, key: str) -> None:
         running = self._running.pop(key)
+        self._farewells.pop(key, None)
         await running.runner.cleanup()
         Path(running.spec.socket).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientTimeout, UnixConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
 from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox.models.arguments import serve_arguments
@@ -48,6 +48,7 @@ def test_what_a_command_line_says_of_the_server() -> None:
     assert arguments is not None
     assert (arguments.model, arguments.served_names) == (MODEL, ("gemma", "small"))
     assert (arguments.port, arguments.max_model_len, arguments.headless) == (8080, 4096, False)
+    assert arguments.shutdown_timeout == 0
     assert arguments.adapters == ("sql", "poems")
 
 
@@ -69,6 +70,7 @@ def test_a_headless_worker_and_other_programs_serve_nothing() -> None:
         ("", Behaviour()),
         ("slow-start=20s", Behaviour(slow_start=20.0)),
         ("slow-start=0.5s, stall", Behaviour(slow_start=0.5, stall=True)),
+        ("slow-tokens=0.2s", Behaviour(slow_tokens=0.2)),
         ("fail", Behaviour(fail=True)),
     ],
 )
@@ -77,7 +79,7 @@ def test_a_behaviour_is_what_its_words_say(text: str, expected: Behaviour) -> No
 
 
 def test_an_unknown_behaviour_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UnknownBehaviour, match="'slow-start=20' is no behaviour; write slow-start=20s, stall or fail"):
+    with pytest.raises(UnknownBehaviour, match="'slow-start=20' is no behaviour; write slow-start=20s, slow-tokens"):
         Behaviour.parse("slow-start=20")
 
 
@@ -276,3 +278,43 @@ def test_a_slow_start_listens_late_and_then_behaves_as_it_is_told(tmp_path: Path
         assert not socket.exists()
 
     asyncio.run(main())
+
+
+def farewell(folder: Path, tokens: str, *flags: str) -> tuple[list[str], str]:
+    """What a streaming request gets that is under way at SIGTERM, and why one that comes after it ends."""
+
+    async def main() -> tuple[list[str], str]:
+        servers, socket = Servers(), folder / "server.sock"
+        spec = ServerSpec("pod-0", str(socket), ("vllm", "serve", MODEL, *flags), "0.33.0", tokens, started=0.0)
+        await servers.set([spec])
+        async with ClientSession(connector=UnixConnector(str(socket)), timeout=ClientTimeout(10)) as session:
+            client = Client(session)
+            begun = asyncio.create_task(client.events("/v1/chat/completions", CHAT))
+            await asyncio.sleep(0.2)
+            await servers.set([dataclasses.replace(spec, ending=True)])
+            late = ""
+            if flags:
+                _, answer = await client.post("/v1/completions", {"model": MODEL, "prompt": "a"})
+                late = answer["choices"][0]["finish_reason"]
+            try:
+                events = await begun
+            except ClientError:
+                events = []
+        while socket.exists():
+            await asyncio.sleep(0.02)
+        await servers.set([])
+        return events, late
+
+    return asyncio.run(main())
+
+
+def test_a_server_that_is_told_to_end_finishes_what_it_began_and_begins_nothing(tmp_path: Path) -> None:
+    events, late = farewell(tmp_path, "slow-tokens=0.05s", "--shutdown-timeout", "45")
+    assert events[-1] == "[DONE]" and json.loads(events[-2])["choices"][0]["finish_reason"] == "stop"
+    assert late == "abort"
+
+
+@pytest.mark.parametrize("flags", [(), ("--shutdown-timeout", "1")])
+def test_a_request_that_outlasts_the_shutdown_timeout_is_cut_off(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    events, _ = farewell(tmp_path, "slow-tokens=1s", *flags)
+    assert "[DONE]" not in events

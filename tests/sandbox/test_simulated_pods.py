@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -80,6 +82,23 @@ def is_ready(plane: ControlPlane, name: str) -> bool:
 def pod_of(plane: ControlPlane, name: str) -> dict[str, Any]:
     (pod,) = get(plane, "pods", f"--selector=job-name={name}")["items"]
     return pod
+
+
+def ready_endpoints(plane: ControlPlane, name: str) -> list[str]:
+    slices = get(plane, "endpointslices", f"--selector=kubernetes.io/service-name={name}")["items"]
+    endpoints = [each for slice_ in slices for each in slice_.get("endpoints") or []]
+    return [each["addresses"][0] for each in endpoints if each["conditions"].get("ready")]
+
+
+def stream(plane: ControlPlane, name: str) -> Iterator[str]:
+    """The events of a completion, as they come, by the way that works on GKE too."""
+    path = f"/api/v1/namespaces/default/services/http:{name}:8000/proxy/v1/completions"
+    command = plane.kubectl_command("create", "--raw", path, "--filename=-")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdin is not None and asking.stdout is not None
+        asking.stdin.write(json.dumps({"model": MODEL, "prompt": "a", "stream": True}))
+        asking.stdin.close()
+        yield from filter(None, (line.strip() for line in asking.stdout))
 
 
 def behave(plane: ControlPlane, name: str, behaviour: str) -> None:
@@ -166,6 +185,38 @@ def test_logs_and_commands_of_what_never_ran_are_refused_with_the_reason(plane: 
         plane.kubectl("logs", "steady")
     with pytest.raises(ClusterError, match="this node is simulated: it runs no containers"):
         plane.kubectl("exec", "steady", "--", "nvidia-smi")
+
+
+def test_a_pod_that_is_deleted_finishes_what_it_began(plane: ControlPlane) -> None:
+    going = server("going", "slow-tokens=0.3s", lifecycle={"preStop": {"sleep": {"seconds": 10}}})
+    going["spec"]["containers"][0]["args"] += ["--shutdown-timeout", "45"]
+    going["spec"]["terminationGracePeriodSeconds"] = 75
+    apply(plane, going, service("going"))
+    plane.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/going")
+    wait_for("the Service has its endpoint", lambda: bool(ready_endpoints(plane, "going")))
+    events = stream(plane, "going")
+    first = next(events)
+    plane.kubectl("delete", "pod", "going", "--wait=false")
+    wait_for("no Service leads to it any more", lambda: not ready_endpoints(plane, "going"))
+    load = plane.kubectl("get", "--raw", "/api/v1/namespaces/default/pods/http:going:8000/proxy/load")
+    assert json.loads(load) == {"server_load": 1}
+    assert "This" in first and list(events)[-1] == "data: [DONE]"
+    plane.kubectl("wait", "--for=delete", "--timeout=60s", "pod/going")
+
+
+def test_a_pod_whose_request_never_ends_is_killed_after_its_grace_period(plane: ControlPlane) -> None:
+    endless = server("endless", "stall", lifecycle={"preStop": {"sleep": {"seconds": 1}}})
+    endless["spec"]["containers"][0]["args"] += ["--shutdown-timeout", "600"]
+    endless["spec"]["terminationGracePeriodSeconds"] = 20
+    apply(plane, endless, service("endless"))
+    plane.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/endless")
+    wait_for("the Service has its endpoint", lambda: bool(ready_endpoints(plane, "endless")))
+    begun = threading.Thread(target=lambda: list(stream(plane, "endless")))
+    begun.start()
+    time.sleep(1)
+    plane.kubectl("delete", "pod", "endless", "--timeout=30s")
+    begun.join(timeout=30)
+    assert not begun.is_alive()
 
 
 def test_a_smoke_test_really_asks_and_its_job_completes(plane: ControlPlane) -> None:

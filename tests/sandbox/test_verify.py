@@ -174,8 +174,11 @@ class TestStack:
         for row in [(SMALL, "nvidia-smi"), (SMALL, "engine log"), (LARGE, "NCCL network"), (LARGE, "GPUDirect")]:
             result, detail = rows[row]
             assert result == "not observable" and "this node is simulated" in detail
-        preflights = [row for (subject, check), row in rows.items() if subject == "jobs" and "nccl" in check]
-        assert preflights and all(row[0] == "not observable" and "simulated" in row[1] for row in preflights)
+        preflights = {check: row for (subject, check), row in rows.items() if subject == "jobs" and "nccl" in check}
+        current = {check for check in preflights if check.endswith(" is current")}
+        assert len(preflights) == 2 and {preflights[check][0] for check in current} == {"passed"}
+        (measured,) = (row for check, row in preflights.items() if check not in current)
+        assert measured[0] == "not observable" and "simulated" in measured[1]
 
     def test_every_model_has_generated_a_token(self, stack: Stack) -> None:
         rows = stack.rows()
@@ -248,7 +251,7 @@ class TestStack:
     def test_a_preflight_names_the_pods_in_its_way_and_runs_once_they_are_gone(self, stack: Stack) -> None:
         run = stack.sandbox("preflight")
         assert run.returncode == 1
-        assert "it needs 2 nodes with all their GPUs free, and 1 are" in run.stderr
+        assert "it needs 2 nodes of pool h200 with all their GPUs free (free now: " in run.stderr
         assert f"is used by {SERVING}/{SMALL}-" in run.stderr
         scale = ("scale", f"deployment/{SMALL}", f"--namespace={SERVING}")
         stack.kubectl(*scale, "--replicas=0")
@@ -257,4 +260,9 @@ class TestStack:
             lambda: not stack.pods(SERVING, f"app.kubernetes.io/name=vllm,app.kubernetes.io/instance={SMALL}"),
         )
         assert "not observable here: its outcome is simulated" in stack.succeed("preflight")
+        assert {result for (_, check), (result, _) in stack.rows().items() if "nccl" in check} == {
+            "not observable",
+            "passed",
+        }
+        assert "unchanged" in stack.succeed("up"), "the Job is still the one that the engine made"
         stack.kubectl(*scale, "--replicas=1")

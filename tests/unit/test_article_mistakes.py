@@ -1,6 +1,8 @@
 """The article's mistakes that a manifest can express: none can be written here, or it is refused with a reason.
 
-Its four workloads are planned from the stack file of that name; each test is called after what went wrong there.
+Its four workloads are planned from the stack file of that name; each test is called after what went wrong there, and
+numbered as in the list of its mistakes. No manifest can express 26 and 27, which are Terraform's, 36, 37, 49 and 50,
+which are prose, or 48 and 58, which are typed into a shell.
 """
 
 import json
@@ -13,6 +15,7 @@ import yaml
 
 from catalog import VLLM_RELEASES
 from components.manifests import model_server, network_policies
+from components.manifests.nccl_preflight import preflight
 from components.manifests.server_pod import Role
 from components.manifests.smoke_test import smoke_test
 from config import ConfigurationError, read_stack_file
@@ -22,6 +25,7 @@ from planning.plan import ModelServerPlan, PlatformPlan
 from planning.platform import plan_platform
 from planning.report import sections, to_text
 from tests.unit.serving import ONE_GPU, TWO_NODES, container, environment, manifest, planned, platform, pod, templates
+from verification import parsers
 
 CHECKOUT = Path(__file__).parents[2]
 PLAN: PlatformPlan = plan_platform(read_stack_file(CHECKOUT, "article"), "article")
@@ -245,6 +249,13 @@ def test_more_gpus_than_the_model_needs(index: int) -> None:
     assert "1 GPU (" in warning.text and warning.text.count("USD/h") == 2
 
 
+# 30: models that the hub has not.
+@pytest.mark.parametrize("model", ["meta-llama/Llama-3-405b", "meta-llama/Llama-3-70B", "meta-llama/Llama-3-8B"])
+def test_a_model_that_does_not_exist(model: str) -> None:
+    text = refused({"model": model})
+    assert f"{model} is not in the catalogue" in text and "meta-llama/Llama-3.1-405B-Instruct" in text
+
+
 # 33, 34: defaults written out wrongly, and features turned on that are on.
 @every_model
 def test_defaults_that_are_worse_than_vllms_own(model: ModelServerPlan) -> None:
@@ -277,6 +288,30 @@ def test_what_a_group_does_not_do_by_itself() -> None:
     assert any("is an outage" in w.text and w.path.endswith("models[3]") for w in PLAN.warnings)
     assert "gce-topology-block" in json.dumps(pod(GROUP)["affinity"])
     assert manifest(GROUP)["spec"]["rolloutStrategy"]["rollingUpdateConfiguration"]["maxUnavailable"] == 1
+
+
+# 41: a pod's name alone, called DNS naming; no name server knows it.
+@pytest.mark.parametrize("role", [Role.LEADER, Role.WORKER])
+def test_a_leader_that_is_looked_for_by_its_pods_name(role: Role) -> None:
+    words = container(GROUP, role)["args"]
+    assert words[words.index("--master-addr") + 1] == "$(LWS_LEADER_ADDRESS)"
+    assert not any(GROUP.group_name in word for word in words)
+    # The controller makes the headless Service by which that address resolves.
+    assert manifest(GROUP)["spec"]["networkConfig"] == {"subdomainPolicy": "Shared"}
+
+
+# 42: tools for the fabric that vLLM's image has not.
+def test_a_tool_that_the_image_has_not() -> None:
+    (plan,) = PLAN.preflights
+    job = json.dumps(preflight(plan, "0a1b2c3d"))
+    assert plan.image.split(":")[0] not in {model.image.split(":")[0] for model in PLAN.models}
+    assert "all_gather_perf" in job and "ib_write_bw" not in job and "ibv_devices" not in job
+
+
+# 43: a log line that nothing prints, taken for the proof that the fabric is used.
+def test_a_proof_that_never_comes() -> None:
+    assert environment(GROUP)["NCCL_NET"] == "gIB" and environment(GROUP)["NCCL_DEBUG"] == "INFO"
+    assert parsers.nccl_log("vllm-0:1:9 [0] NCCL INFO Using network gIB").networks == {"gIB"}
 
 
 # 44: debug logs with prompts in them.
@@ -330,6 +365,25 @@ def test_a_budget_that_counts_pods_and_not_groups() -> None:
     budget = model_server.disruption_budget(planned({**TWO_NODES, "replicas": 2}))
     assert budget is not None and budget["spec"]["minAvailable"] == 3
     assert model_server.disruption_budget(GROUP) is None
+
+
+# 54: seconds of setup, for what loads for minutes.
+@every_model
+def test_a_start_that_is_called_a_matter_of_seconds(model: ModelServerPlan) -> None:
+    (line,) = [
+        each
+        for each in to_text(sections(PLAN, "article")).splitlines()
+        if each.startswith(f"{model.name} ") and "USD" not in each and "TP" in each
+    ]
+    assert model.load.total > 60 and f" {model.load.total:.0f} s " in line
+    assert model.lifecycle.progress_deadline > model.load.total
+
+
+# 57: machines by names that Google has not.
+@pytest.mark.parametrize("accelerator", ["a3-standard", "h100-standard"])
+def test_a_machine_that_does_not_exist(accelerator: str) -> None:
+    text = refused(ONE_GPU, accelerator=accelerator)
+    assert "nodePools[0].accelerator" in text and "h100-mega" in text
 
 
 # 55: pipeline stages for models of a trillion weights only.

@@ -152,9 +152,14 @@ class TestNvlinkDomains:
         assert driver and driver.pods == 7 and driver.version == "25.8.0"
         assert plan("h200").dra_driver is None
 
-    def test_a_server_that_spans_nodes_has_a_domain_of_its_own(self) -> None:
-        made = plan("gb200")
-        (domain,) = made.compute_domains
-        assert made.fabric and domain.channel_template in {
-            claim.template for claim in made.fabric.claims_of(domain.name)
-        }
+    @pytest.mark.parametrize("stack", ["gb200", "gb300"])
+    def test_a_server_that_spans_nodes_and_the_test_before_it_have_domains_of_their_own(self, stack: str) -> None:
+        made = plan(stack)
+        (preflight,), (model,) = made.preflights, made.models
+        domains = {domain.name: domain for domain in made.compute_domains}
+        assert set(domains) == {preflight.name, model.name} and model.transport
+        assert domains[preflight.name].namespace == preflight.namespace
+        channels = {domain.channel_template for domain in made.compute_domains}
+        for name, transport in ((preflight.name, preflight.transport), (model.name, model.transport)):
+            claimed = {claim.template for claim in transport.claims}
+            assert claimed & channels == {domains[name].channel_template}

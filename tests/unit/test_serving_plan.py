@@ -187,6 +187,33 @@ class TestAvailability:
         assert planned(TWO_NODES, nodes=4).rollout.max_surge == 1
         assert planned(TWO_NODES, nodes=3).rollout.max_surge == 0
 
+    def test_models_of_one_size_share_a_spare_place_and_wait_for_each_other(self) -> None:
+        alone = planned(EIGHT_GPUS, nodes=2)
+        made = platform(EIGHT_GPUS, EIGHT_GPUS, EIGHT_GPUS, nodes=4)
+        assert {model.rollout.max_surge for model in made.models} == {1}
+        # Each may have to wait for both others before it gets the place.
+        longer = made.models[0].lifecycle.progress_deadline - alone.lifecycle.progress_deadline
+        assert longer == made.models[0].lifecycle.rollout_deadline - alone.lifecycle.rollout_deadline
+        assert longer >= 2 * alone.load.total
+        (text,) = [w.text for w in made.warnings if "one after the other" in w.text]
+        assert "model-0, model-1, model-2" in text and "one spare place" in text
+
+    def test_models_that_all_have_a_spare_place_wait_for_nobody(self) -> None:
+        made = platform(EIGHT_GPUS, EIGHT_GPUS, nodes=4)
+        assert made.models[0].lifecycle == planned(EIGHT_GPUS, nodes=2).lifecycle
+        assert not any("one after the other" in warning.text for warning in made.warnings)
+
+    def test_one_spare_place_is_not_promised_to_two_sizes(self) -> None:
+        made = platform(EIGHT_GPUS, TWO_NODES, nodes=5)
+        assert [model.rollout.max_surge for model in made.models] == [0, 1]
+        (text,) = [w.text for w in made.warnings if "is an outage" in w.text]
+        assert text.startswith("an update of model-0 is an outage") and "keeps its spare room" in text
+
+    def test_a_spare_place_goes_first_to_those_that_would_else_be_away(self) -> None:
+        made = platform({**TWO_NODES, "replicas": 2}, EIGHT_GPUS, nodes=7)
+        assert [model.rollout.max_surge for model in made.models] == [0, 1]
+        assert not any("is an outage" in warning.text for warning in made.warnings)
+
     def test_one_replica_has_no_budget_that_would_block_every_drain(self) -> None:
         assert planned(ONE_GPU).min_available_pods is None
         assert planned(TWO_NODES).min_available_pods is None

@@ -1,14 +1,14 @@
 """Verification says passed only for what was seen to be right, and tells a broken thing from one out of sight."""
 
+import socket
 import sys
-from typing import Any
+import threading
 
 import pytest
 
 from verification import parsers
 from verification.job_checks import judge
-from verification.kubectl import Kubectl, NotFound
-from verification.preflight import as_written
+from verification.kubectl import Kubectl, NotFound, Proxy, ServiceAddress
 from verification.results import CheckFailed, NotObservable, Result, Status, failed, table
 
 
@@ -93,23 +93,17 @@ def test_only_a_failure_makes_the_whole_fail() -> None:
     assert failed([unseen, Result("gemma", "chat", Status.FAILED, "404")])
 
 
-def test_a_job_is_written_again_as_it_was_written_first() -> None:
-    template: dict[str, Any] = {"metadata": {"labels": {"app": "nccl"}}, "spec": {"restartPolicy": "Never"}}
-    written: dict[str, Any] = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "nccl", "namespace": "tests", "labels": {"app": "nccl"}},
-        "spec": {"completions": 2, "template": template},
-    }
-    added = {"controller-uid": "1", "job-name": "nccl", "batch.kubernetes.io/job-name": "nccl"}
-    stored: dict[str, Any] = {
-        **written,
-        "metadata": {**written["metadata"], "uid": "1", "resourceVersion": "7", "managedFields": []},
-        "spec": {
-            "completions": 2,
-            "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "1"}},
-            "template": {**template, "metadata": {"labels": {"app": "nccl", **added}}},
-        },
-        "status": {"succeeded": 2},
-    }
-    assert as_written(stored) == written
+def test_a_server_that_dies_over_a_request_is_a_failure_and_no_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        proxy = Proxy(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(CheckFailed, match=r"/v1/models: .*(closed|reset)"):
+            proxy.text(ServiceAddress("serving", "gemma", 8000), "/v1/models", 5)
+        thread.join()
