@@ -44,6 +44,8 @@ from planning.plan.node_pools import (
     PlacementPlan,
     Provisioning,
     ReservationPlan,
+    UpgradePlan,
+    UpgradeStrategy,
 )
 from planning.plan.platform import PlatformPlan, Warning
 from planning.plan.preflight import PreflightPlan
@@ -112,5 +114,7 @@ __all__ = [
     "SystemPoolPlan",
     "Taint",
     "TokenPlan",
+    "UpgradePlan",
+    "UpgradeStrategy",
     "Warning",
 ]
