@@ -13,6 +13,9 @@ class KubernetesObject(pulumi.CustomResource):
     Deployment and a LeaderWorkerSet alike, and costs no import of the SDK.
     """
 
+    metadata: pulumi.Output[Mapping[str, Any]]
+    """As the API server has it."""
+
     def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
         """Registers `manifest`, which must name its apiVersion and kind. `opts` must lead to a provider."""
         version, kind = str(manifest["apiVersion"]), str(manifest["kind"])

@@ -54,6 +54,8 @@ def on_paper(folder: Path) -> pulumi.ResourceTransform:
             for key in ("data", "stringData"):
                 if key in properties:
                     properties[key] = dict.fromkeys(cast(dict[str, Any], properties[key]), REDACTED)
+            # On paper nobody gives it one, and pods may name it.
+            properties["metadata"] = {**properties["metadata"], "uid": REDACTED}
         else:
             return None
         return pulumi.ResourceTransformResult(props=properties, opts=args.opts)
@@ -76,6 +78,8 @@ def _write(rendered: Path, out: Path) -> list[Path]:
         shutil.rmtree(out)
     out.mkdir(parents=True)
     paths = {out / _file_name(document): document for document in documents if document}
+    for document in paths.values():
+        document["metadata"].pop("uid", None)
     for path, document in sorted(paths.items()):
         path.write_text(yaml.safe_dump(document, sort_keys=True), encoding="utf-8")
     return sorted(paths)

@@ -17,7 +17,6 @@ from components.nccl_installer import NcclInstaller, NcclInstallerArgs
 from components.node_daemon import NodeDaemon, NodeDaemonArgs
 from components.pod_networks import PodNetworks, PodNetworksArgs
 from components.project_services import ProjectServices, ProjectServicesArgs
-from config.pulumi_config import StackToken
 from planning.plan import GivenClusterPlan, GivenNetworkPlan, PlatformPlan
 from stacks.serving import ServingArgs, build_serving
 
@@ -56,7 +55,7 @@ class Platform:
         }
 
 
-def build_platform(plan: PlatformPlan, *, project: str, token: StackToken | None) -> Platform:
+def build_platform(plan: PlatformPlan, *, project: str, token: pulumi.Output[str] | None) -> Platform:
     """Registers everything in `plan`. Two stacks with different prefixes share a project."""
     google = gcp.Provider("google", project=project, region=plan.region)
     in_google = pulumi.ResourceOptions(providers=[google])
@@ -183,7 +182,7 @@ def _build_in_cluster(
     cluster: AnyCluster,
     fabric: AnyFabric | None,
     node_pools: dict[str, AnyNodePool],
-    token: StackToken | None,
+    token: pulumi.Output[str] | None,
     project: str,
     services: ProjectServices,
     in_google: pulumi.ResourceOptions,

@@ -19,7 +19,6 @@ from components.serving_identity import ServingIdentity, ServingIdentityArgs
 from components.serving_namespace import ServingNamespace, ServingNamespaceArgs
 from components.serving_priority import ServingPriority, ServingPriorityArgs
 from components.vllm_server import VllmServer, VllmServerArgs
-from config.pulumi_config import StackToken
 from planning.plan import DeviceClaimTemplate, PlatformPlan
 
 
@@ -29,7 +28,7 @@ class ServingArgs:
     node_pools: Mapping[str, AnyNodePool]
     fabric_needs: Sequence[pulumi.Resource]
     """What pods that use the fabric find on their node, and the networks they name."""
-    token: StackToken | None
+    token: pulumi.Output[str] | None
     """None: the plan says where it is."""
     project: str
     cluster: AnyCluster
@@ -95,12 +94,7 @@ def _tokens(
         return {
             name: HuggingFaceToken(
                 f"hugging-face-{name}",
-                HuggingFaceTokenArgs(
-                    secret_name=token.name,
-                    namespace=namespace,
-                    token=args.token.value,
-                    revision=args.token.revision,
-                ),
+                HuggingFaceTokenArgs(secret_name=token.name, namespace=namespace, token=args.token),
                 opts=in_cluster,
             )
             for name, namespace in namespaces.items()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pulumi
 import yaml
 
 from components.manifests.types import Manifest
@@ -21,12 +22,12 @@ class TokenSource:
 
     volume: dict[str, Any]
     """Without its name."""
-    revision: str
+    revision: pulumi.Input[str]
     service_account: str | None
     """As which the pod may read it; None: whoever is in the namespace may."""
 
 
-def from_secret(name: str, revision: str) -> TokenSource:
+def from_secret(name: str, revision: pulumi.Input[str]) -> TokenSource:
     return TokenSource(
         volume={"secret": {"secretName": name, "defaultMode": 0o440}}, revision=revision, service_account=None
     )

@@ -93,6 +93,8 @@ class _Google(mocks.Mocks):
             case "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider":
                 pool = f"projects/123/locations/global/workloadIdentityPools/{state['workloadIdentityPoolId']}"
                 computed = {"name": f"{pool}/providers/{state['workloadIdentityPoolProviderId']}"}
+            case "kubernetes:core/v1:Secret":
+                computed = {"metadata": {**state["metadata"], "uid": f"uid-of-{args.name}"}}
             case "gcp:storage/bucket:Bucket":
                 computed = {"url": f"gs://{state['name']}"}
             case _:
