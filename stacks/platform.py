@@ -6,6 +6,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from components.accelerator_node_pool import AcceleratorNodePool, AcceleratorNodePoolArgs
+from components.alerts import Alerts, AlertsArgs
 from components.cluster_network import ClusterNetwork, ClusterNetworkArgs
 from components.fabric import Fabric, FabricArgs
 from components.given_cluster import AnyCluster, GivenCluster, GivenClusterArgs
@@ -63,6 +64,12 @@ def build_platform(plan: PlatformPlan, *, project: str, token: pulumi.Output[str
     services = ProjectServices("services", ProjectServicesArgs(project=project, services=plan.services), opts=in_google)
     cluster = _cluster(plan, project, services, in_google)
     fabric, node_pools = _node_pools(plan, project, services, cluster, in_google)
+    if plan.alerts:
+        Alerts(
+            "alerts",
+            AlertsArgs(plan=plan.alerts, project=cluster.project, services=services, labels=plan.labels),
+            opts=in_google,
+        )
     _build_in_cluster(
         plan,
         cluster=cluster,

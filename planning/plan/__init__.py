@@ -20,7 +20,13 @@ from planning.plan.cluster import (
     SystemPoolPlan,
 )
 from planning.plan.decision import Decision, Taint
-from planning.plan.environment import ProtectionPlan, SecretManagerSecret, TokenPlan
+from planning.plan.environment import (
+    AlertPolicyPlan,
+    AlertsPlan,
+    ProtectionPlan,
+    SecretManagerSecret,
+    TokenPlan,
+)
 from planning.plan.network import (
     ClusterNetworkPlan,
     ComputeDomainPlan,
@@ -62,6 +68,8 @@ from planning.plan.serving import (
 __all__ = [
     "AccessPlan",
     "AddressUse",
+    "AlertPolicyPlan",
+    "AlertsPlan",
     "AuthorizedNetworkPlan",
     "CallerPlan",
     "ClusterNetworkPlan",
