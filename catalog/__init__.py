@@ -24,6 +24,7 @@ from catalog.accelerator import (
     Taint,
     TaintEffect,
 )
+from catalog.alert import Alert
 from catalog.fabric import (
     DeviceMode,
     Dranet,
@@ -59,6 +60,7 @@ from catalog.source import Source, read_yaml, sources
 
 _HERE = Path(__file__).parent
 
+ALERTS: Entries[Alert] = Entries(_HERE / "alerts", Alert)
 ACCELERATORS: Entries[Accelerator] = Entries(_HERE / "accelerators", Accelerator)
 NETWORK_PROFILES: Entries[NetworkProfile] = Entries(_HERE / "network_profiles", NetworkProfile)
 VLLM_RELEASES: Entries[VllmRelease] = Entries(_HERE / "releases" / "vllm", VllmRelease)
@@ -71,6 +73,7 @@ PINS: Pins = Pins.model_validate(read_yaml(_HERE / "pins.yaml"), by_alias=True, 
 
 __all__ = [
     "ACCELERATORS",
+    "ALERTS",
     "CHART_RELEASES",
     "FEES",
     "GKE_FEATURES",
@@ -83,6 +86,7 @@ __all__ = [
     "REGION_PRICES",
     "VLLM_RELEASES",
     "Accelerator",
+    "Alert",
     "Architecture",
     "Availability",
     "Basis",

@@ -8,7 +8,7 @@ from pulumi_gcp import compute, container
 from components.fabric import Fabric
 from components.given_cluster import AnyCluster
 from components.project_services import ProjectServices
-from planning.plan import NodePoolPlan, Provisioning, ReservationPlan, Taint
+from planning.plan import NodePoolPlan, Provisioning, ReservationPlan, Taint, UpgradePlan
 
 _TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
 _RESERVATION_KEY = "compute.googleapis.com/reservation-name"
@@ -51,11 +51,7 @@ class AcceleratorNodePool(pulumi.ComponentResource):
             placement_policy=_placement(plan, policy),
             queued_provisioning={"enabled": True} if plan.provisioning is Provisioning.QUEUED else None,
             management={"auto_repair": plan.auto_repair, "auto_upgrade": True},
-            upgrade_settings={
-                "strategy": "SURGE",
-                "max_surge": plan.max_surge,
-                "max_unavailable": plan.max_unavailable,
-            },
+            upgrade_settings=_upgrade(plan.upgrade),
             maintenance_policies=[{"exclusion_until_end_of_supports": [{"enabled": args.keep_version}]}],
             node_config=_node_config(plan, args),
             opts=pulumi.ResourceOptions(
@@ -95,6 +91,13 @@ def _autoscaling(plan: NodePoolPlan) -> container.NodePoolAutoscalingArgsDict:
         "total_max_node_count": plan.max_nodes,
         "location_policy": "ANY",
     }
+
+
+def _upgrade(plan: UpgradePlan) -> container.NodePoolUpgradeSettingsArgsDict:
+    settings: container.NodePoolUpgradeSettingsArgsDict = {"strategy": plan.strategy.value}
+    if plan.max_surge is not None and plan.max_unavailable is not None:
+        settings["max_surge"], settings["max_unavailable"] = plan.max_surge, plan.max_unavailable
+    return settings
 
 
 def _network_config(fabric: Fabric | None, plan: NodePoolPlan) -> container.NodePoolNetworkConfigArgsDict | None:

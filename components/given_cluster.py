@@ -52,6 +52,7 @@ class GivenCluster(pulumi.ComponentResource):
             datapath=said(self.resource.datapath_provider, str),
             workload_identity=said(self.resource.workload_identity_config, bool),
             secret_manager=said(self.resource.secret_manager_config, lambda config: bool(config and config.enabled)),
+            managed_prometheus=said(self.resource.monitoring_config, _collects_metrics),
             endpoint=said(self.resource.control_plane_endpoints_config, dns_endpoint),
         ).apply(lambda found: _checked(plan, found))
         if plan.node_identity:
@@ -64,6 +65,10 @@ class GivenCluster(pulumi.ComponentResource):
             )
             self.node_service_account = identity.email
         self.register_outputs({"identifier": self.identifier, "endpoint": self.endpoint})
+
+
+def _collects_metrics(config: container.outputs.ClusterMonitoringConfig | None) -> bool:
+    return bool(config and config.managed_prometheus and config.managed_prometheus.enabled)
 
 
 def _checked(plan: GivenClusterPlan, found: dict[str, Any]) -> str:
@@ -79,6 +84,8 @@ def _checked(plan: GivenClusterPlan, found: dict[str, Any]) -> str:
         problems.append("it has no workload identity, so pods would be their nodes")
     if plan.secret_manager and not found["secret_manager"]:
         problems.append("it has no Secret Manager add-on, and token.secretManager needs it")
+    if plan.managed_prometheus and not found["managed_prometheus"]:
+        problems.append("it has no managed Prometheus, and alerts watch what that collects")
     if problems:
         raise pulumi.RunError(f"cluster.existing: {plan.name} will not do: {'; '.join(problems)}")
     return found["endpoint"]

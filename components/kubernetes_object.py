@@ -13,13 +13,16 @@ class KubernetesObject(pulumi.CustomResource):
     Deployment and a LeaderWorkerSet alike, and costs no import of the SDK.
     """
 
+    metadata: pulumi.Output[Mapping[str, Any]]
+    """As the API server has it."""
+
     def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
         """Registers `manifest`, which must name its apiVersion and kind. `opts` must lead to a provider."""
         version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
         group = version if "/" in version else f"core/{version}"
-        # Names are ours and fixed, so a replacement must free the name first.
         own = pulumi.ResourceOptions(
-            delete_before_replace=True,
+            # Names are ours and fixed, so a replacement must free the name first; but where the engine chooses it.
+            delete_before_replace="name" in manifest["metadata"],
             additional_secret_outputs=["data", "stringData"] if kind == "Secret" else None,
         )
         super().__init__(f"kubernetes:{group}:{kind}", name, dict(manifest), pulumi.ResourceOptions.merge(opts, own))

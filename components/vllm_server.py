@@ -65,7 +65,7 @@ class VllmServer(pulumi.ComponentResource):
         target = KubernetesObject(f"{name}-smoke-service", manifests.smoke_service(plan, templates.revision), behind)
         self.smoke_test = KubernetesObject(
             f"{name}-smoke-test",
-            smoke_test(plan, templates.revision),
+            smoke_test(plan, templates.revision, args.token.source),
             # It asks by the Service's name.
             pulumi.ResourceOptions(parent=self, depends_on=[target]),
         )

@@ -1,12 +1,14 @@
-"""What makes an environment of a stack: what it protects, what it may cost, how its bill and its token are found."""
+"""What makes an environment of a stack: what it may cost, who hears of trouble, how its bill and token are found."""
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from config.intent import Intent, ProjectId
 
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^projects/[^/]+/notificationChannels/[^/]+$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
 
 
@@ -23,6 +25,28 @@ class SpendSettings(Intent):
     allow_unknown_price: Annotated[
         bool, Field(description="count what has no published price as nothing, instead of refusing it")
     ] = False
+
+
+class AlertSettings(Intent):
+    """Who is told when a model has no replica, a node is not ready, or requests queue for room in the KV cache."""
+
+    emails: Annotated[
+        tuple[EmailAddress, ...],
+        Field(description="addresses, each a notification channel of the stack's", examples=["[oncall@example.com]"]),
+    ] = ()
+    channels: Annotated[
+        tuple[ChannelName, ...],
+        Field(
+            description="notification channels of the project that are there already, such as Slack or PagerDuty",
+            examples=["[projects/acme-inference/notificationChannels/1234567890]"],
+        ),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _somebody_listens(self) -> "AlertSettings":
+        if not self.emails and not self.channels:
+            raise ValueError("nobody would be told; write emails or channels")
+        return self
 
 
 class SecretManagerToken(Intent):

@@ -162,7 +162,11 @@ class NodePoolSettings(Intent):
         bool, replaces_node_pool(), Field(description="ask for machines that stand close together")
     ] = False
     surge: Annotated[
-        SurgeSettings, Field(description="default: one node at a time is missing, since none is to spare")
+        SurgeSettings,
+        Field(
+            description="default: one node at a time is missing, since none is to spare; not for flexStart and queued, "
+            "whose nodes are never upgraded but run out"
+        ),
     ] = SurgeSettings()
     auto_repair: Annotated[
         bool | None, Field(description="let GKE remake a node that fails; default: yes, but not for flexStart")

@@ -1,8 +1,6 @@
 """The one edge to Pulumi: a stack's configuration as the engine hands it to the program."""
 
-import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -12,18 +10,8 @@ from config.settings import HUGGING_FACE_TOKEN, Settings
 from config.validate import NAMESPACE, validate
 
 
-@dataclass(frozen=True)
-class StackToken:
-    """A Hugging Face token that is a secret of the stack's."""
-
-    value: pulumi.Output[str]
-    """Secret from here on."""
-    revision: str
-    """A few digits of its hash: another token has others, and no token can be found from them."""
-
-
-def read_pulumi_config() -> tuple[Settings, str, StackToken | None]:
-    """The stack's settings, its Google Cloud project, and its Hugging Face token, if that is not kept elsewhere.
+def read_pulumi_config() -> tuple[Settings, str, pulumi.Output[str] | None]:
+    """The stack's settings, its Google Cloud project, and its Hugging Face token, secret, if it is not kept elsewhere.
 
     Raises ConfigurationError if they cannot be used.
     """
@@ -38,16 +26,8 @@ def read_pulumi_config() -> tuple[Settings, str, StackToken | None]:
         pulumi.get_stack(), values, frozenset(key.removeprefix(prefix) for key in secret), to_deploy=True
     )
     config = pulumi.Config(NAMESPACE)
-    if settings.token is not None:
-        return settings, config.require("project"), None
-    token = StackToken(
-        config.require_secret(HUGGING_FACE_TOKEN), _revision(str(everything[prefix + HUGGING_FACE_TOKEN]))
-    )
+    token = config.require_secret(HUGGING_FACE_TOKEN) if settings.token is None else None
     return settings, config.require("project"), token
-
-
-def _revision(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()[:8]
 
 
 def _structured(value: str) -> Any:

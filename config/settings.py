@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from config.cluster import ClusterSettings
 from config.effect import replaces_cluster
-from config.environment import LabelKey, LabelValue, SpendSettings, TokenSettings
+from config.environment import AlertSettings, LabelKey, LabelValue, SpendSettings, TokenSettings
 from config.intent import Intent, ProjectId, RegionName, ResourceName
 from config.models import ModelSettings
 from config.network import NetworkSettings
@@ -62,6 +62,9 @@ class Settings(Intent):
         ),
     ] = ()
     spend: Annotated[SpendSettings | None, Field(description="what it may cost; default: anything")] = None
+    alerts: Annotated[
+        AlertSettings | None, Field(description="who is told of trouble, by Cloud Monitoring; default: nobody")
+    ] = None
     token: Annotated[
         TokenSettings | None,
         Field(description=f"where the Hugging Face token is; default: the stack's own secret {HUGGING_FACE_TOKEN}"),

@@ -20,6 +20,7 @@ from maintenance.linters import checks, schemas
 from maintenance.linters.checks import Finding
 from maintenance.linters.pods import PodObject, Role, pod_objects, read
 from maintenance.linters.tools import Linters, linters
+from sandbox.home import Home
 from sandbox.render import RenderError, render
 from sandbox.tools import ToolsError, cluster_tools, lws_chart
 
@@ -65,7 +66,7 @@ def _render(stack: str, out: Path) -> str | None:
     """Why it cannot be done; None if it is."""
     said: list[str] = []
     try:
-        render(CHECKOUT, stack, out, said.append)
+        render(Home.of(CHECKOUT, stack), out, said.append)
     except (CommandError, RenderError) as error:
         return next((line.partition("error:")[2].strip() for line in said if "error:" in line), str(error))
     return None

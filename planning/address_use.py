@@ -23,7 +23,7 @@ def plan_addresses(
     own_network: bool,
 ) -> tuple[AddressUse, ...]:
     """What each range of the stack's own is asked for at its most, surge nodes included."""
-    on_fabric = sum(pool.max_nodes + pool.max_surge for pool in pools if pool.uses_fabric)
+    on_fabric = sum(pool.nodes_at_once for pool in pools if pool.uses_fabric)
     uses: list[AddressUse] = []
     if own_network:
         nodes, pods = addresses_needed(system, pools)
@@ -49,9 +49,9 @@ def plan_addresses(
 def addresses_needed(system: SystemPoolPlan | None, pools: tuple[NodePoolPlan, ...]) -> tuple[int, int]:
     """Of all nodes and of all pods at their most; `system` None: the system's nodes are somebody else's."""
     system_nodes = (system.max_nodes_per_zone + 1) * ZONES if system else 0
-    nodes = system_nodes + sum(pool.max_nodes + pool.max_surge for pool in pools)
+    nodes = system_nodes + sum(pool.nodes_at_once for pool in pools)
     pods = system_nodes * _pod_addresses(google_platform().pods_per_node) + sum(
-        (pool.max_nodes + pool.max_surge) * _pod_addresses(pool.max_pods_per_node) for pool in pools
+        pool.nodes_at_once * _pod_addresses(pool.max_pods_per_node) for pool in pools
     )
     return nodes, pods
 

@@ -47,6 +47,12 @@ def check_capacity(
             "GKE cannot remake a flexStart node, and refuses such a pool with auto-repair",
             "Leave autoRepair out",
         )
+    if kind in SCALED_FROM_ZERO and "surge" in pool.model_fields_set:
+        findings.refuse(
+            f"{path}.surge",
+            f"GKE upgrades {kind} nodes by letting them run out and making new ones, so there is nothing to choose",
+            "Leave surge out",
+        )
     return True
 
 

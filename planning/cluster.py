@@ -48,6 +48,7 @@ def _given(
         version=settings.cluster.version,
         multi_networking=multi_networking,
         secret_manager=settings.token is not None,
+        managed_prometheus=settings.alerts is not None,
         system_pool=GivenSystemPool(name=existing.system_pool),
         node_identity=None if pools else identity,
         provides_node_pools=pools,

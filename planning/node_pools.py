@@ -6,7 +6,16 @@ from config.node_pools import NodePoolSettings, ReservationCapacity
 from config.settings import Settings
 from planning.capacity import SCALED_FROM_ZERO, check_capacity, max_run_seconds
 from planning.errors import Findings
-from planning.plan import NodePoolPlan, PlacementPlan, PoolUse, Provisioning, ReservationPlan, Taint
+from planning.plan import (
+    NodePoolPlan,
+    PlacementPlan,
+    PoolUse,
+    Provisioning,
+    ReservationPlan,
+    Taint,
+    UpgradePlan,
+    UpgradeStrategy,
+)
 
 
 def plan_node_pools(settings: Settings, prefix: str, findings: Findings) -> tuple[NodePoolPlan, ...]:
@@ -114,8 +123,7 @@ def _pool(pool: NodePoolSettings, accelerator: Accelerator, machine: MachineType
         huge_pages=accelerator.nodes.huge_pages,
         secure_boot=accelerator.nodes.secure_boot_allowed,
         auto_repair=kind is not CapacityKind.FLEX_START if pool.auto_repair is None else pool.auto_repair,
-        max_surge=pool.surge.max_surge,
-        max_unavailable=pool.surge.max_unavailable,
+        upgrade=_upgrade(pool, kind),
         labels={**accelerator.nodes.labels, **labels},
         taints=(
             *taints_of(accelerator),
@@ -123,6 +131,14 @@ def _pool(pool: NodePoolSettings, accelerator: Accelerator, machine: MachineType
         ),
         uses_fabric=mode is not None,
         accelerator_network_profile="auto" if by_google else None,
+    )
+
+
+def _upgrade(pool: NodePoolSettings, kind: CapacityKind) -> UpgradePlan:
+    if kind in SCALED_FROM_ZERO:
+        return UpgradePlan(strategy=UpgradeStrategy.SHORT_LIVED, max_surge=None, max_unavailable=None)
+    return UpgradePlan(
+        strategy=UpgradeStrategy.SURGE, max_surge=pool.surge.max_surge, max_unavailable=pool.surge.max_unavailable
     )
 
 

@@ -11,6 +11,7 @@ from config.effect import Effect, effects
 from config.settings import NAME_PREFIX
 from planning.address_use import addresses_needed, plan_addresses
 from planning.addresses import AddressRanges
+from planning.alerts import plan_alerts
 from planning.cluster import plan_cluster, provides
 from planning.compatibility import check_network_profiles, plan_gke_version
 from planning.cost import plan_cost
@@ -51,6 +52,8 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     cluster = plan_cluster(settings, prefix, version, multi_networking=bool(fabric and fabric.vpcs))
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
     models = plan_models(settings, pools, fabric, version, findings)
+    namespaces = plan_namespaces(fabric, models)
+    alerts = plan_alerts(settings, cluster.name, [each.name for each in namespaces], findings)
     pool_use = place(settings, pools, models, findings)
     check_queued(settings, models, findings)
     addresses = plan_addresses(
@@ -78,6 +81,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         services=_services(settings, pools),
         labels=settings.labels,
         protection=protection,
+        alerts=alerts,
         network=_network(settings, prefix, ranges, addresses_needed(system, pools)),
         cluster=cluster,
         fabric=fabric,
@@ -87,7 +91,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         node_daemons=() if installed else plan_daemons(with_fabric, pools),
         dra_driver=plan_dra_driver(settings),
         compute_domains=plan_compute_domains(fabric, pools, models, preflights),
-        namespaces=plan_namespaces(fabric, models),
+        namespaces=namespaces,
         preflight_namespace=preflight_namespace(preflights),
         access=plan_access(),
         priority_class=plan_priority(),

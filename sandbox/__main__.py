@@ -22,6 +22,7 @@ from sandbox.models.behaviour import Behaviour, UnknownBehaviour
 from sandbox.paper import BaseError, preview_change
 from sandbox.policy_pack import NoPack, executable_pack
 from sandbox.render import RenderError, render
+from sandbox.sharing import NothingGiven, require_given, tenants
 from sandbox.tools import ToolsError
 
 INTERRUPTED = 130
@@ -33,6 +34,7 @@ class Protected(Exception):
 
 _EXPECTED = (
     UnknownStack,
+    NothingGiven,
     UnknownBehaviour,
     Busy,
     Protected,
@@ -103,8 +105,8 @@ def _engine_options(command: argparse.ArgumentParser) -> None:
 
 
 def _home(options: argparse.Namespace) -> Home:
-    home = Home.of(Path.cwd(), options.stack)
-    home.share(os.environ.get(CLOUD_VARIABLE))
+    home = Home.of(Path.cwd(), options.stack).within(os.environ.get(CLOUD_VARIABLE))
+    require_given(home)
     return home
 
 
@@ -148,7 +150,7 @@ def _previewed(running: Engine, options: argparse.Namespace) -> Any:
 def _change(options: argparse.Namespace) -> int:
     base: Path | None = options.base and options.base.resolve()
     events: Path = options.events or Path(os.devnull)
-    preview_change(Path.cwd(), base, options.stack, events, _say, tuple(options.policy_pack))
+    preview_change(_home(options), base, events, _say, tuple(options.policy_pack))
     return 0
 
 
@@ -157,6 +159,12 @@ def _destroy(options: argparse.Namespace) -> int:
     if not home.folder.exists():
         _say(f"stack {home.stack} is not up here; nothing to do")
         return 0
+    others = tenants(home)
+    if others:
+        raise Protected(
+            f"stack {', '.join(others)} is up in the cloud of {home.stack}; "
+            f"`make destroy STACK={others[0]}` comes first"
+        )
     with engine(home, _say) as running:
         protected = running.protected()
         if protected and options.confirm != home.stack:
@@ -251,7 +259,7 @@ def _running_plane(home: Home) -> ControlPlane:
 
 
 def _render(options: argparse.Namespace) -> int:
-    files = render(Path.cwd(), options.stack, options.out, _say)
+    files = render(_home(options), options.out, _say)
     _say(f"{len(files)} objects written to {options.out}")
     return 0
 

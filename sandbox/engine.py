@@ -94,8 +94,7 @@ def engine(
     tools = engine_tools(report)
     charts = {"leaderWorkerSet": lws_chart(report), "draDriver": DRA_DRIVER_CHART}
     cluster = cluster_tools(report) if control_planes else None
-    home.folder.mkdir(parents=True, exist_ok=True)
-    home.state.mkdir(exist_ok=True)
+    home.settle()
     with (
         _only_one(home) as lock,
         serve_cloud(home.cloud, home.clusters if control_planes else None, cluster, home.scenario) as port,

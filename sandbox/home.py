@@ -6,7 +6,7 @@ The engine writes a salt and encrypted values into the stack file it works with;
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,6 +41,8 @@ class Home:
     checkout: Path
     stack: str
     folder: Path
+    owner: str | None = None
+    """The stack in whose cloud this one is to be built, where its folder does not say so yet."""
 
     @classmethod
     def of(cls, checkout: Path, stack: str) -> "Home":
@@ -75,19 +77,36 @@ class Home:
         """Whether the cloud is another stack's, and outlives this one."""
         return self._cloud_owner != self.folder
 
-    def share(self, other: str | None) -> None:
-        """Be built in the cloud of the other stack, from now on. Raises UnknownStack if that is not up."""
+    def within(self, other: str | None) -> "Home":
+        """The same home in the cloud of the other stack. Raises UnknownStack if that is not up, or this one is
+        elsewhere."""
         if not other or other == self.stack:
-            return
+            return self
         if not (self.checkout / ".sandbox" / other / "cloud.json").is_file():
             raise UnknownStack(f"stack {other} is not up here and has no cloud to share; make up STACK={other} first")
+        if self.cloud.is_file() and self._cloud_owner.name != other:
+            raise UnknownStack(
+                f"stack {self.stack} is up in the cloud of {self._cloud_owner.name}; leave CLOUD= out, or "
+                f"make destroy STACK={self.stack} first"
+            )
+        return replace(self, owner=other)
+
+    def settle(self) -> None:
+        """Make the folder, and have it say whose cloud this is."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / _SHARED).write_text(other, encoding="utf-8")
+        self.state.mkdir(exist_ok=True)
+        if self.owner:
+            (self.folder / _SHARED).write_text(self.owner, encoding="utf-8")
 
     @property
     def _cloud_owner(self) -> Path:
         named = self.folder / _SHARED
-        return self.folder.parent / named.read_text(encoding="utf-8") if named.is_file() else self.folder
+        owner = self.owner or (named.read_text(encoding="utf-8") if named.is_file() else None)
+        return self.folder.parent / owner if owner else self.folder
+
+    def stack_file(self) -> dict[str, Any]:
+        """What the checkout's own says."""
+        return _read(self.checkout / f"Pulumi.{self.stack}.yaml")
 
     @property
     def behaviours(self) -> Path:
@@ -115,7 +134,7 @@ class Home:
         shutil.copyfile(self.checkout / "Pulumi.yaml", self.workspace / "Pulumi.yaml")
         copy = self.workspace / f"Pulumi.{self.stack}.yaml"
         before = _read(copy) if copy.exists() else {}
-        content = _read(self.checkout / copy.name)
+        content = self.stack_file()
         for key in ("encryptionsalt", "secretsprovider", "encryptedkey"):
             content.pop(key, None)
         config: dict[str, Any] = dict(content.get("config") or {})

@@ -18,6 +18,7 @@ from sandbox.events import event_log
 from sandbox.home import Home
 from sandbox.policy_pack import executable_pack
 from sandbox.render import on_paper
+from sandbox.sharing import lend
 
 Report = Callable[[str], None]
 
@@ -29,19 +30,20 @@ class BaseError(Exception):
 
 
 def preview_change(
-    checkout: Path, base: Path | None, stack: str, events: Path, report: Report, packs: tuple[Path, ...] = ()
+    lasting: Home, base: Path | None, events: Path, report: Report, packs: tuple[Path, ...] = ()
 ) -> None:
-    """Previews `checkout`'s stack over what `base`'s program builds, or over nothing, and writes the engine's events.
+    """Previews a stack over what `base`'s program builds, or over nothing, and writes the engine's events.
 
-    Raises BaseError if `base` cannot be built, UnknownStack if `checkout` has no such stack.
+    Raises BaseError if `base` cannot be built.
     """
-    Home.of(checkout, stack)
     with tempfile.TemporaryDirectory(prefix="inference-platform-change-") as scratch:
         folder = Path(scratch) / "home"
+        home = Home(lasting.checkout, lasting.stack, folder)
+        lend(lasting, home)
         if base is not None:
-            _build_in_a_process_of_its_own(base, stack, folder)
+            _build_in_a_process_of_its_own(base, lasting.stack, folder)
         with (
-            paper_engine(Home(checkout, stack, folder), report) as running,
+            paper_engine(home, report) as running,
             event_log(events, says_something) as on_event,
         ):
             running.preview(

@@ -14,6 +14,7 @@ import yaml
 
 from sandbox.engine import engine
 from sandbox.home import Home
+from sandbox.sharing import lend
 
 REDACTED = "redacted"
 
@@ -22,15 +23,15 @@ class RenderError(Exception):
     """The objects cannot be written; the message says why."""
 
 
-def render(checkout: Path, stack: str, out: Path, report: Callable[[str], None]) -> list[Path]:
-    """Writes the objects of `stack` to `out`, one file each, and returns their paths.
+def render(lasting: Home, out: Path, report: Callable[[str], None]) -> list[Path]:
+    """Writes the objects of a stack to `out`, one file each, and returns their paths.
 
     `out` must be empty, or hold nothing but what an earlier call wrote; else RenderError.
     """
-    Home.of(checkout, stack)
     _refuse_foreign_files(out)
     with tempfile.TemporaryDirectory(prefix="inference-platform-render-") as scratch:
-        home = Home(checkout, stack, Path(scratch) / "home")
+        home = Home(lasting.checkout, lasting.stack, Path(scratch) / "home")
+        lend(lasting, home)
         rendered = Path(scratch) / "rendered"
         with engine(
             home,
@@ -46,7 +47,7 @@ def on_paper(folder: Path) -> pulumi.ResourceTransform:
     """Turns the program's Kubernetes provider into one that writes files, and its secrets into a word."""
 
     def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-        properties = dict(args.props)
+        properties: dict[str, Any] = dict(args.props)
         if args.type_ == "pulumi:providers:kubernetes":
             properties.pop("kubeconfig", None)
             properties["renderYamlToDirectory"] = str(folder)
@@ -54,6 +55,8 @@ def on_paper(folder: Path) -> pulumi.ResourceTransform:
             for key in ("data", "stringData"):
                 if key in properties:
                     properties[key] = dict.fromkeys(cast(dict[str, Any], properties[key]), REDACTED)
+            # The engine would choose another name each time, and no two renders could be compared.
+            properties["metadata"] = {"name": args.name, **properties["metadata"]}
         else:
             return None
         return pulumi.ResourceTransformResult(props=properties, opts=args.opts)

@@ -6,6 +6,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from components.accelerator_node_pool import AcceleratorNodePool, AcceleratorNodePoolArgs
+from components.alerts import Alerts, AlertsArgs
 from components.cluster_network import ClusterNetwork, ClusterNetworkArgs
 from components.fabric import Fabric, FabricArgs
 from components.given_cluster import AnyCluster, GivenCluster, GivenClusterArgs
@@ -17,7 +18,6 @@ from components.nccl_installer import NcclInstaller, NcclInstallerArgs
 from components.node_daemon import NodeDaemon, NodeDaemonArgs
 from components.pod_networks import PodNetworks, PodNetworksArgs
 from components.project_services import ProjectServices, ProjectServicesArgs
-from config.pulumi_config import StackToken
 from planning.plan import GivenClusterPlan, GivenNetworkPlan, PlatformPlan
 from stacks.serving import ServingArgs, build_serving
 
@@ -56,7 +56,7 @@ class Platform:
         }
 
 
-def build_platform(plan: PlatformPlan, *, project: str, token: StackToken | None) -> Platform:
+def build_platform(plan: PlatformPlan, *, project: str, token: pulumi.Output[str] | None) -> Platform:
     """Registers everything in `plan`. Two stacks with different prefixes share a project."""
     google = gcp.Provider("google", project=project, region=plan.region)
     in_google = pulumi.ResourceOptions(providers=[google])
@@ -64,6 +64,12 @@ def build_platform(plan: PlatformPlan, *, project: str, token: StackToken | None
     services = ProjectServices("services", ProjectServicesArgs(project=project, services=plan.services), opts=in_google)
     cluster = _cluster(plan, project, services, in_google)
     fabric, node_pools = _node_pools(plan, project, services, cluster, in_google)
+    if plan.alerts:
+        Alerts(
+            "alerts",
+            AlertsArgs(plan=plan.alerts, project=cluster.project, services=services, labels=plan.labels),
+            opts=in_google,
+        )
     _build_in_cluster(
         plan,
         cluster=cluster,
@@ -183,7 +189,7 @@ def _build_in_cluster(
     cluster: AnyCluster,
     fabric: AnyFabric | None,
     node_pools: dict[str, AnyNodePool],
-    token: StackToken | None,
+    token: pulumi.Output[str] | None,
     project: str,
     services: ProjectServices,
     in_google: pulumi.ResourceOptions,

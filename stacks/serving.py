@@ -12,6 +12,7 @@ from components.given_cluster import AnyCluster
 from components.given_node_pool import AnyNodePool
 from components.hugging_face_token import HuggingFaceToken, HuggingFaceTokenArgs
 from components.leader_worker_set import LeaderWorkerSet, LeaderWorkerSetArgs
+from components.metrics_collection import MetricsCollection, MetricsCollectionArgs
 from components.nccl_preflight import NcclPreflight, NcclPreflightArgs
 from components.project_services import ProjectServices
 from components.secret_manager_token import AnyToken, SecretManagerToken, SecretManagerTokenArgs
@@ -19,7 +20,6 @@ from components.serving_identity import ServingIdentity, ServingIdentityArgs
 from components.serving_namespace import ServingNamespace, ServingNamespaceArgs
 from components.serving_priority import ServingPriority, ServingPriorityArgs
 from components.vllm_server import VllmServer, VllmServerArgs
-from config.pulumi_config import StackToken
 from planning.plan import DeviceClaimTemplate, PlatformPlan
 
 
@@ -29,7 +29,7 @@ class ServingArgs:
     node_pools: Mapping[str, AnyNodePool]
     fabric_needs: Sequence[pulumi.Resource]
     """What pods that use the fabric find on their node, and the networks they name."""
-    token: StackToken | None
+    token: pulumi.Output[str] | None
     """None: the plan says where it is."""
     project: str
     cluster: AnyCluster
@@ -42,6 +42,9 @@ def build_serving(args: ServingArgs, in_google: pulumi.ResourceOptions, in_clust
         each.name: ServingNamespace(each.name, ServingNamespaceArgs(plan=each), opts=in_cluster)
         for each in plan.namespaces
     }
+    if plan.alerts:
+        for name, namespace in namespaces.items():
+            MetricsCollection(f"metrics-{name}", MetricsCollectionArgs(namespace=namespace), opts=in_cluster)
     tokens = _tokens(args, namespaces, in_google, in_cluster)
     leader_worker_set = LeaderWorkerSet(
         "leader-worker-set",
@@ -96,12 +99,7 @@ def _tokens(
         return {
             name: HuggingFaceToken(
                 f"hugging-face-{name}",
-                HuggingFaceTokenArgs(
-                    secret_name=token.name,
-                    namespace=namespace,
-                    token=args.token.value,
-                    revision=args.token.revision,
-                ),
+                HuggingFaceTokenArgs(label=token.name, namespace=namespace, token=args.token),
                 opts=in_cluster,
             )
             for name, namespace in namespaces.items()

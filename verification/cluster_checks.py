@@ -64,4 +64,8 @@ def _available(kubectl: Kubectl, namespace: str) -> str:
 
 def _token(kubectl: Kubectl, namespace: str, token: ExpectedToken) -> str:
     # Its content is nobody's business here.
-    return kubectl.run("get", token.kind, token.name, f"--namespace={namespace}", "--output=name").strip()
+    label = f"app.kubernetes.io/name={token.name}"
+    found = kubectl.run("get", token.kind, f"--selector={label}", f"--namespace={namespace}", "--output=name")
+    if not found:
+        raise CheckFailed(f"no {token.kind} is labelled {label}")
+    return found.strip()

@@ -41,6 +41,7 @@ class ExpectedToken:
 
     kind: str
     name: str
+    """In its label."""
 
 
 @dataclass(frozen=True)

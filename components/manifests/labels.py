@@ -36,6 +36,6 @@ def labels_of(plan: ModelServerPlan) -> dict[str, str]:
 
 
 def revision_of(*templates: Any) -> str:
-    """The same for the same pod templates, another one for any other."""
-    text = json.dumps(templates, sort_keys=True, separators=(",", ":"))
+    """The same for the same pod templates, another one for any other; what only the engine knows is no part of it."""
+    text = json.dumps(templates, sort_keys=True, separators=(",", ":"), default=lambda _output: None)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -4,13 +4,14 @@ from typing import Any
 
 from components.manifests import labels
 from components.manifests.server_pod import Role, pod_template
+from components.manifests.token import REVISION as TOKEN_REVISION
 from components.manifests.token import TokenSource
 from components.manifests.types import Manifest, ObjectMeta, PodTemplate
 from planning.plan import ModelServerPlan
 
 
 class Templates:
-    """The pod templates of a server, each marked with the revision that both make up."""
+    """The pod templates of a server, each marked with the revision that both make up, and with the token's."""
 
     def __init__(self, plan: ModelServerPlan, token: TokenSource, priority_class: str) -> None:
         roles = (Role.LEADER, Role.WORKER) if plan.is_group else (Role.SERVER,)
@@ -18,6 +19,7 @@ class Templates:
         self.revision = labels.revision_of(*self._by_role.values())
         for template in self._by_role.values():
             template["metadata"]["labels"][labels.REVISION] = self.revision
+            template["metadata"]["annotations"][TOKEN_REVISION] = token.revision
 
     def __getitem__(self, role: Role) -> PodTemplate:
         return self._by_role[role]

@@ -16,7 +16,6 @@ from components.manifests.common import (
     tolerations,
 )
 from components.manifests.programs import source
-from components.manifests.token import REVISION as TOKEN_REVISION
 from components.manifests.token import TOKEN_KEY, TokenSource
 from components.manifests.types import PodTemplate
 from planning.plan import ModelServerPlan, PodResourcesPlan
@@ -39,14 +38,13 @@ class Role(StrEnum):
 
 
 def pod_template(plan: ModelServerPlan, role: Role, token: TokenSource, priority_class: str) -> PodTemplate:
-    """Without its revision, which is a hash of it."""
+    """Without its revisions, of itself and of the token."""
     shared = {labels.NODE_USE: "shared"} if plan.scheduling.shares_node else {}
     return {
         "metadata": {
             "labels": {**labels.labels_of(plan), labels.COMPONENT: role.value, **shared},
             "annotations": {
                 "inference-platform/model": plan.model,
-                TOKEN_REVISION: token.revision,
                 **(transport.annotations(plan.transport) if plan.transport else {}),
             },
         },

@@ -16,6 +16,8 @@ from components.manifests.model_server import smoke_service_name
 from components.manifests.network_policies import smoke_labels
 from components.manifests.programs import source
 from components.manifests.server_pod import USER
+from components.manifests.token import REVISION as TOKEN_REVISION
+from components.manifests.token import TokenSource
 from components.manifests.types import Manifest
 from planning.plan import ModelServerPlan
 
@@ -25,8 +27,9 @@ _MARGIN_SECONDS = 300
 """For the Job's own pod to be scheduled and started."""
 
 
-def smoke_test(plan: ModelServerPlan, revision: str) -> Manifest:
-    """Its name holds the revision, so that each change of the server makes a new Job and no other change does."""
+def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Manifest:
+    """Its name holds the revision, so that each change of the server makes a new Job and no other change does; but for
+    another token, which makes the same Job anew, since its template cannot change."""
     patience = plan.lifecycle.progress_deadline
     deadline = patience + _TOKEN_SECONDS + _MARGIN_SECONDS
     job_labels = {**smoke_labels(plan), **labels.PART_OF}
@@ -51,7 +54,10 @@ def smoke_test(plan: ModelServerPlan, revision: str) -> Manifest:
                 # A node that goes says nothing about the model.
                 "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
             },
-            "template": {"metadata": {"labels": job_labels}, "spec": _pod(plan, patience)},
+            "template": {
+                "metadata": {"labels": job_labels, "annotations": {TOKEN_REVISION: token.revision}},
+                "spec": _pod(plan, patience),
+            },
         },
     }
 

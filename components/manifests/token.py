@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pulumi
 import yaml
 
+from components.manifests.labels import PART_OF
 from components.manifests.types import Manifest
 from planning.plan import SecretManagerSecret
 
@@ -21,15 +23,27 @@ class TokenSource:
 
     volume: dict[str, Any]
     """Without its name."""
-    revision: str
+    revision: pulumi.Input[str]
     service_account: str | None
     """As which the pod may read it; None: whoever is in the namespace may."""
 
 
-def from_secret(name: str, revision: str) -> TokenSource:
-    return TokenSource(
-        volume={"secret": {"secretName": name, "defaultMode": 0o440}}, revision=revision, service_account=None
-    )
+def secret(label: str, namespace: str, token: pulumi.Output[str]) -> Manifest:
+    """Without a name, so that another token is another object beside this one, to which servers roll one by one."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"namespace": namespace, "labels": _labels(label)},
+        "type": "Opaque",
+        "immutable": True,
+        "stringData": {TOKEN_KEY: token},
+    }
+
+
+def from_secret(name: pulumi.Input[str]) -> TokenSource:
+    # Its name is all that tells one token from another: of any digest of it somebody could try a guess.
+    volume = {"secret": {"secretName": name, "defaultMode": 0o440}}
+    return TokenSource(volume=volume, revision=name, service_account=None)
 
 
 def from_secret_manager(name: str, secret: SecretManagerSecret) -> TokenSource:
@@ -48,6 +62,10 @@ def provider_class(name: str, namespace: str, secret: SecretManagerSecret, proje
     return {
         "apiVersion": "secrets-store.csi.x-k8s.io/v1",
         "kind": "SecretProviderClass",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, "labels": _labels(name)},
         "spec": {"provider": "gke", "parameters": {"secrets": files}},
     }
+
+
+def _labels(name: str) -> dict[str, str]:
+    return {"app.kubernetes.io/name": name, **PART_OF}

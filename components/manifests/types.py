@@ -4,7 +4,8 @@ from typing import Any, NotRequired, TypedDict
 
 
 class ObjectMeta(TypedDict):
-    name: str
+    name: NotRequired[str]
+    """Left out: the engine chooses one."""
     namespace: NotRequired[str]
     labels: NotRequired[dict[str, str]]
     annotations: NotRequired[dict[str, str]]
@@ -17,6 +18,7 @@ class Manifest(TypedDict):
     spec: NotRequired[dict[str, Any]]
     stringData: NotRequired[dict[str, Any]]
     type: NotRequired[str]
+    immutable: NotRequired[bool]
     value: NotRequired[int]
     preemptionPolicy: NotRequired[str]
     description: NotRequired[str]

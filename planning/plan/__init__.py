@@ -20,7 +20,13 @@ from planning.plan.cluster import (
     SystemPoolPlan,
 )
 from planning.plan.decision import Decision, Taint
-from planning.plan.environment import ProtectionPlan, SecretManagerSecret, TokenPlan
+from planning.plan.environment import (
+    AlertPolicyPlan,
+    AlertsPlan,
+    ProtectionPlan,
+    SecretManagerSecret,
+    TokenPlan,
+)
 from planning.plan.network import (
     ClusterNetworkPlan,
     ComputeDomainPlan,
@@ -44,6 +50,8 @@ from planning.plan.node_pools import (
     PlacementPlan,
     Provisioning,
     ReservationPlan,
+    UpgradePlan,
+    UpgradeStrategy,
 )
 from planning.plan.platform import PlatformPlan, Warning
 from planning.plan.preflight import PreflightPlan
@@ -60,6 +68,8 @@ from planning.plan.serving import (
 __all__ = [
     "AccessPlan",
     "AddressUse",
+    "AlertPolicyPlan",
+    "AlertsPlan",
     "AuthorizedNetworkPlan",
     "CallerPlan",
     "ClusterNetworkPlan",
@@ -112,5 +122,7 @@ __all__ = [
     "SystemPoolPlan",
     "Taint",
     "TokenPlan",
+    "UpgradePlan",
+    "UpgradeStrategy",
     "Warning",
 ]

@@ -77,6 +77,7 @@ class GivenClusterPlan(Decision):
     """The least that the accelerators need is checked against it where it is said; else against what is read."""
     multi_networking: bool
     secret_manager: bool
+    managed_prometheus: bool
     system_pool: GivenSystemPool
     node_identity: NodeIdentityPlan | None
     """Of the nodes that the stack adds; None: it adds none."""

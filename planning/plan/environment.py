@@ -1,4 +1,4 @@
-"""What makes an environment of a stack: what it protects, and where its token is."""
+"""What makes an environment of a stack: what it protects, who hears of trouble, and where its token is."""
 
 from planning.plan.decision import Decision
 
@@ -20,11 +20,33 @@ class ProtectionPlan(Decision):
         return self.covers(CLUSTER)
 
 
+class AlertPolicyPlan(Decision):
+    """One condition, and what whoever is told of it reads."""
+
+    name: str
+    title: str
+    severity: str
+    seconds: int
+    """That it must hold before anybody is told."""
+    query: str
+    """PromQL: an incident for each series that it finds."""
+    advice: str
+    """Markdown."""
+
+
+class AlertsPlan(Decision):
+    emails: tuple[str, ...]
+    """Each becomes a channel of the stack's."""
+    channels: tuple[str, ...]
+    """Full names of channels that are there already."""
+    policies: tuple[AlertPolicyPlan, ...]
+
+
 class TokenPlan(Decision):
     """Where model servers find the Hugging Face token."""
 
     name: str
-    """Of the Secret in each namespace of servers; or of the SecretProviderClass, where `secret` says more."""
+    """Of the SecretProviderClass in each namespace of servers; of a Secret only a label, since the engine names it."""
     secret: "SecretManagerSecret | None"
     """None: the token is the stack's own secret."""
 

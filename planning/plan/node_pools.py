@@ -16,6 +16,21 @@ class Provisioning(StrEnum):
     QUEUED = "queued"
 
 
+class UpgradeStrategy(StrEnum):
+    """How GKE brings a pool's nodes to another version."""
+
+    SURGE = "SURGE"
+    SHORT_LIVED = "SHORT_LIVED"
+    """Old nodes live out their time, and only new ones have the new version."""
+
+
+class UpgradePlan(Decision):
+    strategy: UpgradeStrategy
+    max_surge: int | None
+    """Nodes more than the pool has, at a time; None: it is not for the pool to say."""
+    max_unavailable: int | None
+
+
 class ReservationPlan(Decision):
     project: str | None
     """None: the stack's own."""
@@ -63,8 +78,7 @@ class NodePoolPlan(Decision):
     """Pages of 2 MiB that are set aside."""
     secure_boot: bool
     auto_repair: bool
-    max_surge: int
-    max_unavailable: int
+    upgrade: UpgradePlan
     labels: dict[str, str]
     taints: tuple[Taint, ...]
     uses_fabric: bool
@@ -74,6 +88,11 @@ class NodePoolPlan(Decision):
     @property
     def scales(self) -> bool:
         return self.min_nodes < self.max_nodes
+
+    @property
+    def nodes_at_once(self) -> int:
+        """At most, those included that an upgrade adds."""
+        return self.max_nodes + (self.upgrade.max_surge or 0)
 
 
 class HostFolder(Decision):

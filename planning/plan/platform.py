@@ -4,7 +4,7 @@ from planning.plan.access import AccessPlan, NamespacePlan, PriorityClassPlan
 from planning.plan.capacity import AddressUse, CostPlan, PoolUse, QuotaNeed
 from planning.plan.cluster import ClusterPlan, GivenClusterPlan
 from planning.plan.decision import Decision
-from planning.plan.environment import ProtectionPlan, TokenPlan
+from planning.plan.environment import AlertsPlan, ProtectionPlan, TokenPlan
 from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, FabricPlan, GivenNetworkPlan
 from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan
 from planning.plan.preflight import PreflightPlan
@@ -27,6 +27,8 @@ class PlatformPlan(Decision):
     labels: dict[str, str]
     """On all that takes labels."""
     protection: ProtectionPlan
+    alerts: AlertsPlan | None
+    """None: nobody is told of anything, and no metrics of the servers are collected."""
     network: ClusterNetworkPlan | GivenNetworkPlan | None
     """None: the cluster is there already, and in a network."""
     cluster: ClusterPlan | GivenClusterPlan

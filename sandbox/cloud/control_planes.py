@@ -129,6 +129,7 @@ def _features(cluster: Properties) -> ClusterFeatures:
         multi_networking=bool(cluster.flag("enableMultiNetworking")),
         gateway_api=channel in ("CHANNEL_STANDARD", "CHANNEL_EXPERIMENTAL"),
         secret_manager=bool(cluster.flag("secretManagerConfig.enabled")),
+        managed_prometheus=bool(cluster.flag("monitoringConfig.managedPrometheus.enabled")),
         managed_dranet=at_least(cluster.text("masterVersion") or "", NETWORKING_DEVICE_CLASSES),
     )
 

@@ -68,6 +68,7 @@ class ClusterFeatures:
     secret_manager: bool = False
     """The add-on that mounts secrets of Secret Manager."""
     managed_dranet: bool = False
+    managed_prometheus: bool = False
 
 
 def log_file(process: str) -> Path:

@@ -27,6 +27,7 @@ LOG_LINES = 15
 
 MULTI_NETWORK_CRDS = ("networking.gke.io_networks.yaml", "networking.gke.io_gkenetworkparamsets.yaml")
 
+KINDS = Path(__file__).parent / "kinds"
 IMPORT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -234,7 +235,9 @@ class ControlPlane:
         if features.gateway_api:
             files += sorted(self._tools.gateway_crds.glob("gateway.networking.k8s.io_*.yaml"))
         if features.secret_manager:
-            files.append(Path(__file__).parent / "kinds" / "secretproviderclasses.yaml")
+            files.append(KINDS / "secretproviderclasses.yaml")
+        if features.managed_prometheus:
+            files.append(KINDS / "podmonitorings.yaml")
         if files:
             arguments = [f"--filename={file}" for file in files]
             self.kubectl("apply", "--server-side", "--field-manager=sandbox", *arguments)

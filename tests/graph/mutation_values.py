@@ -41,6 +41,8 @@ _OFFICE: Changes = {"cluster.authorizedNetworks": [{"name": "office", "cidr": "2
 BASES: dict[str, Changes] = {
     "acknowledgeReplacement": {"protection": True},
     "spend.allowUnknownPrice": {"spend": {"maxUsdPerHour": 1000}},
+    "alerts.emails": {"alerts": {"emails": ["oncall@example.com"]}},
+    "alerts.channels": {"alerts": {"emails": ["oncall@example.com"]}},
     "token.secretManager.version": {"token": {"secretManager": {"secret": "hugging-face", "version": 1}}},
     "network.existing.network": _VPC,
     "network.existing.subnetwork": _VPC,
@@ -102,6 +104,8 @@ VALUES: dict[str, list[Changes]] = {
     "namePrefix": [{"namePrefix": "other"}],
     "network.addressBlock": [{"network.addressBlock": "10.64.0.0/12"}],
     "acknowledgeReplacement": [{"acknowledgeReplacement": ["cluster"]}],
+    "alerts.emails": [{"alerts.emails": ["team@example.com"]}],
+    "alerts.channels": [{"alerts.channels": ["projects/test-project/notificationChannels/1"]}],
     "token.secretManager.version": [{"token.secretManager.version": 2}],
     "network.existing.project": [{"network.existing.project": "another-project"}],
     "cluster.existing.location": [{"cluster.existing.location": "us-central1-b"}],

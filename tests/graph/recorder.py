@@ -93,6 +93,10 @@ class _Google(mocks.Mocks):
             case "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider":
                 pool = f"projects/123/locations/global/workloadIdentityPools/{state['workloadIdentityPoolId']}"
                 computed = {"name": f"{pool}/providers/{state['workloadIdentityPoolProviderId']}"}
+            case "gcp:monitoring/notificationChannel:NotificationChannel":
+                computed = {"name": f"{state['project']} {args.name}"}
+            case "kubernetes:core/v1:Secret":
+                computed = {"metadata": {"name": f"{args.name}-0a1b2c3", **state["metadata"]}}
             case "gcp:storage/bucket:Bucket":
                 computed = {"url": f"gs://{state['name']}"}
             case _:

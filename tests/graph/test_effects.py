@@ -66,7 +66,7 @@ def google_plan(stack: str, values: dict[str, Any]) -> dict[str, Any] | None:
         return None
     parts = (
         *("name_prefix", "region", "services", "network", "cluster", "node_pools", "fabric"),
-        *("labels", "protection", "token", "gpu_nodes_keep_version"),
+        *("labels", "protection", "alerts", "token", "gpu_nodes_keep_version"),
     )
     return {"project": settings.project, **{part: plan[part] for part in parts}}
 

@@ -5,11 +5,14 @@ import subprocess
 import sys
 from typing import Any
 
+import pulumi
 import pytest
 
+from catalog import ALERTS
 from tests.graph.given import CLUSTER, GIVEN
-from tests.graph.recorder import CHECKOUT, NAMESPACE, TOKEN, Graph, record, stack_config
+from tests.graph.recorder import CHECKOUT, NAMESPACE, PROJECT_ID, TOKEN, Graph, record, stack_config
 
+CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel"
 POOL = f"{CLUSTER}/nodePools/l4"
 L4_POOL = {
     "name": "l4",
@@ -73,15 +76,18 @@ def test_no_gpu_node_is_upgraded_unasked() -> None:
 
 
 def test_another_token_rolls_the_servers_and_shows_itself_nowhere() -> None:
-    def revision(found: Graph) -> tuple[str, str]:
-        template = found["gemma-3-1b-server"].inputs["spec"]["template"]["metadata"]
-        return template["annotations"]["inference-platform/token-revision"], template["labels"][
-            "inference-platform/revision"
-        ]
-
-    before, after = revision(graph("dev")), revision(graph("dev", huggingFaceToken=f"{TOKEN}_other"))
-    assert before[0] != after[0] and before[1] != after[1]
-    assert before[0] not in TOKEN
+    found = graph("dev")
+    secret = found["hugging-face-serving-secret"]
+    # Another token makes another object beside this one, whose name is all that servers and their proof say of it.
+    assert secret.inputs["immutable"] is True and "name" not in secret.inputs["metadata"]
+    assert secret.options["deleteBeforeReplace"] is False
+    (volume,) = [v for v in found["gemma-3-1b-server"].inputs["spec"]["template"]["spec"]["volumes"] if "secret" in v]
+    assert volume["secret"]["secretName"] == f"{secret.name}-0a1b2c3"
+    for name in ("gemma-3-1b-server", "gemma-3-1b-smoke-test"):
+        template = found[name].inputs["spec"]["template"]["metadata"]
+        assert template["annotations"]["inference-platform/token-revision"] == f"{secret.name}-0a1b2c3"
+    other = graph("dev", huggingFaceToken=f"{TOKEN}_other")
+    assert [each.as_dict() for each in found.registrations] == [each.as_dict() for each in other.registrations]
 
 
 def test_another_version_of_the_secret_rolls_the_servers() -> None:
@@ -136,3 +142,36 @@ def test_what_is_given_and_will_not_do_is_refused(changes: dict[str, Any], given
     program = f"from tests.graph.test_environments import graph; graph('dev', {given!r}, preview=True, **{changes!r})"
     run = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert run.returncode != 0 and text in run.stderr
+
+
+def test_whoever_is_named_hears_of_everything_and_in_the_clusters_own_project() -> None:
+    channel = f"projects/{PROJECT_ID}/notificationChannels/7"
+    found = graph("dev", alerts={"emails": ["a@example.com", "b@example.com"], "channels": [channel]})
+    addresses = [each.inputs["labels"] for each in found.of_type(CHANNEL)]
+    assert addresses == [{"email_address": "a@example.com"}, {"email_address": "b@example.com"}]
+    policies = found.of_type("gcp:monitoring/alertPolicy:AlertPolicy")
+    assert len(policies) == len(ALERTS)
+    for policy in policies:
+        (mine, *others) = policy.inputs["notificationChannels"]
+        assert mine == channel and len(others) == 2
+        assert policy.inputs["project"] == PROJECT_ID
+    # What they watch is collected, of every namespace of servers.
+    (collection,) = found.of_type("kubernetes:monitoring.googleapis.com/v1:PodMonitoring")
+    server = found["gemma-3-1b-server"].inputs
+    wanted = collection.inputs["spec"]["selector"]["matchLabels"].items()
+    assert collection.inputs["metadata"]["namespace"] == server["metadata"]["namespace"]
+    assert wanted <= server["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_staging_and_production_tell_somebody_and_dev_nobody() -> None:
+    assert {stack: bool(graph(stack).of_type(CHANNEL)) for stack in ("dev", "staging", "production")} == {
+        "dev": False,
+        "staging": True,
+        "production": True,
+    }
+
+
+def test_alerts_of_a_cluster_that_collects_nothing_are_refused() -> None:
+    alerts = {"emails": ["a@example.com"]}
+    with pytest.raises(pulumi.RunError, match="shared will not do: it has no managed Prometheus"):
+        graph("dev", given={POOL: L4_POOL}, cluster=JOINED, alerts=alerts)

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from sandbox.cloud.resources.common import number_of
 from sandbox.cloud.values import decode, encode
 
 PROJECT = "sandbox-project"
@@ -147,7 +148,7 @@ def h200_platform() -> dict[str, Resource]:
     """Two H200 nodes with their fabric, and all that they stand on, in the order of creation."""
     compute = "gcp:compute/"
     account = f"h200-nodes@{PROJECT}.iam.gserviceaccount.com"
-    services = ("compute", "container", "iam", "cloudresourcemanager")
+    services = ("compute", "container", "iam", "cloudresourcemanager", "monitoring")
     platform = {
         f"api-{name}": Resource("gcp:projects/service:Service", {"service": f"{name}.googleapis.com"})
         for name in services
@@ -223,6 +224,11 @@ def h200_platform() -> dict[str, Resource]:
         ),
         "system": Resource("gcp:container/nodePool:NodePool", _system_pool(account)),
         "h200": Resource("gcp:container/nodePool:NodePool", _h200_pool(account)),
+        "channel": Resource(
+            "gcp:monitoring/notificationChannel:NotificationChannel",
+            {"displayName": "oncall", "type": "email", "labels": {"email_address": "oncall@example.com"}},
+        ),
+        "alert": Resource("gcp:monitoring/alertPolicy:AlertPolicy", _alert()),
     }
     return platform
 
@@ -254,6 +260,17 @@ def _cluster(account: str) -> Inputs:
         "initialNodeCount": 1,
         "nodeConfig": {"serviceAccount": account},
         "deletionProtection": False,
+    }
+
+
+def _alert() -> Inputs:
+    query = 'kube_deployment_status_replicas_available{cluster="h200-cluster"} == 0'
+    condition = {"query": query, "duration": "600s", "evaluationInterval": "60s", "disableMetricValidation": True}
+    return {
+        "displayName": "no replica",
+        "combiner": "OR",
+        "conditions": [{"displayName": "no replica", "conditionPrometheusQueryLanguage": condition}],
+        "notificationChannels": [f"projects/{PROJECT}/notificationChannels/{number_of('oncall 0')}"],
     }
 
 

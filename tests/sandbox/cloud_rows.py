@@ -165,6 +165,7 @@ DELETIONS = [
         "already being used by 'projects/sandbox-project/locations/us-central1/clusters/",
     ),
     Row("address-in-use", "address", {}, "already being used by"),
+    Row("channel-in-use", "channel", {}, "it is used by alerting policy projects/sandbox-project/alertPolicies/"),
     Row(
         "policy-in-use",
         "policy",

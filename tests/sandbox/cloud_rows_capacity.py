@@ -37,8 +37,9 @@ def workload_policy(topology: str) -> dict[str, dict[str, Any]]:
 
 PLACED = {"placementPolicy": {"type": "COMPACT", "policyName": "h200-compact"}}
 SCALED = {"nodeCount": REMOVED, "autoscaling": {"minNodeCount": 0, "maxNodeCount": 2}}
-FLEX = {**SCALED, **pools(spot=REMOVED, flexStart=True), "management": {"autoRepair": False}}
-QUEUED = {**SCALED, **pools(spot=REMOVED), "queuedProvisioning": {"enabled": True}}
+RUNS_OUT = {**SCALED, "upgradeSettings": {"strategy": "SHORT_LIVED"}}
+FLEX = {**RUNS_OUT, **pools(spot=REMOVED, flexStart=True), "management": {"autoRepair": False}}
+QUEUED = {**RUNS_OUT, **pools(spot=REMOVED), "queuedProvisioning": {"enabled": True}}
 A4X = reserved_machine("a4x-highgpu-4g")
 A4X_MAX = reserved_machine("a4x-maxgpu-4g-metal")
 OLD = {"cluster": {"masterVersion": "1.32.1-gke.1000000"}}
@@ -108,6 +109,18 @@ CAPACITY = [
         "system",
         {"nodeCount": REMOVED, "autoscaling": {"maxNodeCount": 3, "locationPolicy": "SOME"}},
         "locationPolicy to be one of",
+    ),
+    Row(
+        "pool-upgrade-strategy",
+        "h200",
+        {"upgradeSettings": {"strategy": "SHORT_LIVED"}},
+        "only for node pools with flex-start or queued",
+    ),
+    Row(
+        "pool-upgrade-strategy",
+        "h200",
+        {"upgradeSettings": {"strategy": "ROLLING"}},
+        "upgradeSettings.strategy to be one of",
     ),
     Row("pool-autoscaling-machine", "h200", {**A4X, **SCALED}, "a4x-highgpu-4g does not support cluster autoscaling"),
     Row(

@@ -15,6 +15,7 @@ from tests.sandbox.cloud_rows import COMPUTE, DELETIONS, OTHERS, UPDATES, Row
 from tests.sandbox.cloud_rows_accelerators import ACCELERATORS
 from tests.sandbox.cloud_rows_capacity import ACCEPTED, RESERVATIONS, RESERVED
 from tests.sandbox.cloud_rows_gke import GKE
+from tests.sandbox.cloud_rows_monitoring import MONITORING
 
 PLATFORM = h200_platform()
 
@@ -59,7 +60,7 @@ def named(row: Row) -> str:
     return f"{row.rule}: {row.message[:40]}"
 
 
-@pytest.mark.parametrize("row", [*COMPUTE, *GKE, *ACCELERATORS], ids=named)
+@pytest.mark.parametrize("row", [*COMPUTE, *GKE, *ACCELERATORS, *MONITORING], ids=named)
 def test_google_refuses_to_create(row: Row, recorded: Recorded, shared: tuple[Client, Path]) -> None:
     client, state_file = shared
     prepare(recorded, state_file, row.resource, row.before)
@@ -130,6 +131,7 @@ def test_google_refuses_to_delete(row: Row, recorded: Recorded, shared: tuple[Cl
         ("vpc", "compute.googleapis.com", "Compute Engine API"),
         ("cluster", "container.googleapis.com", "Kubernetes Engine API"),
         ("account", "iam.googleapis.com", "Identity and Access Management (IAM) API"),
+        ("channel", "monitoring.googleapis.com", "Cloud Monitoring API"),
         ("role", "cloudresourcemanager.googleapis.com", "Cloud Resource Manager API"),
     ],
 )
@@ -168,7 +170,7 @@ def test_google_refuses_beside_what_is_there(
 
 def test_no_rule_goes_untested() -> None:
     known = {rule.id for kind in KINDS.values() for rule in kind.rules}
-    tested = {row.rule for row in (*COMPUTE, *GKE, *ACCELERATORS, *RESERVED, *UPDATES, *DELETIONS)}
+    tested = {row.rule for row in (*COMPUTE, *GKE, *ACCELERATORS, *MONITORING, *RESERVED, *UPDATES, *DELETIONS)}
     tested |= {row[0] for row in OTHERS} - {"pool-name-taken"}
     assert tested == known
 

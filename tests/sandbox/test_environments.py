@@ -1,5 +1,7 @@
 """Staging and production, and what belongs to somebody else: protected, joined and left as they were."""
 
+import base64
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -8,15 +10,18 @@ from typing import Any
 
 import pytest
 import yaml
+from pulumi import automation as auto
 
 from sandbox.cloud import serve_cloud
-from sandbox.home import CANARY_TOKEN, PROJECT_ID
+from sandbox.engine import engine
+from sandbox.home import CANARY_TOKEN, PROJECT_ID, Home
 from sandbox.tools import cluster_tools
 from tests.sandbox.cloud_client import PROJECT, REGION, Client, Resource, build, h200_platform, tear_down
 from tests.sandbox.conftest import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
+OTHER_TOKEN = "hf_anothercanary0123456789"
 PROTECTED = "as it is currently marked for protection"
 
 
@@ -107,7 +112,7 @@ class TestProduction:
         assert checkout.processes() == []
 
 
-def test_staging_comes_up_protected_and_goes_when_it_is_confirmed(checkout: Checkout) -> None:
+def test_staging_comes_up_protected_and_rolls_its_servers_to_another_token(checkout: Checkout) -> None:
     checkout.succeed("up", "staging")
     cluster = next(
         record["outputs"]
@@ -118,6 +123,26 @@ def test_staging_comes_up_protected_and_goes_when_it_is_confirmed(checkout: Chec
     assert cluster["resourceLabels"] == {"environment": "staging", "cost-centre": "inference"}
     assert "unchanged" in checkout.succeed("preview", "staging")
     assert "control plane at" in checkout.succeed("status", "staging")
+    (before,) = objects(checkout, "staging", "deployments", "serving")
+    with engine(Home.of(checkout.folder, "staging"), print) as running:
+        running.stack.set_config("inference-platform:huggingFaceToken", auto.ConfigValue(OTHER_TOKEN, secret=True))
+    output = checkout.succeed("up", "staging")
+    assert OTHER_TOKEN not in output and "1 updated" in output
+    # Rolled and not made anew: its servers mount another Secret, and the old one is gone.
+    (after,) = objects(checkout, "staging", "deployments", "serving")
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1
+    (secret,) = objects(checkout, "staging", "secrets", "serving")
+    assert base64.b64decode(secret["data"]["token"]).decode() == OTHER_TOKEN
+    pod = objects(checkout, "staging", "pods -l app.kubernetes.io/name=vllm", "serving")[0]
+    assert secret["metadata"]["name"] in {each.get("secret", {}).get("secretName") for each in pod["spec"]["volumes"]}
+    digests = {hashlib.sha256(token.encode()).hexdigest()[:8] for token in (CANARY_TOKEN, OTHER_TOKEN)}
+    state = [file for file in (checkout.folder / ".sandbox/staging/state").rglob("*") if file.is_file()]
+    for text in (CANARY_TOKEN, OTHER_TOKEN, *digests):
+        assert not [file for file in state if text.encode() in file.read_bytes()]
+
+
+def test_staging_goes_when_it_is_confirmed(checkout: Checkout) -> None:
     assert checkout.make("destroy", "staging").returncode != 0
     checkout.succeed("destroy", "staging", CONFIRM="staging")
     assert not (checkout.folder / ".sandbox").exists()
@@ -181,8 +206,24 @@ def test_a_stack_in_somebody_elses_cluster_leaves_it_as_it_was(checkout: Checkou
     assert server["status"]["phase"] == "Running" and "-h200-" in server["spec"]["nodeName"]
     sets = objects(checkout, "joined", "gkenetworkparamsets")
     assert sorted(each["spec"]["vpcSubnet"] for each in sets) == ["h200-gvnic", *(f"h200-roce-{n}" for n in range(8))]
+    # What it is in outlives it, and what is rendered is what it would make there.
+    refused = checkout.make("destroy", OWNER)
+    assert refused.returncode != 0 and "stack joined is up in the cloud of owner" in refused.stderr
+    checkout.succeed("render", "joined", OUT="rendered-joined")
+    rendered = {file.name for file in (checkout.folder / "rendered-joined").iterdir()}
+    assert {"deployment_serving_gemma-3-1b.yaml", "gkenetworkparamset_rdma-7.yaml"} <= rendered
     checkout.succeed("destroy", "joined")
     assert everything(checkout, given) == before
+
+
+@pytest.mark.parametrize("target", ["up", "preview", "render", "policy"])
+def test_a_stack_that_joins_something_says_that_it_must_be_told_where_that_is(checkout: Checkout, target: str) -> None:
+    stack_file(checkout, "alone", cluster={"existing": {"name": "h200-cluster", "systemPool": "system"}})
+    run = checkout.make(target, "alone")
+    lines = (run.stdout + run.stderr).strip().splitlines()
+    assert run.returncode != 0
+    assert "stack alone joins what another one owns; say in whose cloud that is: CLOUD=" in lines[0]
+    assert not (checkout.folder / ".sandbox/alone").exists()
 
 
 def test_a_given_cluster_that_will_not_do_is_refused_before_anything_is_made(checkout: Checkout, given: Path) -> None:

@@ -9,7 +9,7 @@ from config.validate import validate
 from planning.plan import ModelServerPlan, PlatformPlan
 from planning.platform import plan_platform
 
-TOKEN = from_secret("hugging-face-token", "1")
+TOKEN = from_secret("hugging-face-token")
 PRIORITY = "model-serving"
 
 H200 = {"name": "gpu", "accelerator": "h200", "zone": "us-central1-b", "nodes": 4, "capacity": {"kind": "spot"}}

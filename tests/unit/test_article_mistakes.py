@@ -24,7 +24,18 @@ from config.models import ModelSettings
 from planning.plan import ModelServerPlan, PlatformPlan
 from planning.platform import plan_platform
 from planning.report import sections, to_text
-from tests.unit.serving import ONE_GPU, TWO_NODES, container, environment, manifest, planned, platform, pod, templates
+from tests.unit.serving import (
+    ONE_GPU,
+    TOKEN,
+    TWO_NODES,
+    container,
+    environment,
+    manifest,
+    planned,
+    platform,
+    pod,
+    templates,
+)
 from verification import parsers
 
 CHECKOUT = Path(__file__).parents[2]
@@ -134,7 +145,7 @@ def test_text_and_manifest_that_differ() -> None:
 # 11: the request asked for a model that nobody served.
 @every_model
 def test_a_request_for_a_model_that_is_not_served(model: ModelServerPlan) -> None:
-    job = smoke_test(model, "revision")
+    job = smoke_test(model, "revision", TOKEN)
     (asked,) = [
         variable["value"]
         for variable in job["spec"]["template"]["spec"]["containers"][0]["env"]

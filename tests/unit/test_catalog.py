@@ -12,6 +12,7 @@ import pytest
 import catalog
 from catalog import (
     ACCELERATORS,
+    ALERTS,
     CHART_RELEASES,
     FEES,
     GKE_FEATURES,
@@ -51,6 +52,7 @@ from catalog.release import Copy
 
 FOLDERS: dict[str, Entries[Any]] = {
     "accelerators": ACCELERATORS,
+    "alerts": ALERTS,
     "charts": CHART_RELEASES,
     "fees": FEES,
     "features": GKE_FEATURES,

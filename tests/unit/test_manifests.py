@@ -16,6 +16,7 @@ from tests.unit.serving import (
     H200,
     L4,
     ONE_GPU,
+    TOKEN,
     TWO_NODES,
     container,
     environment,
@@ -258,7 +259,7 @@ class TestAvailability:
         made = templates(plan)
         for role in PODS_OF_A_GROUP:
             assert selector.items() <= made[role]["metadata"]["labels"].items()
-        job = smoke_test(plan, made.revision)["spec"]["template"]["metadata"]["labels"]
+        job = smoke_test(plan, made.revision, TOKEN)["spec"]["template"]["metadata"]["labels"]
         assert not selector.items() <= job.items()
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
@@ -281,7 +282,7 @@ class TestSmokeTest:
         changed, same = planned({**ONE_GPU, "maxNumSeqs": 64}), planned({**ONE_GPU, "replicas": 2}, nodes=1)
         assert templates(changed).revision != templates(plan).revision
         assert templates(same).revision == templates(plan).revision
-        assert templates(plan).revision in smoke_test(plan, templates(plan).revision)["metadata"]["name"]
+        assert templates(plan).revision in smoke_test(plan, templates(plan).revision, TOKEN)["metadata"]["name"]
 
     @pytest.mark.parametrize("plan", SERVERS.values(), ids=SERVERS)
     def test_it_asks_a_server_of_the_new_revision(self, plan: ModelServerPlan) -> None:
@@ -291,18 +292,19 @@ class TestSmokeTest:
         labels = made[answering]["metadata"]["labels"]
         own = {k: v for k, v in service["spec"]["selector"].items() if not k.startswith("leaderworkerset")}
         assert own.items() <= labels.items() and made.revision in own.values()
-        (variables,) = [c["env"] for c in smoke_test(plan, made.revision)["spec"]["template"]["spec"]["containers"]]
+        job = smoke_test(plan, made.revision, TOKEN)
+        (variables,) = [c["env"] for c in job["spec"]["template"]["spec"]["containers"]]
         (url,) = [v["value"] for v in variables if v["name"] == "SERVER"]
         assert url == f"http://{service['metadata']['name']}.{plan.namespace}.svc:8000"
 
     def test_it_is_no_less_restricted_than_a_server(self) -> None:
-        spec = smoke_test(SERVERS["one GPU"], "0")["spec"]["template"]["spec"]
+        spec = smoke_test(SERVERS["one GPU"], "0", TOKEN)["spec"]["template"]["spec"]
         assert spec["securityContext"] == pod(SERVERS["one GPU"])["securityContext"]
         assert spec["containers"][0]["securityContext"] == container(SERVERS["one GPU"])["securityContext"]
         assert "nvidia.com/gpu" not in json.dumps(spec["containers"][0]["resources"])
 
     def test_the_servers_answer_becomes_the_reason_of_the_failure(self) -> None:
-        job = smoke_test(SERVERS["one GPU"], "0")
+        job = smoke_test(SERVERS["one GPU"], "0", TOKEN)
         assert job["spec"]["template"]["spec"]["containers"][0]["terminationMessagePolicy"] == "FallbackToLogsOnError"
         assert job["metadata"]["annotations"]["pulumi.com/replaceUnready"] == "true"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from config.validate import validate
-from planning.plan import NodePoolPlan, PlatformPlan, Provisioning
+from planning.plan import NodePoolPlan, PlatformPlan, Provisioning, UpgradePlan, UpgradeStrategy
 from planning.platform import plan_platform
 from tests.unit.google_rules import changed, stack_values
 
@@ -36,6 +36,23 @@ class TestCapacity:
         assert (made.nodes, made.min_nodes, made.max_nodes) == (0, 0, 2)
         assert made.max_run_seconds == 168 * 3600
         assert made.auto_repair is False
+
+    @pytest.mark.parametrize("kind", ["onDemand", "spot", "reservation"])
+    def test_nodes_that_stay_are_upgraded_one_at_a_time_without_a_spare(self, kind: str) -> None:
+        made = pool("dev", capacity={"kind": kind, **({"name": "mine"} if kind == "reservation" else {})})
+        assert made.upgrade == UpgradePlan(strategy=UpgradeStrategy.SURGE, max_surge=0, max_unavailable=1)
+
+    @pytest.mark.parametrize("kind", ["flexStart", "queued"])
+    def test_nodes_that_run_out_are_not_upgraded_but_replaced(self, kind: str) -> None:
+        models = [] if kind == "queued" else stack_values("h200")["models"]
+        values = changed(stack_values("h200"), {"models": models, "nodePools.0.capacity": {"kind": kind}})
+        values = changed(values, {"nodePools.0.nodes": {"min": 0, "max": 2}})
+        made = plan_platform(validate("h200", values, frozenset(), to_deploy=False), "h200").node_pools[0]
+        assert made.upgrade.strategy is UpgradeStrategy.SHORT_LIVED
+        assert (made.upgrade.max_surge, made.nodes_at_once) == (None, 2)
+        asked = changed(values, {"nodePools.0.surge": {"maxSurge": 1}})
+        with pytest.raises(ValueError, match=r"nodePools\[0\]\.surge: GKE upgrades .* Leave surge out"):
+            plan_platform(validate("h200", asked, frozenset(), to_deploy=False), "h200")
 
     def test_a_flex_start_node_runs_no_longer_than_it_is_told(self) -> None:
         made = pool("h200", nodes={"min": 0, "max": 2}, capacity={"kind": "flexStart", "maxRunDurationHours": 24})
@@ -110,7 +127,7 @@ class TestOptions:
     def test_what_is_not_said_has_a_safe_default(self) -> None:
         made = pool("h200")
         assert made.boot_disk_type == "hyperdisk-balanced" and made.gpu_driver_version == "LATEST"
-        assert (made.max_surge, made.max_unavailable) == (0, 1)
+        assert (made.upgrade.max_surge, made.upgrade.max_unavailable) == (0, 1)
         assert made.secure_boot and not made.image_streaming and made.placement is None
         assert made.local_ssds == 32
 

@@ -4,6 +4,7 @@ from sandbox.cloud.kinds import Kind
 from sandbox.cloud.resources.cluster import CLUSTER_KIND
 from sandbox.cloud.resources.firewall import FIREWALL_KIND
 from sandbox.cloud.resources.identity import ACCOUNT_KIND, ACCOUNT_MEMBER_KIND, PROJECT_MEMBER_KIND
+from sandbox.cloud.resources.monitoring import CHANNEL_KIND, POLICY_KIND
 from sandbox.cloud.resources.network import NETWORK_KIND
 from sandbox.cloud.resources.node_pool import NODE_POOL_KIND
 from sandbox.cloud.resources.placement import RESOURCE_POLICY_KIND
@@ -27,6 +28,8 @@ KINDS: dict[str, Kind] = {
         ACCOUNT_MEMBER_KIND,
         PROJECT_MEMBER_KIND,
         SECRET_MEMBER_KIND,
+        CHANNEL_KIND,
+        POLICY_KIND,
         CLUSTER_KIND,
         NODE_POOL_KIND,
     )

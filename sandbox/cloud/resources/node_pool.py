@@ -28,6 +28,11 @@ from sandbox.cloud.values import Value
 _GKE = "Kubernetes Engine API reference"
 _A4X_MAX = "cloud.google.com/ai-hypercomputer/docs/create/gke-ai-hypercompute-custom-a4x-max"
 
+_UPGRADES = "cloud.google.com/kubernetes-engine/docs/concepts/node-pool-upgrade-strategies (2026-05-18)"
+
+SURGE = "SURGE"
+SHORT_LIVED = "SHORT_LIVED"
+
 # What GKE puts on nodes by itself.
 GPU_TAINT: dict[str, Value] = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
 ARM_TAINT: dict[str, Value] = {"key": "kubernetes.io/arch", "value": "arm64", "effect": "NO_SCHEDULE"}
@@ -49,11 +54,28 @@ def name_is_legal(request: Request) -> str | None:
 @rules("pool-surge", _GKE, Stage.CHECK)
 def upgrades_make_progress(request: Request) -> str | None:
     upgrade = request.inputs["upgradeSettings"]
-    if not isinstance(upgrade, dict) or upgrade.get("strategy", "SURGE") != "SURGE":
+    if not isinstance(upgrade, dict) or upgrade.get("strategy", SURGE) != SURGE:
         return None
     if upgrade.get("maxSurge", 1) == 0 and upgrade.get("maxUnavailable", 0) == 0:
         return "Error 400: max_surge and max_unavailable must not both be 0., badRequest"
     return None
+
+
+@rules("pool-upgrade-strategy", _UPGRADES, Stage.CHECK)
+def only_nodes_that_run_out_are_short_lived(request: Request) -> str | None:
+    strategy = request.inputs.text("upgradeSettings.strategy") or SURGE
+    if strategy not in (SURGE, "BLUE_GREEN", SHORT_LIVED):
+        return f"expected upgradeSettings.strategy to be one of [SURGE BLUE_GREEN {SHORT_LIVED}], got {strategy}"
+    if strategy != SHORT_LIVED or _runs_out(request):
+        return None
+    return (
+        f"Error 400: Upgrade strategy {SHORT_LIVED} is only for node pools with flex-start or queued "
+        "provisioning., badRequest"
+    )
+
+
+def _runs_out(request: Request) -> bool:
+    return consumption(request.inputs) in (Consumption.FLEX_START, Consumption.QUEUED)
 
 
 @rules("pool-service-account-exists", _GKE, Stage.CREATE)
@@ -128,6 +150,8 @@ def _outputs(request: Request) -> dict[str, Value]:
         "managedInstanceGroupUrls": [url % "instanceGroups" for url in groups],
         "maxPodsPerNode": inputs.number("maxPodsPerNode") or DEFAULT_MAX_PODS,
         "networkConfig": _network_config(request),
+        # Of nodes that run out GKE chooses the strategy itself, whatever was asked for.
+        "upgradeSettings": {"strategy": SHORT_LIVED} if _runs_out(request) else inputs["upgradeSettings"],
         "nodeConfig": _node_config(request),
     }
 

@@ -14,6 +14,7 @@ _TITLES = {
     "container.googleapis.com": "Kubernetes Engine API",
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
     "cloudresourcemanager.googleapis.com": "Cloud Resource Manager API",
+    "monitoring.googleapis.com": "Cloud Monitoring API",
     "secretmanager.googleapis.com": "Secret Manager API",
 }
 

@@ -1,0 +1,67 @@
+"""Who is told when the platform is in trouble: channels of Cloud Monitoring, and the policies that use them."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import monitoring
+
+from components.project_services import ProjectServices
+from planning.plan import AlertPolicyPlan, AlertsPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertsArgs:
+    plan: AlertsPlan
+    project: str
+    """The cluster's: its metrics are there."""
+    services: ProjectServices
+    labels: dict[str, str]
+
+
+class Alerts(pulumi.ComponentResource):
+    """One channel for each address, and every policy to all of them and to the channels that were there before."""
+
+    def __init__(self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:Alerts", name, None, opts)
+        # No value says that an API must be on before its first resource.
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[args.services])
+        channels = [
+            monitoring.NotificationChannel(
+                f"{name}-{email}",
+                project=args.project,
+                display_name=email,
+                type="email",
+                labels={"email_address": email},
+                user_labels=args.labels,
+                opts=inside,
+            )
+            for email in args.plan.emails
+        ]
+        recipients = [*args.plan.channels, *(channel.name for channel in channels)]
+        for policy in args.plan.policies:
+            monitoring.AlertPolicy(
+                f"{name}-{policy.name}",
+                project=args.project,
+                display_name=policy.title,
+                severity=policy.severity,
+                combiner="OR",
+                conditions=[_condition(policy)],
+                documentation={"content": policy.advice, "mime_type": "text/markdown"},
+                notification_channels=recipients,
+                user_labels=args.labels,
+                opts=inside,
+            )
+        self.register_outputs({})
+
+
+def _condition(policy: AlertPolicyPlan) -> monitoring.AlertPolicyConditionArgsDict:
+    return {
+        "display_name": policy.title,
+        "condition_prometheus_query_language": {
+            "query": policy.query,
+            "duration": f"{policy.seconds}s",
+            "evaluation_interval": "60s",
+            # The first server of the project has yet to be asked for its metrics.
+            "disable_metric_validation": True,
+        },
+    }

@@ -1,0 +1,52 @@
+"""Stacks that are built in another stack's stand-in cloud, as several share a project on Google."""
+
+import json
+from typing import Any
+
+from sandbox.home import PROJECT_NAME, Home
+
+
+class NothingGiven(Exception):
+    """The stack joins what somebody else owns, and nobody said where that is."""
+
+
+def require_given(home: Home) -> None:
+    """Raises NothingGiven if the stack joins a cluster or a network, and has a cloud of its own, which has none."""
+    if _joins(home) and not home.shares_cloud:
+        raise NothingGiven(
+            f"stack {home.stack} joins what another one owns; say in whose cloud that is: "
+            f"CLOUD= the name of a stack that is up"
+        )
+
+
+def tenants(home: Home) -> list[str]:
+    """The other stacks that are up in this one's cloud."""
+    homes = (Home(home.checkout, folder.name, folder) for folder in home.folder.parent.glob("*/"))
+    return sorted(other.stack for other in homes if other.shares_cloud and other.cloud == home.cloud)
+
+
+def lend(home: Home, paper: Home) -> None:
+    """Lays into the cloud of a stack on paper what is in the cloud it is built in, but for what it made itself."""
+    require_given(home)
+    if not home.shares_cloud:
+        return
+    own = _own_ids(home)
+    content: dict[str, Any] = json.loads(home.cloud.read_text(encoding="utf-8"))
+    content["resources"] = {id_: record for id_, record in content["resources"].items() if id_ not in own}
+    paper.folder.mkdir(parents=True, exist_ok=True)
+    paper.cloud.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _joins(home: Home) -> bool:
+    config: dict[str, Any] = home.stack_file().get("config") or {}
+    return any("existing" in (config.get(f"{PROJECT_NAME}:{key}") or {}) for key in ("cluster", "network"))
+
+
+def _own_ids(home: Home) -> set[str]:
+    """Of what the engine made, by the state that it keeps of the stack."""
+    ids: set[str] = set()
+    for file in home.state.glob(f".pulumi/stacks/{PROJECT_NAME}/{home.stack}.json"):
+        latest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}
+        resources: list[dict[str, Any]] = latest.get("resources") or []
+        ids |= {each["id"] for each in resources if "id" in each and not each.get("external")}
+    return ids
