@@ -14,7 +14,7 @@ from typing import Any, cast
 from review.secrets import MASK, is_secret, scrub
 
 STACK_TYPE = "pulumi:pulumi:Stack"
-_UNKNOWN = "known after the update"
+UNKNOWN = "known after the update"
 # The engine's marks for a value that only an update will know; fixed since its first release.
 _UNKNOWN_MARKS = frozenset(
     {
@@ -269,7 +269,13 @@ def _shown(type_: str, path: str, inputs: Mapping[str, Any]) -> str:
 def _short(value: Any, limit: int = 60) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     for mark in _UNKNOWN_MARKS:
-        text = text.replace(mark, _UNKNOWN)
+        text = text.replace(mark, UNKNOWN)
     # Masked first: a secret that is cut in two would not be known for one.
     text = " ".join(scrub(text).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    if len(text) <= limit:
+        return text
+    # Of a long path, as Google names its resources, the end says which one.
+    if "/" in text and " " not in text:
+        end = text[1 - limit :]
+        return "…" + end[max(0, end.find("/")) :]
+    return text[: limit - 1] + "…"

@@ -8,7 +8,7 @@ from pathlib import Path
 from review import svg
 from review.build import Part, Review
 from review.events import Action, PropertyChange, ResourceChange
-from review.plans import CostView, MemoryView, PlanView
+from review.plans import CostView, MemoryView, ModelView, PlanView
 from review.secrets import scrub
 
 _STYLE = Path(__file__).with_name("report.css")
@@ -168,9 +168,14 @@ def _nodes(before: PlanView | None, after: PlanView) -> str:
         else:
             columns += "<figure><figcaption>after</figcaption>gone</figure>"
         pictures += f'<h3>Pool <code>{escape(pool)}</code></h3><div class="columns">{columns}</div>'
-    names = "".join(f"<span>{_swatch(colour)}{escape(name)}</span>" for name, (colour, _) in models.items())
+    names = "".join(_model(name, *of_model) for name, of_model in models.items())
     keys = '<p class="legend">From the bottom: weights (dark), overhead, KV cache (pale), kept free (empty).</p>'
-    return f'<p class="legend">{names}</p>{keys}{pictures}'
+    return f"{names}{keys}{pictures}"
+
+
+def _model(name: str, colour: int, model: ModelView | None) -> str:
+    memory = f": {svg.memory_text(model.shape.memory)}" if model else ""
+    return f'<p class="legend">{_swatch(colour)}{escape(name)}{memory}</p>'
 
 
 def _swatch(colour: int) -> str:

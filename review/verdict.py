@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from review.events import Action, EventLog, ResourceChange, Violation
+from review.events import UNKNOWN, Action, EventLog, PropertyChange, ResourceChange, Violation
 from review.plans import ModelView, PlanView
 
 CLUSTER = "gcp:container/cluster:Cluster"
@@ -73,7 +73,7 @@ def _lost(log: EventLog, before: PlanView | None, after: PlanView | None) -> Ite
         if change.action is Action.REPLACE:
             yield Statement(
                 Gravity.CLUSTER_LOST,
-                f"**Replaces the cluster {_google_name(change)}**{_because(change)}: everything on it goes down",
+                f"**Replaces the cluster {_google_name(change)}**{_because(change, log)}: everything on it goes down",
             )
         elif change.action is Action.DELETE:
             text = f"**Deletes the cluster {_google_name(change)}**, and everything on it"
@@ -85,21 +85,38 @@ def _lost(log: EventLog, before: PlanView | None, after: PlanView | None) -> Ite
             verb = "Replaces" if change.action is Action.REPLACE else "Deletes"
             yield Statement(
                 Gravity.POOL_LOST,
-                f"**{verb} node pool {_google_name(change)}**{_machines(change, before, after)}{_because(change)}"
+                f"**{verb} node pool {_google_name(change)}**{_machines(change, before, after)}{_because(change, log)}"
                 f"{_on_pool(change, before)}",
             )
 
 
-def _because(change: ResourceChange) -> str:
-    """Elements of a list as one."""
+def _because(change: ResourceChange, log: EventLog) -> str:
+    """The properties that replace a resource, elements of a list as one; and why what it is replaced with is."""
     causes = [one for one in change.properties if one.replaces]
     if not causes:
         return ""
     first = causes[0]
     names = list(dict.fromkeys(one.path.split("[")[0] for one in causes))
-    values = f" ({first.before} → {first.after})" if first.before and first.after else ""
     more = f", {_names(names[1:], most=2)}" if names[1:] else ""
+    stands_on = _replaced(first, log)
+    if stands_on:
+        return f" because its `{names[0]}` is replaced{_because(stands_on, log)}{more}"
+    values = f" ({first.before} → {first.after})" if first.before and first.after else ""
     return f" because of `{names[0]}`{values}{more}"
+
+
+def _replaced(cause: PropertyChange, log: EventLog) -> ResourceChange | None:
+    """The resource that a property names, where it is replaced too, so that its new name is not known yet."""
+    if cause.after != UNKNOWN:
+        return None
+    return next(
+        (
+            change
+            for change in log.changed
+            if change.action is Action.REPLACE and cause.before.endswith(f"/{change.inputs.get('name')}")
+        ),
+        None,
+    )
 
 
 def _machines(change: ResourceChange, before: PlanView | None, after: PlanView | None) -> str:
