@@ -3,13 +3,14 @@
 import argparse
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from review.base import NoBase, Planned, default_base, plan_of, short, worktree
 from review.build import Review, build_review
-from review.events import EventLog, read_events
+from review.events import EventLog, no_log, read_events
 from review.html import to_html
 from review.markdown import to_comment
 from review.rules import broken_rules
@@ -32,10 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             label = f"`{short(ref)}`"
             base = stack.enter_context(worktree(checkout, ref))
         except NoBase as reason:
+            if options.base:
+                print(f"error: {reason}", file=sys.stderr)
+                return 1
             problem = str(reason)
         before = plan_of(base, options.stack) if base else Planned(None, problem)
         after = plan_of(checkout, options.stack)
-        log, note = _events(options, base if before.plan else None, out)
+        log, note = _events(options, base if before.plan else None)
     if log is None:
         print(f"error: {note}", file=sys.stderr)
         return 1
@@ -64,22 +68,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _events(options: argparse.Namespace, base: Path | None, out: Path) -> tuple[EventLog | None, str]:
+def _events(options: argparse.Namespace, base: Path | None) -> tuple[EventLog | None, str]:
     """What the engine says, and what to say of how it was asked."""
     if options.events:
         try:
-            with options.events.open(encoding="utf-8") as lines:
-                return read_events(lines), ""
+            return _read(options.events), ""
         except (OSError, ValueError) as error:
-            return None, f"{options.events} is no event log: {error}"
-    file = out / "events.jsonl"
+            return None, no_log(options.events, error)
     note = ""
-    if base and not _preview(options.stack, base, file):
-        base, note = None, "its program could not be built in the sandbox, so everything counts as new."
-    if base is None and not _preview(options.stack, None, file) and not file.exists():
-        return None, "the sandbox could not preview this change"
+    # What the engine was told of every resource is nobody's to keep.
+    with tempfile.TemporaryDirectory(prefix="inference-platform-events-") as scratch:
+        file = Path(scratch) / "events.jsonl"
+        if base and not _preview(options.stack, base, file):
+            base, note = None, "its program could not be built in the sandbox, so everything counts as new."
+        if base is None and not _preview(options.stack, None, file):
+            return None, "the sandbox could not preview this change"
+        return _read(file), note
+
+
+def _read(file: Path) -> EventLog:
     with file.open(encoding="utf-8") as lines:
-        return read_events(lines), note
+        return read_events(lines)
 
 
 def _preview(stack: str, base: Path | None, file: Path) -> bool:

@@ -43,7 +43,7 @@ def worktree(checkout: Path, ref: str) -> Generator[Path]:
     """What `ref` names, in a folder that is gone afterwards. Raises NoBase."""
     commit = _git(checkout, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if commit.returncode != 0:
-        raise NoBase(f"{ref} names no commit here; fetch it first")
+        raise NoBase(f"{ref} names no commit here; fetch it first, or write BASE= one that is here")
     with tempfile.TemporaryDirectory(prefix="inference-platform-base-") as scratch:
         folder = Path(scratch) / "base"
         added = _git(checkout, "worktree", "add", "--detach", "--quiet", str(folder), commit.stdout.strip())
@@ -62,8 +62,10 @@ def plan_of(folder: Path, stack: str) -> Planned:
     command = [sys.executable, "-m", "planning", "stack", stack, "--format", "json"]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        said = (run.stderr or run.stdout).strip().splitlines()
-        return Planned(None, "it cannot be planned: " + scrub(" ".join(said[-4:] if said else ["it says nothing"])))
+        said = (run.stderr or run.stdout).strip().splitlines() or ["it says nothing"]
+        # A program that fails says why on its last line; a plan that is refused may need a few.
+        why = said[-1:] if any(line.startswith("Traceback") for line in said) else said[-4:]
+        return Planned(None, f"it cannot be planned: {scrub(' '.join(why))}")
     try:
         return Planned(read_plan(run.stdout))
     except ValueError as error:

@@ -21,11 +21,8 @@ class Part:
 
     @property
     def action(self) -> Action:
-        """The gravest of them. A Job is made anew whenever what it tests changes, and takes nothing down."""
-        actions = (
-            Action.UPDATE if change.kind == "Job" and change.action is Action.REPLACE else change.action
-            for change in self.changes
-        )
+        """The gravest of them."""
+        actions = (Action.UPDATE if change.runs_again else change.action for change in self.changes)
         return min(actions, key=GRAVITY.__getitem__, default=Action.SAME)
 
 

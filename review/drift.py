@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from review.events import Action, EventLog, ResourceChange, read_events
+from review.events import Action, EventLog, ResourceChange, no_log, read_events
 
 DRIFTED = 3
 _MOST = 200
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with options.events.open(encoding="utf-8") as lines:
             log = read_events(lines)
     except (OSError, ValueError) as error:
-        print(_failed(options.stack, f"{options.events} is no event log: {error}"))
+        print(_failed(options.stack, no_log(options.events, error)))
         return 1
     print(to_markdown(options.stack, log), end="")
     if log.errors:

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, cast
 
 from review.secrets import MASK, is_secret, scrub
 
 STACK_TYPE = "pulumi:pulumi:Stack"
-_UNKNOWN = "known after the update"
+UNKNOWN = "known after the update"
 # The engine's marks for a value that only an update will know; fixed since its first release.
 _UNKNOWN_MARKS = frozenset(
     {
@@ -53,6 +54,18 @@ _ACTIONS = {
 }
 GRAVITY = {action: index for index, action in enumerate(Action)}
 
+# Of what replaces a pool or a cluster, that which a person decided; the rest follows from it.
+_DECIDED = (
+    "machineType",
+    "guestAccelerators",
+    "spot",
+    "flexStart",
+    "reservationAffinity",
+    "nodeLocations",
+    "location",
+    "name",
+)
+
 
 @dataclass(frozen=True)
 class PropertyChange:
@@ -74,6 +87,7 @@ class ResourceChange:
     protect: bool
     action: Action
     properties: tuple[PropertyChange, ...]
+    """What replaces the resource first, and of that what a person decided."""
     inputs: Mapping[str, Any]
     """After the change; of a deleted resource, before it."""
 
@@ -85,6 +99,11 @@ class ResourceChange:
     @property
     def kind(self) -> str:
         return self.type.rsplit(":", 1)[-1]
+
+    @property
+    def runs_again(self) -> bool:
+        """A Job is made anew whenever what it tests changes, and that takes nothing down."""
+        return self.kind == "Job" and self.action is Action.REPLACE
 
 
 @dataclass(frozen=True)
@@ -116,10 +135,9 @@ def read_events(lines: Iterable[str]) -> EventLog:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        event = json.loads(line)
-        if not isinstance(event, dict):
-            raise ValueError(f"line {number} of the event log is not an event")
-        event = cast(dict[str, Any], event)
+        event = _event(line)
+        if event is None:
+            raise ValueError(f"line {number} is not an event")
         if "resourcePreEvent" in event:
             step: dict[str, Any] = event["resourcePreEvent"]["metadata"]
             steps.setdefault(str(step["urn"]), []).append(step)
@@ -136,6 +154,19 @@ def read_events(lines: Iterable[str]) -> EventLog:
         errors=tuple(said["error"]),
         warnings=tuple(said["warning"]),
     )
+
+
+def no_log(file: Path, error: OSError | ValueError) -> str:
+    """What to say of a file from which no events could be read."""
+    return f"{file} is no event log: {error.strerror if isinstance(error, OSError) else error}"
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return cast(dict[str, Any], event) if isinstance(event, dict) else None
 
 
 def _violation(event: dict[str, Any]) -> Violation:
@@ -190,13 +221,18 @@ def _properties(
     for path in found:
         found[path] = found[path] or (path in keys or (_top(path) in keys and not any(found.values())))
     changes: list[PropertyChange] = []
-    for path, replaces in sorted(found.items(), key=lambda item: (not item[1], item[0])):
+    for path, replaces in sorted(found.items(), key=lambda item: (not item[1], _importance(item[0]), item[0])):
         before = _before(type_, path, detailed.get(path) or {}, old)
         after = _shown(type_, path, new.get("inputs") or {})
         # Equal values differ in what only the update will know, or were masked: they say nothing.
         before, after = ("", "") if before == after else (before, after)
         changes.append(PropertyChange(path=path, replaces=replaces, before=before, after=after))
     return tuple(changes)
+
+
+def _importance(path: str) -> int:
+    words = path.replace("[", ".").split(".")
+    return next((index for index, word in enumerate(_DECIDED) if word in words), len(_DECIDED))
 
 
 def _before(type_: str, path: str, diff: dict[str, Any], old: dict[str, Any]) -> str:
@@ -233,7 +269,13 @@ def _shown(type_: str, path: str, inputs: Mapping[str, Any]) -> str:
 def _short(value: Any, limit: int = 60) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     for mark in _UNKNOWN_MARKS:
-        text = text.replace(mark, _UNKNOWN)
+        text = text.replace(mark, UNKNOWN)
     # Masked first: a secret that is cut in two would not be known for one.
     text = " ".join(scrub(text).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    if len(text) <= limit:
+        return text
+    # Of a long path, as Google names its resources, the end says which one.
+    if "/" in text and " " not in text:
+        end = text[1 - limit :]
+        return "…" + end[max(0, end.find("/")) :]
+    return text[: limit - 1] + "…"

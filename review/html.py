@@ -7,8 +7,8 @@ from pathlib import Path
 
 from review import svg
 from review.build import Part, Review
-from review.events import PropertyChange, ResourceChange
-from review.plans import CostView, MemoryView, PlanView
+from review.events import Action, PropertyChange, ResourceChange
+from review.plans import CostView, MemoryView, ModelView, PlanView
 from review.secrets import scrub
 
 _STYLE = Path(__file__).with_name("report.css")
@@ -70,7 +70,7 @@ def _verdict(review: Review) -> str:
     ]
     return (
         f'<header class="gravity-{first.gravity.name.lower()}"><p class="stack">Stack {escape(review.stack)} '
-        f"against {_inline(review.base)}</p><h1>{first.sign} {_inline(first.text)}</h1>"
+        f"against {_inline(review.base)}</p><h1>{_inline(first.text)}</h1>"
         + (f"<ul>{more}</ul>" if more else "")
         + "".join(f"<p>{escape(problem)}</p>" for problem in problems if problem)
         + "</header>\n"
@@ -93,8 +93,12 @@ def _violations(review: Review) -> str:
 
 
 def _legend() -> str:
-    marks = "".join(f'<span class="mark {name}">{name}</span>' for name in ("create", "update", "replace", "delete"))
-    return f'<p class="legend">{marks}</p>'
+    marks = map(_mark, (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE))
+    return f'<p class="legend">{"".join(marks)}</p>'
+
+
+def _mark(action: Action, word: str = "") -> str:
+    return f'<span class="mark {action.value}">{word or action.value}</span>'
 
 
 def _part(part: Part) -> str:
@@ -102,15 +106,16 @@ def _part(part: Part) -> str:
     opened = " open" if len(part.changes) < 12 else ""
     return (
         f"<details{opened}><summary>{escape(part.kind)} <code>{escape(part.name)}</code> "
-        f'<span class="mark {part.action.value}">{part.action.value}</span></summary>'
-        f'<div class="scroll"><table><tbody>{rows}</tbody></table></div></details>'
+        f"{_mark(part.action)}</summary>"
+        f'<div class="scroll"><table class="changes"><tbody>{rows}</tbody></table></div></details>'
     )
 
 
 def _row(change: ResourceChange) -> str:
     properties = "<br>".join(map(_property, change.properties))
+    mark = _mark(Action.UPDATE, "run again") if change.runs_again else _mark(change.action)
     return (
-        f'<tr><td><span class="mark {change.action.value}">{change.action.value}</span></td>'
+        f"<tr><td>{mark}</td>"
         f"<td>{escape(change.kind)} <code>{escape(change.name)}</code></td><td>{properties}</td></tr>"
     )
 
@@ -127,9 +132,10 @@ def _cost(before: PlanView | None, after: PlanView) -> str:
     old, old_totals = _prices(before.cost) if before else ({}, {})
     new, new_totals = _prices(after.cost)
     rows = "".join(
-        f"<tr><td>{escape(what)}</td><td>{left.get(what, '')}</td><td>{right.get(what, '')}</td></tr>"
+        f"<tr><td>{_swatch(index) if left is old else ''}{escape(what)}</td>"
+        f"<td>{left.get(what, '')}</td><td>{right.get(what, '')}</td></tr>"
         for left, right in ((old, new), (old_totals, new_totals))
-        for what in dict.fromkeys([*left, *right])
+        for index, what in enumerate(dict.fromkeys([*left, *right]))
     )
     head = "<thead><tr><th>what, in USD per hour</th><th>before</th><th>after</th></tr></thead>"
     return f'<div class="scroll"><table class="numbers">{head}<tbody>{rows}</tbody></table></div>'
@@ -162,12 +168,19 @@ def _nodes(before: PlanView | None, after: PlanView) -> str:
         else:
             columns += "<figure><figcaption>after</figcaption>gone</figure>"
         pictures += f'<h3>Pool <code>{escape(pool)}</code></h3><div class="columns">{columns}</div>'
-    names = "".join(
-        f'<span><i style="background:var(--model-{colour % svg.PALETTE})"></i>{escape(name)}</span>'
-        for name, (colour, _) in models.items()
-    )
+    names = "".join(_model(name, *of_model) for name, of_model in models.items())
     keys = '<p class="legend">From the bottom: weights (dark), overhead, KV cache (pale), kept free (empty).</p>'
-    return f'<p class="legend">{names}</p>{keys}{pictures}'
+    return f"{names}{keys}{pictures}"
+
+
+def _model(name: str, colour: int, model: ModelView | None) -> str:
+    memory = f": {svg.memory_text(model.shape.memory)}" if model else ""
+    return f'<p class="legend">{_swatch(colour)}{escape(name)}{memory}</p>'
+
+
+def _swatch(colour: int) -> str:
+    """A patch of the colour that the pictures give to what is named beside it."""
+    return f'<i style="background:var(--model-{colour % svg.PALETTE})"></i>'
 
 
 def _memory(plan: PlanView | None, model: str) -> MemoryView | None:

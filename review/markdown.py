@@ -21,8 +21,8 @@ _WORDS = {
     Action.DELETE: "delete",
     Action.UPDATE: "change",
     Action.CREATE: "create",
-    Action.SAME: "",
 }
+_AGAIN = "run again"
 _BOLD_KINDS = frozenset({"NodePool", "Cluster"})
 
 
@@ -113,8 +113,8 @@ def _verdict(review: Review) -> list[str]:
 
 def _counts(review: Review) -> Iterable[str]:
     changed = [change for part in review.parts for change in part.changes]
-    counts = {action: sum(change.action is action for change in changed) for action in _WORDS}
-    said = [f"{count} to {_WORDS[action]}" for action, count in counts.items() if count and _WORDS[action]]
+    words = [_word(change) for change in changed]
+    said = [f"{words.count(word)} to {word}" for word in (*_WORDS.values(), _AGAIN) if word in words]
     if said:
         yield ", ".join(said)
 
@@ -148,7 +148,7 @@ def _part(part: Part, *, first: bool) -> _Block:
 
 
 def _row(part: Part, change: ResourceChange) -> str:
-    word = _WORDS[change.action]
+    word = _word(change)
     name = f"{change.kind} `{_cell(change.name)}`"
     if change.action in (Action.REPLACE, Action.DELETE) and change.kind in _BOLD_KINDS:
         word, name = f"**{word}**", f"**{name}**"
@@ -156,6 +156,10 @@ def _row(part: Part, change: ResourceChange) -> str:
     if len(change.properties) > len(shown):
         shown.append(f"and {len(change.properties) - len(shown)} more")
     return f"| {word} | {name} | {'<br>'.join(shown)} |"
+
+
+def _word(change: ResourceChange) -> str:
+    return _AGAIN if change.runs_again else _WORDS[change.action]
 
 
 def _property(change: PropertyChange) -> str:
@@ -228,7 +232,8 @@ def _nodes(before: PlanView | None, after: PlanView) -> list[str]:
 
 
 def _warnings(before: PlanView | None, after: PlanView) -> list[str]:
-    known = before.warnings if before else ()
-    lines = [f"- `{warning.path}`: {_line(warning.text)}" for warning in after.warnings if warning not in known]
+    # By their text: a path has another number as soon as a model before it goes.
+    known = {warning.text for warning in before.warnings} if before else set[str]()
+    lines = [f"- `{warning.path}`: {_line(warning.text)}" for warning in after.warnings if warning.text not in known]
     old = len(after.warnings) - len(lines)
     return [*lines, *([f"- and {old} that stood before"] if old else [])] if lines else []

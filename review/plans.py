@@ -1,6 +1,12 @@
 """What a report needs of a plan's JSON, and no more: a plan made by older code, with other fields, is still read."""
 
+import os
+
 from pydantic import BaseModel, ConfigDict
+
+# At its first model pydantic asks every installed package for plugins. There are none, and that takes as long as the
+# rest of a report.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 
 class _View(BaseModel):

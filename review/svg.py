@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from review.graph import Node
-from review.plans import CostView, ModelView, PlanView, PoolUseView
+from review.plans import CostView, MemoryView, ModelView, PlanView, PoolUseView
 
 _NODE_WIDTH, _NODE_HEIGHT, _COLUMN, _ROW = 190, 52, 240, 72
 _GPU, _GAP = 46, 6
@@ -92,12 +92,16 @@ def _gpu(x: float, y: float, name: str, models: dict[str, tuple[int, ModelView |
                 f'<rect x="{x:g}" y="{top:.2f}" width="{_GPU}" height="{height:.2f}" '
                 f'fill="var(--model-{colour % PALETTE})" fill-opacity="{opacity}"/>'
             )
-        weights, overhead, cache, free = memory.parts
-        label = (
-            f"{name}: weights {weights:.1f}, overhead {overhead:.1f}, KV cache {cache:.1f}, kept free {free:.1f} "
-            f"of {memory.total_gib:.1f} GiB"
-        )
+        label = f"{name}: {memory_text(memory)}"
     return f"<g>{''.join(fills)}{frame}<title>{escape(label)}</title></g>"
+
+
+def memory_text(memory: MemoryView) -> str:
+    weights, overhead, cache, free = memory.parts
+    return (
+        f"weights {weights:.1f}, overhead {overhead:.1f}, KV cache {cache:.1f}, kept free {free:.1f} "
+        f"of {memory.total_gib:.1f} GiB"
+    )
 
 
 def cost(before: CostView | None, after: CostView) -> str:

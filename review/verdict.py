@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from review.events import Action, EventLog, PropertyChange, ResourceChange, Violation
+from review.events import UNKNOWN, Action, EventLog, PropertyChange, ResourceChange, Violation
 from review.plans import ModelView, PlanView
 
 CLUSTER = "gcp:container/cluster:Cluster"
@@ -73,7 +73,7 @@ def _lost(log: EventLog, before: PlanView | None, after: PlanView | None) -> Ite
         if change.action is Action.REPLACE:
             yield Statement(
                 Gravity.CLUSTER_LOST,
-                f"**Replaces the cluster {_google_name(change)}**{_because(change)}: everything on it goes down",
+                f"**Replaces the cluster {_google_name(change)}**{_because(change, log)}: everything on it goes down",
             )
         elif change.action is Action.DELETE:
             text = f"**Deletes the cluster {_google_name(change)}**, and everything on it"
@@ -85,40 +85,38 @@ def _lost(log: EventLog, before: PlanView | None, after: PlanView | None) -> Ite
             verb = "Replaces" if change.action is Action.REPLACE else "Deletes"
             yield Statement(
                 Gravity.POOL_LOST,
-                f"**{verb} node pool {_google_name(change)}**{_machines(change, before, after)}{_because(change)}"
+                f"**{verb} node pool {_google_name(change)}**{_machines(change, before, after)}{_because(change, log)}"
                 f"{_on_pool(change, before)}",
             )
 
 
-def _because(change: ResourceChange) -> str:
-    """The causes that a person decided, before those that follow from them; elements of a list as one."""
-    if not change.causes:
+def _because(change: ResourceChange, log: EventLog) -> str:
+    """The properties that replace a resource, elements of a list as one; and why what it is replaced with is."""
+    causes = [one for one in change.properties if one.replaces]
+    if not causes:
         return ""
-    causes = sorted(change.properties, key=_importance)
-    first = next(cause for cause in causes if cause.replaces)
-    rest = [one.path.split("[")[0] for one in causes if one.replaces and one is not first]
-    named = [first.path.split("[")[0], *rest]
+    first = causes[0]
+    names = list(dict.fromkeys(one.path.split("[")[0] for one in causes))
+    more = f", {_names(names[1:], most=2)}" if names[1:] else ""
+    stands_on = _replaced(first, log)
+    if stands_on:
+        return f" because its `{names[0]}` is replaced{_because(stands_on, log)}{more}"
     values = f" ({first.before} → {first.after})" if first.before and first.after else ""
-    others = [name for name in dict.fromkeys(named) if name != named[0]]
-    more = f", {_names(others, most=2)}" if others else ""
-    return f" because of `{named[0]}`{values}{more}"
+    return f" because of `{names[0]}`{values}{more}"
 
 
-_DECIDED = (
-    "machineType",
-    "guestAccelerators",
-    "spot",
-    "flexStart",
-    "reservationAffinity",
-    "nodeLocations",
-    "location",
-    "name",
-)
-
-
-def _importance(change: PropertyChange) -> int:
-    words = change.path.replace("[", ".").split(".")
-    return next((index for index, word in enumerate(_DECIDED) if word in words), len(_DECIDED))
+def _replaced(cause: PropertyChange, log: EventLog) -> ResourceChange | None:
+    """The resource that a property names, where it is replaced too, so that its new name is not known yet."""
+    if cause.after != UNKNOWN:
+        return None
+    return next(
+        (
+            change
+            for change in log.changed
+            if change.action is Action.REPLACE and cause.before.endswith(f"/{change.inputs.get('name')}")
+        ),
+        None,
+    )
 
 
 def _machines(change: ResourceChange, before: PlanView | None, after: PlanView | None) -> str:
@@ -196,9 +194,12 @@ def _otherwise(log: EventLog) -> Iterable[Statement]:
         (Action.UPDATE, Gravity.IN_PLACE, "Changes in place"),
         (Action.CREATE, Gravity.ADDED, "Creates"),
     ):
-        names = [change.name for change in real if change.action is action]
+        names = [change.name for change in real if change.action is action and not change.runs_again]
         if names:
             yield Statement(gravity, f"{words} {_count(len(names), 'resource')}: {_names(names)}")
+    jobs = [change.name for change in real if change.runs_again]
+    if jobs:
+        yield Statement(Gravity.IN_PLACE, f"Runs {_count(len(jobs), 'job')} again: {_names(jobs)}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,10 +8,12 @@ def noticed(said: Any, before: Any, now: Any) -> Any:
 
     Only what the program said is noticed: the rest is Google's own to choose.
     """
-    if before == now or now is None:
+    if before == now:
         return said
-    if not (isinstance(said, dict) and isinstance(now, dict)):
-        return now
-    known: dict[str, Any] = cast(dict[str, Any], before) if isinstance(before, dict) else {}
-    today = cast(dict[str, Any], now)
-    return {key: noticed(value, known.get(key), today.get(key)) for key, value in cast(dict[str, Any], said).items()}
+    if all(isinstance(each, dict) for each in (said, before, now)):
+        inputs, known, today = (cast(dict[str, Any], each) for each in (said, before, now))
+        found = {key: noticed(value, known.get(key), today.get(key)) for key, value in inputs.items()}
+        return {key: value for key, value in found.items() if value is not None}
+    if all(isinstance(each, list) for each in (said, before, now)) and len(said) == len(before) == len(now):
+        return [noticed(*each) for each in zip(said, before, now, strict=True)]
+    return now

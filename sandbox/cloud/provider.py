@@ -138,9 +138,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         record = self._cloud.read(_token(request.urn), request.id)
         if record is None:
             return provider_pb2.ReadResponse()
-        inputs = record.inputs
-        if request.inputs.fields:
-            inputs = noticed(decode(request.inputs), decode(request.properties), record.outputs)
+        # An import has no inputs of its own yet.
+        refreshes = bool(request.inputs.fields)
+        inputs = (
+            noticed(decode(request.inputs), decode(request.properties), record.outputs) if refreshes else record.inputs
+        )
         return provider_pb2.ReadResponse(id=request.id, properties=encode(record.outputs), inputs=encode(inputs))
 
     @_answered

@@ -4,51 +4,19 @@ The CLI, its configuration commands and the engine are the real ones, and so are
 host is a stand-in (tests/sandbox/plain), since the Go build of the engine brings none.
 """
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox.cloud import serve_cloud
-from sandbox.tools import engine_environment, engine_tools
-from tests.sandbox.conftest import CHECKOUT, copy_checkout
+from tests.sandbox.conftest import copy_checkout
+from tests.sandbox.plain_cli import Project
 
 pytestmark = pytest.mark.timeout(300)
 
 TOKEN = "hf_canaryoftheplainway"
-
-
-class Project:
-    """A checkout without its sandbox and tests, and a person's own backend."""
-
-    def __init__(self, folder: Path, backend: Path) -> None:
-        self.folder = folder
-        tools = engine_tools(lambda _: None)
-        environment = engine_environment(tools)
-        host = CHECKOUT / "tests" / "sandbox" / "plain"
-        path = [str(host), str(CHECKOUT / ".venv" / "bin"), environment["PATH"]]
-        self.environment = {
-            **os.environ,
-            **environment,
-            "PATH": os.pathsep.join(path),
-            "PULUMI_IGNORE_AMBIENT_PLUGINS": "false",
-            "PULUMI_BACKEND_URL": backend.as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": "a person's own",
-        }
-
-    def pulumi(self, *arguments: str, cloud: int | None = None) -> subprocess.CompletedProcess[str]:
-        attached = {"PULUMI_DEBUG_PROVIDERS": f"gcp:{cloud}"} if cloud else {}
-        return subprocess.run(
-            [str(engine_tools(lambda _: None).pulumi), *arguments, "--non-interactive"],
-            cwd=self.folder,
-            env={**self.environment, **attached},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 
 from policy import RULES
 from review import COMMENT_LIMIT, EventLog, build_review, read_events, read_plan, to_comment, to_html
+from review.__main__ import main as report_main
 from review.base import NoBase, Planned, plan_of, worktree
 from review.drift import main as drift_main
 from review.events import Action
@@ -131,6 +132,30 @@ def test_steps_of_one_replacement_are_one_change() -> None:
     assert [change.action for change in log.changed] == [Action.REPLACE]
 
 
+def test_a_job_that_is_made_anew_runs_again_and_replaces_nothing() -> None:
+    steps = [_step("replace", "kubernetes:batch/v1:Job", "smoke"), _step("update", "a:b:C", "one")]
+    comment = to_comment(build_review("dev", read_events(steps), None, None))
+    assert comment.startswith("🔹 Changes in place 1 resource: `one`\n\n- Runs 1 job again: `smoke`")
+    assert "1 to change, 1 to run again" in comment
+    assert "| run again | Job `smoke` |" in comment
+
+
+def test_what_a_person_decided_stands_before_what_follows_from_it() -> None:
+    paths = [*(f"a[{index}].network" for index in range(10)), "config.machineType"]
+    diff = {path: {"diffKind": "update-replace", "inputDiff": True} for path in paths}
+    pool = "gcp:container/nodePool:NodePool"
+    comment = to_comment(build_review("dev", read_events([_step("replace", pool, "p", detailedDiff=diff)]), None, None))
+    assert comment.startswith("⚠️ **Replaces node pool `p`** because of `config.machineType`, `a`")
+    assert "| **replace** | **NodePool `p`** | **`config.machineType`**<br>" in comment
+
+
+def test_a_warning_that_only_moved_is_not_new() -> None:
+    review = review_of("model-removed")
+    assert review.before and review.after
+    assert {warning.path for warning in review.after.warnings} != {warning.path for warning in review.before.warnings}
+    assert "### Warnings" not in to_comment(review)
+
+
 def test_a_plan_of_older_or_newer_code_is_still_read() -> None:
     plan = json.loads(recorded("base.plan.json.gz"))
     plan["something_new"] = {"a": 1}
@@ -159,9 +184,28 @@ def test_code_that_cannot_plan_is_a_reason_and_no_crash(tmp_path: Path) -> None:
     assert "it cannot be planned" in planned.problem
 
 
-def test_an_event_log_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="line 1"):
-        read_events(["[]"])
+@pytest.mark.parametrize("line", ["[]", "a word"])
+def test_an_event_log_that_is_none_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="line 2 is not an event"):
+        read_events(["", line])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--stack", "nope"], "there is no Pulumi.nope.yaml; write STACK= one of a100-40gb"),
+        (["--stack", "dev", "--base", "no-such"], "no-such names no commit here; fetch it first, or write BASE= one"),
+        (["--stack", "dev", "--events", "gone.jsonl"], "gone.jsonl is no event log: No such file or directory"),
+        (["--stack", "dev", "--events", "Pulumi.yaml"], "Pulumi.yaml is no event log: line 1 is not an event"),
+    ],
+)
+def test_a_mistake_of_whoever_asks_for_a_report_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert report_main([*arguments, "--out", str(tmp_path / "out")]) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 1 and errors[0].startswith(f"error: {said}"), errors
+    assert not (tmp_path / "out" / "report.md").exists()
 
 
 def test_drift_is_named_with_what_is_there_and_ends_with_its_own_status(

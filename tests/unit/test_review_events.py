@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from pulumi.automation import EngineEvent
 
 from review import read_events
@@ -58,9 +60,36 @@ def test_unwanted_events_are_left_out(tmp_path: Path) -> None:
     assert file.read_text() == ""
 
 
-def test_a_refresh_notices_what_the_program_said_and_somebody_changed() -> None:
-    said = {"nodeCount": 1, "nodeConfig": {"spot": True}, "name": "l4"}
-    before = {"nodeCount": 1, "nodeConfig": {"spot": True, "imageType": "COS"}, "name": "l4", "version": "1"}
-    now = {"nodeCount": 3, "nodeConfig": {"spot": False, "imageType": "COS"}, "name": "l4", "version": "2"}
-    assert noticed(said, before, before) == said
-    assert noticed(said, before, now) == {"nodeCount": 3, "nodeConfig": {"spot": False}, "name": "l4"}
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        pytest.param({}, {}, id="nothing"),
+        pytest.param({"version": "2", "nodeConfig": {"imageType": "UBUNTU"}}, {}, id="what Google chose"),
+        pytest.param({"nodeCount": 3}, {"nodeCount": 3}, id="a value"),
+        pytest.param({"nodeConfig": {"spot": False}}, {"nodeConfig": {"spot": False}}, id="one inside another"),
+        pytest.param({"labels": None}, {"labels": None}, id="one that is gone"),
+        pytest.param({"disks": [{"size": 2, "id": "x"}]}, {"disks": [{"size": 2}]}, id="one in a list"),
+        pytest.param({"zones": ["a", "b"]}, {"zones": ["a", "b"]}, id="a longer list"),
+    ],
+)
+def test_a_refresh_notices_what_the_program_said_and_somebody_changed(
+    now: dict[str, Any], found: dict[str, Any]
+) -> None:
+    said = {
+        "nodeCount": 1,
+        "nodeConfig": {"spot": True},
+        "labels": {"a": "b"},
+        "disks": [{"size": 1}],
+        "zones": ["a"],
+    }
+    before = {
+        **said,
+        "nodeConfig": {"spot": True, "imageType": "COS"},
+        "disks": [{"size": 1, "id": "x"}],
+        "version": "1",
+    }
+    today = {**before, **now}
+    if "nodeConfig" in now:
+        today["nodeConfig"] = {"spot": True, "imageType": "COS"} | now["nodeConfig"]
+    expected = {key: value for key, value in {**said, **found}.items() if value is not None}
+    assert noticed(said, before, today) == expected

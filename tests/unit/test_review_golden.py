@@ -21,7 +21,7 @@ FIRST = {
     "pool-grown": "Node pool `large`: 2 → 4 nodes",
     "pool-replaced": "**Replaces node pool `small`**",
     "accelerator-swapped": "**Replaces node pool `large`**",
-    "network-changed": "**Replaces the cluster `review-cluster`**",
+    "network-changed": "**Replaces the cluster `review-cluster`** because its `subnetwork` is replaced because of",
     "nothing-changed": "**Nothing changes**",
 }
 
