@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.cluster import ClusterError, ControlPlane
 from tests.sandbox.conftest import Checkout, copy_checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -79,8 +80,22 @@ class Stack:
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
-    def kubectl(self, *arguments: str) -> str:
-        return self.succeed("kubectl", "--", *arguments)
+    @property
+    def plane(self) -> ControlPlane:
+        (folder,) = (self._checkout.folder / ".sandbox" / STACK / "clusters").glob("*-cluster")
+        return ControlPlane(folder)
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return self.plane.kubectl(*arguments, stdin=stdin)
+
+    def stream(self, namespace: str, model: str) -> str:
+        """The events of a streamed answer, by the API server's service proxy; or what was said instead."""
+        path = f"/api/v1/namespaces/{namespace}/services/http:{model}:8000/proxy/v1/completions"
+        body = json.dumps({"model": "google/gemma-3-27b-it", "prompt": "Kubernetes is", "stream": True})
+        try:
+            return self.kubectl("create", "--raw", path, "--filename=-", stdin=body).strip()
+        except ClusterError as error:
+            return str(error)
 
     def pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
         text = self.kubectl("get", "pods", f"--namespace={namespace}", f"--selector={selector}", "--output=json")
@@ -118,11 +133,12 @@ def groups(stack: Stack) -> dict[str, dict[str, str]]:
 
 
 def ready_groups(stack: Stack) -> int:
-    """Groups all of whose pods are Ready."""
+    """Groups all of whose pods are Ready and about to stay."""
     by_group: dict[str, list[bool]] = {}
     for pod in stack.pods(ON_FABRIC, GROUP):
         conditions = pod["status"].get("conditions", [])
         ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+        ready = ready and "deletionTimestamp" not in pod["metadata"]
         by_group.setdefault(pod["metadata"]["labels"][GROUP_INDEX], []).append(ready)
     return sum(len(pods) == 2 and all(pods) for pods in by_group.values())
 
@@ -151,6 +167,29 @@ def watched(stack: Stack) -> Generator[list[int]]:
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def asked(stack: Stack) -> Generator[None]:
+    """Has a streaming request of the large model under way all the while, and fails if one was not answered whole."""
+    stack.succeed("behave", "--model", LARGE, "slow-tokens=0.1s")
+    answers: list[str] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            answers.append(stack.stream(ON_FABRIC, LARGE))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        stack.succeed("behave", "--model", LARGE)
+    broken = [each for each in answers if '"finish_reason": "length"' not in each or not each.endswith("data: [DONE]")]
+    assert len(answers) > 3 and broken == []
 
 
 class TestStack:
@@ -203,7 +242,7 @@ class TestStack:
         pods = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in stack.pods(ON_FABRIC, GROUP)}
         node = pods[next(iter(before["1"]))]
         drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s")
-        with watched(stack) as ready:
+        with asked(stack), watched(stack) as ready:
             stack.kubectl(*drain)
             wait_for("all are ready again", lambda: ready_groups(stack) == 2)
         after = groups(stack)
@@ -216,7 +255,7 @@ class TestStack:
     def test_an_update_leaves_a_group_ready_at_every_moment(self, stack: Stack) -> None:
         before = groups(stack)
         stack.change(1, maxNumSeqs=128)
-        with watched(stack) as ready:
+        with asked(stack), watched(stack) as ready:
             stack.succeed("up")
         after = groups(stack)
         assert ready_groups(stack) == 2
