@@ -1,4 +1,4 @@
-"""Pods that run `vllm serve`: has their servers started, and does the kubelet's probes of them."""
+"""Pods that run `vllm serve`: has their servers started once they have their token, and does the kubelet's probes."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.cluster import layout, pods, unix_http
 from sandbox.cluster.api import AsyncApi
 from sandbox.cluster.pods import Pod
+from sandbox.cluster.secret_volumes import SecretVolumes
 from sandbox.models.arguments import ServeArguments, serve_arguments
 from sandbox.models.behaviour import ANNOTATION, Behaviour
 from sandbox.models.servers import ServerSpec
@@ -47,6 +48,7 @@ class ModelPods:
 
     def __init__(self, api: AsyncApi) -> None:
         self._api = api
+        self._volumes = SecretVolumes(api)
         self._servers: list[_Server] = []
         self._told: list[ServerSpec] = []
         self._failing: dict[str, _Liveness] = {}
@@ -54,7 +56,12 @@ class ModelPods:
     async def reconcile(self, found: list[Pod]) -> bool:
         """One look at these pods; whether every server among them is ready."""
         behaviours: dict[str, str] = layout.read_json(layout.BEHAVIOURS) or {}
-        running = [server for pod in found if pods.runs(pod) and (server := _server(pod, behaviours))]
+        self._volumes.forget_all_but(found)
+        running = [
+            server
+            for pod in found
+            if pods.runs(pod) and (server := _server(pod, behaviours)) and await self._volumes.mount(pod)
+        ]
         specs = [server.spec for server in running if not server.arguments.headless]
         if specs != self._told:
             status = await unix_http.request(
