@@ -119,7 +119,10 @@ def _principals(provider: pulumi.Output[str], of_run: str, repository: str) -> p
 
 def _accounts() -> dict[str, tuple[str, list[str]]]:
     """By purpose: which runs it is for, and its roles in the project."""
-    return {purpose: (each["runs"], each["roles"]) for purpose, each in _facts()["accounts"].items()}
+    return {
+        purpose: (each["runs"], [row["role"] for row in each["roles"]])
+        for purpose, each in _facts()["accounts"].items()
+    }
 
 
 def _facts() -> dict[str, Any]:

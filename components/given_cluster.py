@@ -17,6 +17,7 @@ from planning.plan import GivenClusterPlan
 class GivenClusterArgs:
     plan: GivenClusterPlan
     project: str
+    """The stack's, which need not be the cluster's."""
     services: ProjectServices
 
 
@@ -36,8 +37,8 @@ class GivenCluster(pulumi.ComponentResource):
         plan = args.plan
         self.cluster_name = plan.name
         self.location = plan.location
-        self.project = args.project
-        self.identifier = f"projects/{args.project}/locations/{plan.location}/clusters/{plan.name}"
+        self.project = plan.project or args.project
+        self.identifier = f"projects/{self.project}/locations/{plan.location}/clusters/{plan.name}"
         self.gone_with = None
         # What is there has its APIs on; waiting for a service that is yet to be enabled would hide it in a preview.
         read = pulumi.ResourceOptions(parent=self)

@@ -49,7 +49,7 @@ class ServingIdentity(pulumi.ComponentResource):
                 f"{name}-{namespace}",
                 service_account_id=account.name,
                 role="roles/iam.workloadIdentityUser",
-                member=f"serviceAccount:{args.project}.svc.id.goog[{namespace}/{secret.service_account}]",
+                member=f"serviceAccount:{args.cluster.project}.svc.id.goog[{namespace}/{secret.service_account}]",
                 # The identity pool comes with the project's first cluster, and no value says so.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster]),
             )

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from config.effect import replaces_cluster
-from config.intent import Intent
+from config.intent import Intent, ProjectId
 from config.network import GoogleName
 
 
@@ -144,6 +144,13 @@ class ExistingClusterSettings(Intent):
     """A cluster that somebody else owns; it is read and checked, never changed or destroyed."""
 
     name: Annotated[GoogleName, Field(description="of the cluster", examples=["shared-gpu"])]
+    project: Annotated[
+        ProjectId | None,
+        Field(
+            description="whose cluster it is; default: the stack's own. Of another one it must provide its node pools",
+            examples=["acme-platform"],
+        ),
+    ] = None
     location: Annotated[
         str | None,
         StringConstraints(pattern=r"^[a-z]+-[a-z]+[0-9]+(-[a-z])?$"),

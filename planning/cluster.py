@@ -4,6 +4,7 @@ from catalog import ACCELERATORS
 from catalog.google import google_platform
 from config.cluster import ExistingClusterSettings, MaintenanceSettings, Provided
 from config.settings import Settings
+from planning.errors import Findings
 from planning.plan import (
     AuthorizedNetworkPlan,
     ClusterPlan,
@@ -29,13 +30,24 @@ def provides(settings: Settings, part: Provided) -> bool:
 
 
 def plan_cluster(
-    settings: Settings, prefix: str, version: str | None, *, multi_networking: bool
+    settings: Settings, prefix: str, version: str | None, findings: Findings, *, multi_networking: bool
 ) -> ClusterPlan | GivenClusterPlan:
     identity = NodeIdentityPlan(account_id=f"{prefix}-nodes", roles=google_platform().node_roles)
     existing = settings.cluster.existing
     if existing:
+        _check_project(existing, settings.project, findings)
         return _given(existing, settings, identity, multi_networking=multi_networking)
     return _own(settings, prefix, version, identity, multi_networking=multi_networking)
+
+
+def _check_project(existing: ExistingClusterSettings, project: str | None, findings: Findings) -> None:
+    if existing.project in (None, project) or Provided.NODE_POOLS in existing.provides:
+        return
+    findings.refuse(
+        "cluster.existing.project",
+        f"node pools and their networks are their cluster's project's, and {existing.project} is not this stack's",
+        f"Write project: {existing.project}, or provides: [nodePools] for pools that are there",
+    )
 
 
 def _given(
@@ -43,6 +55,7 @@ def _given(
 ) -> GivenClusterPlan:
     pools = Provided.NODE_POOLS in existing.provides
     return GivenClusterPlan(
+        project=existing.project,
         name=existing.name,
         location=existing.location or settings.region,
         version=settings.cluster.version,

@@ -49,7 +49,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     fabric = plan_fabric(with_fabric, prefix, ranges)
     version = plan_gke_version(settings, findings)
     check_network_profiles(settings, findings)
-    cluster = plan_cluster(settings, prefix, version, multi_networking=bool(fabric and fabric.vpcs))
+    cluster = plan_cluster(settings, prefix, version, findings, multi_networking=bool(fabric and fabric.vpcs))
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
     models = plan_models(settings, pools, fabric, version, findings)
     namespaces = plan_namespaces(fabric, models)

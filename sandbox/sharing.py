@@ -21,6 +21,8 @@ def require_given(home: Home) -> None:
 
 def tenants(home: Home) -> list[str]:
     """The other stacks that are up in this one's cloud."""
+    if home.shares_cloud:
+        return []
     homes = (Home(home.checkout, folder.name, folder) for folder in home.folder.parent.glob("*/"))
     return sorted(other.stack for other in homes if other.shares_cloud and other.cloud == home.cloud)
 

@@ -71,6 +71,8 @@ class GivenSystemPool(Decision):
 class GivenClusterPlan(Decision):
     """A cluster of somebody else's, and what the stack expects of it."""
 
+    project: str | None
+    """None: the stack's own."""
     name: str
     location: str
     version: str | None

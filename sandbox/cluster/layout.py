@@ -38,6 +38,10 @@ MODELS_CONTROL_SOCKET = MODEL_SOCKETS / "control.sock"
 NODE_SOCKET = MODEL_SOCKETS / "nodes.sock"
 # Beside the control plane's own folder, so that it can be written before there is one.
 BEHAVIOURS = Path("../behaviours.json")
+# What the stand-in cloud has recorded, where there is one.
+CLOUD = Path("../../cloud.json")
+# What pods have mounted of secrets; a node keeps it in memory.
+MOUNTS = Path("mounts")
 LOGS = Path("logs")
 POD_LOGS = LOGS / "pods"
 SUPERVISOR_LOG = Path("supervisor.log")

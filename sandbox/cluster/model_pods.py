@@ -1,4 +1,4 @@
-"""Pods that run `vllm serve`: has their servers started and ended, and does the kubelet's probes of them."""
+"""Pods that run `vllm serve`: has their servers started once they have their token and ended, and does the probes."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from sandbox.cluster import layout, pods, unix_http
 from sandbox.cluster.api import AsyncApi
 from sandbox.cluster.farewells import Farewells, Stage
 from sandbox.cluster.pods import Pod
+from sandbox.cluster.secret_volumes import SecretVolumes
 from sandbox.models.arguments import ServeArguments, serve_arguments
 from sandbox.models.behaviour import ANNOTATION, Behaviour
 from sandbox.models.servers import ServerSpec
@@ -48,6 +49,7 @@ class ModelPods:
 
     def __init__(self, api: AsyncApi) -> None:
         self._api = api
+        self._volumes = SecretVolumes(api)
         self._servers: list[_Server] = []
         self._told: list[ServerSpec] = []
         self._failing: dict[str, _Liveness] = {}
@@ -56,7 +58,12 @@ class ModelPods:
     async def reconcile(self, found: list[Pod]) -> bool:
         """One look at these pods; whether every server among them is ready, and none is about to go."""
         behaviours: dict[str, str] = layout.read_json(layout.BEHAVIOURS) or {}
-        running = [server for pod in found if pods.runs(pod) and (server := _server(pod, behaviours))]
+        self._volumes.forget_all_but(found)
+        running = [
+            server
+            for pod in found
+            if pods.runs(pod) and (server := _server(pod, behaviours)) and await self._volumes.mount(pod)
+        ]
         leaving = [pod for pod in found if pods.leaves(pod) and _container(pod)]
         going = [server for pod in leaving if (server := await self._still_there(pod, behaviours))]
         self._farewells.forget_all_but(leaving)

@@ -50,6 +50,9 @@ BASES: dict[str, Changes] = {
     "network.existing.servicesRange": _VPC,
     "network.existing.project": _VPC,
     "cluster.existing.name": _CLUSTER,
+    "cluster.existing.project": {
+        "cluster": {"existing": {"name": "shared-gpu", "systemPool": "system", "provides": ["nodePools"]}}
+    },
     "cluster.existing.location": _CLUSTER,
     "cluster.existing.systemPool": _CLUSTER,
     "cluster.existing.provides": _CLUSTER,
@@ -108,6 +111,7 @@ VALUES: dict[str, list[Changes]] = {
     "alerts.channels": [{"alerts.channels": ["projects/test-project/notificationChannels/1"]}],
     "token.secretManager.version": [{"token.secretManager.version": 2}],
     "network.existing.project": [{"network.existing.project": "another-project"}],
+    "cluster.existing.project": [{"cluster.existing.project": "another-project"}],
     "cluster.existing.location": [{"cluster.existing.location": "us-central1-b"}],
     "cluster.existing.provides": [{"cluster.existing.provides": ["nodePools"]}],
     "cluster.maintenance.window.start": [

@@ -1,8 +1,10 @@
 """What a pipeline needs, made once: state and key that are kept, and identities without keys."""
 
 import json
+import re
 
 import pytest
+import yaml
 
 from tests.graph.recorder import CHECKOUT, NAMESPACE, Graph, record
 
@@ -32,6 +34,19 @@ def test_the_account_of_previews_can_change_nothing_of_the_project(graph: Graph)
     members = [r for r in graph.of_type("gcp:projects/iAMMember:IAMMember") if r.name.startswith("preview-")]
     assert members
     assert all(r.inputs["role"].lower().endswith(("viewer", "reviewer", "browser")) for r in members)
+
+
+def test_the_account_of_updates_may_make_every_kind_that_a_stack_has_and_holds_no_role_beside() -> None:
+    rows = yaml.safe_load((CHECKOUT / "bootstrap" / "access.yaml").read_text())["accounts"]["update"]["roles"]
+    recorded = "".join(file.read_text() for file in (CHECKOUT / "tests" / "graph" / "snapshots").glob("*.up.yaml"))
+    made = set(re.findall(r"^  gcp:([a-z]+/[A-Za-z]+):", recorded, re.MULTILINE))
+    assert {kind for row in rows for kind in row["makes"]} == made
+
+
+def test_every_role_says_why() -> None:
+    accounts = yaml.safe_load((CHECKOUT / "bootstrap" / "access.yaml").read_text())["accounts"].values()
+    rows = [row for account in accounts for row in account["roles"]]
+    assert rows and all(len(row["why"]) > 5 for row in rows)
 
 
 def test_it_makes_no_key_that_could_leak(graph: Graph) -> None:

@@ -120,6 +120,33 @@ def test_a_given_cluster_is_read_and_its_objects_are_not_left_to_go_with_it(prev
     assert protected(graph("dev", {POOL: L4_POOL}, cluster=JOINED, protection=True)) == set()
 
 
+def test_a_cluster_of_another_project_is_read_there_and_its_pods_are_known_by_its_pool() -> None:
+    theirs = "acme-platform"
+    of_them = {id_.replace(PROJECT_ID, theirs): each for id_, each in {**GIVEN, POOL: L4_POOL}.items()}
+    cluster_id = CLUSTER.replace(PROJECT_ID, theirs)
+    of_them[cluster_id] = {
+        **GIVEN[CLUSTER],
+        "secretManagerConfig": {"enabled": True},
+        "monitoringConfig": {"managedPrometheus": {"enabled": True}},
+    }
+    joined = {"existing": {**JOINED["existing"], "project": theirs}}
+    secret = {"secretManager": {"secret": "hf", "version": 1}}
+    found = graph("dev", of_them, cluster=joined, token=secret, alerts={"emails": ["a@example.com"]})
+    assert {cluster_id, f"{cluster_id}/nodePools/l4"} <= set(found.reads)
+    (bound,) = found.of_type("gcp:serviceaccount/iAMMember:IAMMember")
+    assert bound.inputs["member"] == f"serviceAccount:{theirs}.svc.id.goog[serving/model-server]"
+    # The account and the secret are the stack's own; metrics, and so alerts, are the cluster's.
+    assert found["serving-identity-reads-token"].inputs["project"] == PROJECT_ID
+    assert {each.inputs["project"] for each in found.of_type("gcp:monitoring/alertPolicy:AlertPolicy")} == {theirs}
+    assert f"--project {theirs}" in found.outputs["credentialsCommand"]
+
+
+def test_node_pools_of_a_cluster_of_another_project_are_not_this_stacks_to_make() -> None:
+    joined = {"existing": {"name": "shared", "systemPool": "system", "project": "acme-platform"}}
+    with pytest.raises(pulumi.RunError, match="Write project: acme-platform, or provides: \\[nodePools\\]"):
+        graph("dev", cluster=joined)
+
+
 @pytest.mark.parametrize(
     ("changes", "given", "text"),
     [

@@ -82,10 +82,41 @@ class TestProduction:
         bound = f"roles/iam.workloadIdentityUser/serviceAccount:{PROJECT_ID}.svc.id.goog[serving/model-server]"
         assert any(email in id_ and id_.endswith(bound) for id_ in resources)
 
-    def test_no_file_of_the_sandbox_holds_a_token(self, checkout: Checkout) -> None:
+    def test_the_pods_have_it_and_no_other_file_of_the_sandbox_does(self, checkout: Checkout) -> None:
         home = checkout.folder / ".sandbox" / "production"
-        holders = [path for path in home.rglob("*") if path.is_file() and CANARY_TOKEN.encode() in path.read_bytes()]
-        assert holders == []
+        mounts = home / "clusters" / "production-cluster" / "mounts"
+        pods = objects(checkout, "production", "pods -l app.kubernetes.io/name=vllm")
+        wanted = {mounts / pod["metadata"]["uid"] / "hugging-face-token" / "token" for pod in pods}
+        assert len(wanted) == 2 and {file.read_text() for file in wanted} == {CANARY_TOKEN}
+        checkout.succeed("render", "production", OUT="rendered-production")
+        assert CANARY_TOKEN not in checkout.succeed("preview", "production")
+        everything = [*home.rglob("*"), *(checkout.folder / "rendered-production").iterdir()]
+        holders = {path for path in everything if path.is_file() and CANARY_TOKEN.encode() in path.read_bytes()}
+        assert holders == wanted
+
+    @pytest.mark.parametrize(
+        ("lost", "said"),
+        [
+            ("/roles/secretmanager.secretAccessor/", "Permission 'secretmanager.versions.access' denied"),
+            ("/roles/iam.workloadIdentityUser/", "Permission 'iam.serviceAccounts.getAccessToken' denied"),
+        ],
+    )
+    def test_a_pod_that_may_not_read_it_does_not_start(self, checkout: Checkout, lost: str, said: str) -> None:
+        def kubectl(arguments: str) -> int:
+            return checkout.make("kubectl", "production", ARGS=f"{arguments} -n serving").returncode
+
+        file = checkout.folder / ".sandbox/production/cloud.json"
+        before = file.read_text()
+        cloud = json.loads(before)
+        cloud["resources"] = {id_: record for id_, record in cloud["resources"].items() if lost not in id_}
+        file.write_text(json.dumps(cloud))
+        assert kubectl("delete pod -l app.kubernetes.io/name=vllm --wait") == 0
+        assert kubectl("wait pod -l app.kubernetes.io/name=vllm --for=condition=Ready --timeout=5s") != 0
+        told = objects(checkout, "production", "events --field-selector reason=FailedMount", "serving")
+        assert any(said in event["message"] for event in told)
+        file.write_text(before)
+        ready = "--for=jsonpath={.status.readyReplicas}=2 --timeout=60s"
+        assert kubectl(f"wait deployment/gemma-3-27b {ready}") == 0
 
     def test_a_change_that_would_replace_a_protected_pool_is_refused(self, checkout: Checkout) -> None:
         (pool,) = values(checkout, "production")["nodePools"]
@@ -149,6 +180,11 @@ def test_staging_goes_when_it_is_confirmed(checkout: Checkout) -> None:
 
 
 OWNER = "owner"
+OWNERS_PROJECT = "acme-platform"
+"""A project of its own: the network is shared with the stack's as a Shared VPC's host, and the cluster is joined."""
+
+
+THEIRS = {"project": OWNERS_PROJECT, "name": "h200-cluster", "systemPool": "system", "provides": ["nodePools"]}
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +193,7 @@ def given(checkout: Checkout) -> Iterator[Path]:
     home = checkout.folder / ".sandbox" / OWNER
     home.mkdir(parents=True)
     platform = {
-        name: Resource(each.token, json.loads(json.dumps(each.inputs).replace(PROJECT, PROJECT_ID)))
+        name: Resource(each.token, json.loads(json.dumps(each.inputs).replace(PROJECT, OWNERS_PROJECT)))
         for name, each in h200_platform().items()
     }
     spare = {
@@ -175,7 +211,7 @@ def given(checkout: Checkout) -> Iterator[Path]:
     shutil.copy(checkout.folder / "Pulumi.dev.yaml", checkout.folder / f"Pulumi.{OWNER}.yaml")
     with (
         serve_cloud(home / "cloud.json", home / "clusters", cluster_tools(print)) as port,
-        Client(port, {"project": PROJECT_ID, "region": REGION}) as client,
+        Client(port, {"project": OWNERS_PROJECT, "region": REGION}) as client,
     ):
         built = build(client, platform)
         yield home
@@ -197,8 +233,7 @@ def stack_file(checkout: Checkout, stack: str, **changes: Any) -> None:
 
 
 def test_a_stack_in_somebody_elses_cluster_leaves_it_as_it_was(checkout: Checkout, given: Path) -> None:
-    existing = {"name": "h200-cluster", "systemPool": "system", "provides": ["nodePools"]}
-    stack_file(checkout, "joined", cluster={"existing": existing})
+    stack_file(checkout, "joined", cluster={"existing": THEIRS})
     before = everything(checkout, given)
     checkout.succeed("up", "joined", CLOUD=OWNER)
     pods = {pod["metadata"]["name"]: pod for pod in objects(checkout, "joined", "pods")}
@@ -227,9 +262,8 @@ def test_a_stack_that_joins_something_says_that_it_must_be_told_where_that_is(ch
 
 
 def test_a_given_cluster_that_will_not_do_is_refused_before_anything_is_made(checkout: Checkout, given: Path) -> None:
-    existing = {"name": "h200-cluster", "systemPool": "system", "provides": ["nodePools"]}
     secret = {"secretManager": {"secret": "hugging-face-token", "version": 1}}
-    stack_file(checkout, "unfit", cluster={"existing": existing}, token=secret)
+    stack_file(checkout, "unfit", cluster={"existing": THEIRS}, token=secret)
     run = checkout.make("preview", "unfit", CLOUD=OWNER)
     assert run.returncode != 0
     reasons = [line for line in (run.stdout + run.stderr).splitlines() if "will not do" in line or "rror" in line]
@@ -238,6 +272,7 @@ def test_a_given_cluster_that_will_not_do_is_refused_before_anything_is_made(che
 
 def test_a_stack_in_somebody_elses_network_leaves_it_as_it_was(checkout: Checkout, given: Path) -> None:
     network = {
+        "project": OWNERS_PROJECT,
         "network": "h200-vpc",
         "subnetwork": "spare",
         "podsRange": "spare-pods",
@@ -249,6 +284,6 @@ def test_a_stack_in_somebody_elses_network_leaves_it_as_it_was(checkout: Checkou
     checkout.succeed("up", "inside", CLOUD=OWNER)
     state = json.loads((given / "cloud.json").read_text())["resources"]
     cluster = state[f"projects/{PROJECT_ID}/locations/{REGION}/clusters/inside-cluster"]["outputs"]
-    assert cluster["subnetwork"].endswith("/subnetworks/spare")
+    assert cluster["subnetwork"].endswith(f"projects/{OWNERS_PROJECT}/regions/{REGION}/subnetworks/spare")
     checkout.succeed("destroy", "inside")
     assert everything(checkout, given) == before
