@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from catalog import MODELS
 from config import NAMESPACE, Settings
 from config.effect import effects
 from config.settings import HUGGING_FACE_TOKEN
@@ -32,7 +33,8 @@ _UNITS = (
     (r"UsdPerHour$", "US dollars an hour"),
     (r"Hours$", "hours"),
     (r"NodesPerZone$|nodes\.(min|max)$|maxSurge$|maxUnavailable$", "nodes"),
-    (r"Parallel$", "GPUs or stages"),
+    (r"tensorParallel$", "GPUs"),
+    (r"pipelineParallel$", "stages"),
     (r"(?i)context$|ModelLen$|BatchedTokens$|promptLookupM|\]\.window$|ropeCacheTokens$|tokensPerImage$", "tokens"),
     (r"Concurrency$|maxNumSeqs$|QueuedReqs$", "requests"),
     (r"replicas$", "servers"),
@@ -62,14 +64,20 @@ _EXAMPLES = {
     "models[].model": "google/gemma-3-27b-it",
     "models[].definition.id": "acme/house-model",
     "models[].definition.title": "House model",
-    "models[].definition.architecture": "LlamaForCausalLM",
-    "models[].definition.licence": "Apache-2.0",
-    "models[].definition.minimumVllm": "0.24.0",
+    "models[].definition.sources": "[https://acme.example/house-model]",
     "models[].definition.note": "fine-tuned in May",
     "models[].configFile": "models/house-model.json",
     "models[].nodePool": "h200",
     "models[].vllmVersion": "0.24.0",
     "models[].image": "acme.example/images/vllm:1",
+    "models[].minContext": 32768,
+    "models[].minConcurrency": 8,
+    "models[].replicas": 2,
+    "models[].tensorParallel": 8,
+    "models[].pipelineParallel": 2,
+    "models[].maxModelLen": 32768,
+    "models[].maxNumSeqs": 256,
+    "models[].maxNumBatchedTokens": 8192,
     "models[].engine.revision": "main",
     "models[].engine.tokenizerRevision": "main",
     "models[].engine.dtype": "bfloat16",
@@ -85,10 +93,22 @@ _EXAMPLES = {
     "models[].engine.uvicornLogLevel": "warning",
     "models[].engine.lora.adapters[].name": "support",
     "models[].engine.lora.adapters[].path": "acme/support-lora",
+    "models[].engine.maxNumQueuedReqs": 512,
+    "models[].engine.seed": 42,
+    "models[].engine.lora.maxLoras": 4,
+    "models[].engine.lora.maxLoraRank": 64,
     "models[].engine.speculative.method": "ngram",
+    "models[].engine.speculative.tokens": 4,
     "models[].engine.speculative.model": "acme/draft",
+    "models[].engine.speculative.modelGib": 1.5,
+    "models[].engine.speculative.promptLookupMax": 5,
+    "models[].engine.speculative.promptLookupMin": 2,
+    "models[].engine.kvOffload.sizeGib": 200,
+    "models[].engine.extraArgs": "[--enable-server-load-tracking]",
 }
-"""Of texts that say no example themselves; the catalogue's entries name their fields for themselves."""
+"""Of fields that say none themselves. Those of a model's definition are in the catalogue's models."""
+
+_DEFINITION = "models[].definition."
 
 
 @dataclass(frozen=True)
@@ -190,19 +210,36 @@ def example(row: Row) -> str:
     name = _name(field.annotation)
     if name.startswith("list of mapping") or name == "mapping":
         return "see its fields" if list(_models(field.annotation)) else "`{key: value}`"
-    for kind, value in (
-        ("`", name.split("`")[1] if "`" in name else ""),
-        ("true", str(field.get_default() is not True).lower()),
-        ("text", "see right"),
-    ):
-        if name.startswith(kind):
-            return value if value.startswith("see") else _code(value)
+    if "`" in name:
+        return _code(name.split("`")[1])
+    if name.startswith("true"):
+        return _code(field.get_default() is not True)
+    real = _in_the_catalogue(row.path)
+    if real is not None or "number" not in name:
+        return "see right" if real is None else _code(real)
     low = [
         cast(int, rule.ge if isinstance(rule, Ge) else rule.gt) for rule in field.metadata if isinstance(rule, Ge | Gt)
     ]
     default: Any = field.get_default()
     number = default if isinstance(default, int | float) else max([1, *low]) if "whole" in name else 0.9
     return _code(number)
+
+
+def _in_the_catalogue(path: str) -> Any:
+    """What the first model of the catalogue that has this field says there."""
+    if not path.startswith(_DEFINITION):
+        return None
+    keys = path.removeprefix(_DEFINITION).replace("[]", "").split(".")
+    definitions = (model.model_dump(mode="json", by_alias=True) for model in MODELS.values())
+    return next((value for each in definitions if (value := _first(each, keys)) not in (None, [], False)), None)
+
+
+def _first(value: Any, keys: list[str]) -> Any:
+    if not keys:
+        return value
+    if isinstance(value, list):
+        return next((found for each in cast(list[Any], value) if (found := _first(each, keys)) is not None), None)
+    return _first(cast(dict[str, Any], value).get(keys[0]), keys[1:]) if isinstance(value, dict) else None
 
 
 def _code(value: Any) -> str:
