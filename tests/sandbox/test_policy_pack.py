@@ -16,6 +16,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from policy import RULES, Resource, Rule, Stack
 from review import read_events
+from sandbox.home import Home
 from sandbox.paper import preview_change
 from sandbox.policy_pack import executable_pack
 from sandbox.tools import engine_environment, engine_tools
@@ -138,7 +139,7 @@ def test_the_engine_finds_no_rule_broken_by_a_stack_file_we_ship(stack: str, tmp
     """In this process: the SDKs, which cost more than a preview does, are imported once for all stacks."""
     said: list[str] = []
     events = tmp_path / "events.jsonl"
-    preview_change(CHECKOUT, None, stack, events, said.append, (CHECKOUT / "policy",))
+    preview_change(Home.of(CHECKOUT, stack), None, events, said.append, (CHECKOUT / "policy",))
     assert any("inference-platform@v" in line for line in said[said.index("Policies:") :]), said
     log = read_events(events.read_text(encoding="utf-8").splitlines())
     assert len(log.changed) > 50

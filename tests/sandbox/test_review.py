@@ -1,7 +1,9 @@
 """A change reported by the pipeline's own script, and what hands changed found again, both in the sandbox."""
 
 import json
+import os
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,30 +20,50 @@ def _git(checkout: Checkout, *arguments: str) -> None:
     subprocess.run(["git", *who, *arguments], cwd=checkout.folder, check=True, capture_output=True)
 
 
-def test_the_pipeline_reports_the_stack_that_changed_and_no_other(checkout: Checkout) -> None:
+def _pull_request(checkout: Checkout, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["pipelines/pull-request.sh"],
+        cwd=checkout.folder,
+        env={**os.environ, "CHECKS": "help", "BASE": "HEAD", "OUT": "report", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def grown(checkout: Checkout) -> Iterator[Checkout]:
+    """A pool has a node more than at the last commit."""
     _git(checkout, "add", "-A")
-    _git(checkout, "commit", "-qm", "base")
+    _git(checkout, "commit", "--allow-empty", "-qm", "base")
     file = checkout.folder / f"Pulumi.{STACK}.yaml"
     before = file.read_text(encoding="utf-8")
     file.write_text(before.replace("nodes: 1", "nodes: 2"), encoding="utf-8")
-    environment = {"CHECKS": "", "BASE": "HEAD", "OUT": "report"}
-    try:
-        run = subprocess.run(
-            ["env", *(f"{key}={value}" for key, value in environment.items()), "pipelines/pull-request.sh"],
-            cwd=checkout.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
-        reports = checkout.folder / "report"
-        assert sorted(folder.name for folder in reports.iterdir()) == [STACK, "plans"]
-        comment = (reports / STACK / "report.md").read_text(encoding="utf-8")
-        assert comment.startswith("🔹 Node pool `l4`: 1 → 2 nodes")
-        assert "<html" in (reports / STACK / "report.html").read_text(encoding="utf-8")
-        assert checkout.processes() == []
-    finally:
-        file.write_text(before, encoding="utf-8")
+    yield checkout
+    _git(checkout, "checkout", "-q", ".")
+
+
+def test_the_pipeline_reports_the_stack_that_changed_and_no_other(grown: Checkout) -> None:
+    run = _pull_request(grown)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "make report" in run.stdout, "the check that was asked for did not run"
+    reports = grown.folder / "report"
+    assert sorted(folder.name for folder in reports.iterdir()) == [STACK, "plans"]
+    assert len(list((reports / "plans").glob("*.md"))) == len(list(grown.folder.glob("Pulumi.*.yaml")))
+    assert sorted(file.name for file in (reports / STACK).iterdir()) == ["report.html", "report.md"]
+    comment = (reports / STACK / "report.md").read_text(encoding="utf-8")
+    assert comment.startswith("🔹 Node pool `l4`: 1 → 2 nodes")
+    assert "<html" in (reports / STACK / "report.html").read_text(encoding="utf-8")
+    assert grown.processes() == []
+
+
+def test_the_pipeline_fails_where_a_change_breaks_a_rule(grown: Checkout) -> None:
+    (grown.folder / "policy" / "bounds.yaml").write_text("usdPerHourAtMost: {default: 0.01}\n", encoding="utf-8")
+    run = _pull_request(grown, STACKS=STACK)
+    assert run.returncode == 3, run.stdout + run.stderr
+    comment = (grown.folder / "report" / STACK / "report.md").read_text(encoding="utf-8")
+    assert comment.startswith("⛔ **1 rule broken**: `capacity-spend-bound`")
+    assert "- Node pool `l4`: 1 → 2 nodes" in comment
 
 
 def test_drift_names_what_hands_changed_in_the_cluster_and_in_the_cloud(checkout: Checkout) -> None:

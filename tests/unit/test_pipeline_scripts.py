@@ -14,9 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from review.markdown import MARKER
+
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 BOT = "github-actions[bot]"
-MARKER = "<!-- inference-platform report of dev -->"
 _PAGE = 2
 
 needs_gh = pytest.mark.skipif(shutil.which("gh") is None, reason="no gh here (apt-get install gh)")
@@ -119,32 +120,59 @@ def server() -> Iterator[_Server]:
     made.server_close()
 
 
-def _report(folder: Path, text: str) -> str:
-    file = folder / "report.md"
-    file.write_text(f"{text}\n\n{MARKER}\n", encoding="utf-8")
-    return str(file)
+def _report(folder: Path, stack: str, text: str, kind: str = "sandbox") -> None:
+    file = folder / f"{kind}-{stack}" / "report.md"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"{text}\n\n{MARKER.format(stack=stack)}\n", encoding="utf-8")
+
+
+def _bodies(github: GitHub) -> list[str]:
+    return [comment["body"].split("\n")[0] for comment in github.comments.values()]
 
 
 @needs_gh
 def test_a_report_is_commented_once_and_then_updated_in_place(server: _Server, tmp_path: Path) -> None:
-    server.run("comment.sh", "7", _report(tmp_path, "@first < `a`"))
-    server.run("comment.sh", "7", _report(tmp_path, "second"))
-    assert [comment["body"] for comment in server.github.comments.values()] == [f"second\n\n{MARKER}\n"]
+    _report(tmp_path, "dev", "@first < `a`")
+    server.run("comments.sh", "7", str(tmp_path), "dev")
+    _report(tmp_path, "dev", "second")
+    _report(tmp_path, "staging", "in the sandbox")
+    _report(tmp_path, "staging", "at Google", kind="google")
+    server.run("comments.sh", "7", str(tmp_path), "dev", "staging")
+    assert _bodies(server.github) == ["second", "at Google"]
 
 
 @needs_gh
 def test_only_the_pipelines_own_comment_of_that_stack_is_written_over(server: _Server, tmp_path: Path) -> None:
     github = server.github
-    others = [f"I quote it\n{MARKER}", "hello", MARKER.replace("dev", "staging")]
+    others = [f"I quote it\n{MARKER.format(stack='dev')}", "hello", f"{MARKER.format(stack='dev')}\nquoted"]
     github.comment(7, others[0], user="somebody")
     github.comment(7, others[1])
     github.comment(7, others[2])
     # On the second page of GitHub's answer, and kept without the end of its last line.
-    github.comment(7, f"before\n\n{MARKER}")
-    server.run("comment.sh", "7", _report(tmp_path, "after"))
+    github.comment(7, f"before\n\n{MARKER.format(stack='dev')}")
+    _report(tmp_path, "dev", "after")
+    server.run("comments.sh", "7", str(tmp_path), "dev")
     assert [github.comments[number]["body"] for number in (1, 2, 3)] == others
-    assert github.comments[4]["body"].startswith("after")
-    assert len(github.comments) == 4
+    assert _bodies(github)[3:] == ["after"]
+
+
+@needs_gh
+def test_what_was_said_of_a_stack_that_is_no_longer_changed_is_taken_back(server: _Server, tmp_path: Path) -> None:
+    for stack in ("dev", "staging", "h100-mega"):
+        _report(tmp_path, stack, f"replaces {stack}")
+    server.run("comments.sh", "7", str(tmp_path), "dev", "staging", "h100-mega")
+    # The report of one that is still changed may be missing, where its job failed.
+    shutil.rmtree(tmp_path / "sandbox-staging")
+    server.run("comments.sh", "7", str(tmp_path), "staging")
+    said = [
+        "✅ This branch no longer changes `dev`.",
+        "replaces staging",
+        "✅ This branch no longer changes `h100-mega`.",
+    ]
+    assert _bodies(server.github) == said
+    _report(tmp_path, "dev", "again")
+    server.run("comments.sh", "7", str(tmp_path), "dev", "staging")
+    assert _bodies(server.github) == ["again", *said[1:]]
 
 
 def _looked(folder: Path, status: int, text: str) -> str:
