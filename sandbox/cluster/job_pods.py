@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ SIMULATED = "simulated: no GPU ran; the log is the recorded output that is named
 
 PYTHON = ("python3", "python")
 NO_SUCH_PROGRAM = 127
+SIGTERM = 128 + signal.SIGTERM
 # A kubelet's limits for a termination message that is taken from the log.
 MESSAGE_LINES = 80
 MESSAGE_BYTES = 2048
@@ -55,6 +57,10 @@ class JobPods:
         jobs = {pod["metadata"]["uid"]: pod for pod in found if pods.runs(pod) and _kind(pod) in commands.JOBS}
         for uid in [uid for uid in self._runs if uid not in jobs]:
             await self._forget(uid)
+        for pod in found:
+            if pods.leaves(pod) and _kind(pod) in commands.JOBS and not pods.ended(pod):
+                # Else its Job would wait for its end, and never run another.
+                await pods.set_finished(self._api, pod, SIGTERM, "")
         for uid, pod in jobs.items():
             if _kind(pod) == commands.PREFLIGHT_JOB:
                 await self._simulate(pod)

@@ -2,7 +2,7 @@
 
 import datetime
 import http
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from sandbox.cluster.api import ApiError, AsyncApi
@@ -29,6 +29,10 @@ def runs(pod: Pod) -> bool:
 def leaves(pod: Pod) -> bool:
     """Whether somebody wants it gone."""
     return "deletionTimestamp" in pod["metadata"]
+
+
+def ended(pod: Pod) -> bool:
+    return pod["status"].get("phase") in ("Succeeded", "Failed")
 
 
 def is_ready(pod: Pod) -> bool:
@@ -108,16 +112,20 @@ async def set_finished(api: AsyncApi, pod: Pod, exit_code: int, message: str) ->
         "conditions": conditions(("Ready", "ContainersReady"), False, reason),
         "containerStatuses": containers,
     }
-    await api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH)
+    await _unless_gone(api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH))
 
 
 async def remove(api: AsyncApi, pod: Pod) -> None:
     """As a kubelet does once the containers of a pod that leaves have ended."""
     options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+    await _unless_gone(api.call("DELETE", path_of(pod), options))
+
+
+async def _unless_gone(call: Awaitable[Any]) -> None:
+    """A pod that leaves may be gone before it is written to."""
     try:
-        await api.call("DELETE", path_of(pod), options)
+        await call
     except ApiError as error:
-        # Somebody was faster.
         if error.status not in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.CONFLICT):
             raise
 

@@ -15,10 +15,13 @@ import yaml
 
 from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.home import Home
+from tests.graph.recorder import record
 from tests.sandbox.conftest import Checkout
 
 pytestmark = pytest.mark.slow
 
+CHECKOUT = Path(__file__).parents[2]
+STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
 STACK = "survives"
 GROUPS = {
     "name": "groups",
@@ -180,6 +183,42 @@ class TestAdmission:
         template = copy.deepcopy(group["spec"]["leaderWorkerTemplate"]["leaderTemplate"])
         metadata = {"name": "like-a-leader", "namespace": INSIDE}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+@pytest.fixture(scope="module")
+def every_kind(plane: ControlPlane) -> ControlPlane:
+    """The same cluster, with the kinds that other stacks' charts and clusters bring."""
+    for folder in (
+        CHECKOUT / "sandbox" / "charts" / "nvidia-dra-driver-gpu" / "crds",
+        CHECKOUT / "sandbox/cluster/kinds",
+    ):
+        plane.kubectl("apply", "--server-side", f"--filename={folder}")
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+    return plane
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_api_server_takes_every_object_of_every_stack_strictly(every_kind: ControlPlane, stack: str) -> None:
+    made = [each.inputs for each in record(stack, preview=False).registrations if each.type.startswith("kubernetes:")]
+    objects = [each for each in made if "apiVersion" in each]
+    secrets = [each for each in objects if each["kind"] == "Secret"]
+    for secret in secrets:
+        secret["stringData"] = dict.fromkeys(["token"], "hf_written_nowhere")
+    namespaces = [each for each in objects if each["kind"] == "Namespace"]
+    apply(every_kind, namespaces)
+    applied = apply(every_kind, objects, "--dry-run=server", "--validate=strict")
+    assert len(applied.splitlines()) == len(objects) > len(namespaces)
+
+
+def test_a_misspelt_field_would_be_refused(plane: ControlPlane) -> None:
+    wrong = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "wrong", "namespace": INSIDE}}
+    with pytest.raises(ClusterError, match=r"field not declared|unknown field"):
+        apply(plane, [{**wrong, "spec": {"portz": []}}], "--dry-run=server", "--validate=strict")
+
+
+def apply(plane: ControlPlane, objects: list[dict[str, Any]], *options: str) -> str:
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    return plane.kubectl("apply", "--server-side", "--force-conflicts", *options, "--filename=-", stdin=text)
 
 
 def create(plane: ControlPlane, pod: dict[str, Any]) -> str:

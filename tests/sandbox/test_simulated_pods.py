@@ -265,6 +265,27 @@ def test_a_program_other_than_python_fails_and_says_why(plane: ControlPlane) -> 
     )
 
 
+def test_a_smoke_test_whose_node_is_drained_is_run_again(plane: ControlPlane) -> None:
+    waiting = job("drained", "smoke", "python3", "-c", "import time; time.sleep(600)")
+    ignored = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    waiting["spec"]["podFailurePolicy"] = {"rules": [ignored]}
+    apply(plane, waiting)
+
+    def names() -> list[str]:
+        found = get(plane, "pods", "--selector=job-name=drained")["items"]
+        running = [pod for pod in found if pod["status"].get("phase") == "Running"]
+        return [pod["metadata"]["name"] for pod in running if "deletionTimestamp" not in pod["metadata"]]
+
+    wait_for("it runs", lambda: len(names()) == 1)
+    (first,) = names()
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": first, "namespace": "default"}}
+    path = f"/api/v1/namespaces/default/pods/{first}/eviction"
+    plane.kubectl("create", "--raw", path, "--filename=-", stdin=json.dumps(eviction))
+    wait_for("another one runs", lambda: len(names()) == 1 and names() != [first])
+    assert get(plane, "job", "drained")["status"].get("failed", 0) == 0
+    plane.kubectl("delete", "job", "drained")
+
+
 def test_a_smoke_test_ends_with_its_pod_and_at_its_deadline(plane: ControlPlane) -> None:
     forever = ("python3", "-c", "import time; print('waiting', flush=True); time.sleep(600)  # endless")
     apply(plane, job("deleted", "smoke", *forever), job("late", "smoke", *forever, activeDeadlineSeconds=1))
