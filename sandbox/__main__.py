@@ -116,6 +116,9 @@ def _up(options: argparse.Namespace) -> int:
     home = _home(options)
     started = time.monotonic()
     with engine(home, _say) as running:
+        # As `pulumi up` does: an update by itself finds what is protected only after it has begun.
+        if running.protected() and _stoppable(running, lambda: running.preview(_say)) is None:
+            return INTERRUPTED
         result = _stoppable(running, lambda: running.up(_say))
     if result is None:
         return INTERRUPTED
