@@ -88,6 +88,8 @@ def _summary(plan: PlatformPlan) -> Iterable[str]:
         + (f", {month:,.0f} USD per month" if month is not None else "")
         + (f"; at most {_usd(most)} per hour" if most != hour else "")
     )
+    if plan.alerts:
+        yield f"alerts go to {', '.join((*plan.alerts.emails, *plan.alerts.channels))}"
 
 
 def _models(models: Sequence[ModelServerPlan]) -> Table:

@@ -22,7 +22,7 @@ from sandbox.models.behaviour import Behaviour, UnknownBehaviour
 from sandbox.paper import BaseError, preview_change
 from sandbox.policy_pack import NoPack, executable_pack
 from sandbox.render import RenderError, render
-from sandbox.sharing import NothingGiven, require_given, tenants
+from sandbox.sharing import NothingGiven, clusters, require_given, tenants
 from sandbox.tools import ToolsError
 
 INTERRUPTED = 130
@@ -118,6 +118,9 @@ def _up(options: argparse.Namespace) -> int:
     home = _home(options)
     started = time.monotonic()
     with engine(home, _say) as running:
+        # As `pulumi up` does: an update by itself finds what is protected only after it has begun.
+        if running.protected() and _stoppable(running, lambda: running.preview(_say)) is None:
+            return INTERRUPTED
         result = _stoppable(running, lambda: running.up(_say))
     if result is None:
         return INTERRUPTED
@@ -201,7 +204,10 @@ def _stoppable(running: Engine, operation: Callable[[], Any]) -> Any:
 def _planes(home: Home) -> list[ControlPlane]:
     if not home.clusters.is_dir():
         return []
-    return [ControlPlane(folder) for folder in sorted(home.clusters.iterdir()) if folder.is_dir()]
+    folders = [folder for folder in sorted(home.clusters.iterdir()) if folder.is_dir()]
+    # In another stack's cloud there are clusters that are none of this one's.
+    mine = clusters(home) if home.shares_cloud else {folder.name for folder in folders}
+    return [ControlPlane(folder) for folder in folders if folder.name in mine]
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ from typing import Any
 
 from sandbox.home import PROJECT_NAME, Home
 
+_CLUSTER = "gcp:container/cluster:Cluster"
+
 
 class NothingGiven(Exception):
     """The stack joins what somebody else owns, and nobody said where that is."""
@@ -39,16 +41,24 @@ def lend(home: Home, paper: Home) -> None:
     paper.cloud.write_text(json.dumps(content), encoding="utf-8")
 
 
+def clusters(home: Home) -> set[str]:
+    """The names of the clusters that the stack made or joined, by the state that the engine keeps of it."""
+    return {each["id"].rsplit("/", 1)[-1] for each in _recorded(home) if each["type"] == _CLUSTER and "id" in each}
+
+
 def _joins(home: Home) -> bool:
     config: dict[str, Any] = home.stack_file().get("config") or {}
     return any("existing" in (config.get(f"{PROJECT_NAME}:{key}") or {}) for key in ("cluster", "network"))
 
 
 def _own_ids(home: Home) -> set[str]:
-    """Of what the engine made, by the state that it keeps of the stack."""
-    ids: set[str] = set()
-    for file in home.state.glob(f".pulumi/stacks/{PROJECT_NAME}/{home.stack}.json"):
-        latest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}
-        resources: list[dict[str, Any]] = latest.get("resources") or []
-        ids |= {each["id"] for each in resources if "id" in each and not each.get("external")}
-    return ids
+    """Of what the stack made, and not of what it only reads."""
+    return {each["id"] for each in _recorded(home) if "id" in each and not each.get("external")}
+
+
+def _recorded(home: Home) -> list[dict[str, Any]]:
+    file = home.state / ".pulumi" / "stacks" / PROJECT_NAME / f"{home.stack}.json"
+    if not file.is_file():
+        return []
+    latest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}
+    return latest.get("resources") or []

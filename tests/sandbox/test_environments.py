@@ -1,49 +1,22 @@
-"""Staging and production, and what belongs to somebody else: protected, joined and left as they were."""
+"""Staging and production: protected, and with a token that rolls the servers and is in no state."""
 
 import base64
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from pulumi import automation as auto
 
-from sandbox.cloud import serve_cloud
 from sandbox.engine import engine
 from sandbox.home import CANARY_TOKEN, PROJECT_ID, Home
-from sandbox.tools import cluster_tools
-from tests.sandbox.cloud_client import PROJECT, REGION, Client, Resource, build, h200_platform, tear_down
 from tests.sandbox.conftest import Checkout
+from tests.sandbox.stacks import edited, objects, values
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 OTHER_TOKEN = "hf_anothercanary0123456789"
 PROTECTED = "as it is currently marked for protection"
-
-
-def edited(checkout: Checkout, stack: str, **changes: Any) -> None:
-    """Sets keys of a stack file of the copy; None takes one away."""
-    file = checkout.folder / f"Pulumi.{stack}.yaml"
-    content = yaml.safe_load(file.read_text())
-    for key, value in changes.items():
-        content["config"].pop(f"inference-platform:{key}", None)
-        if value is not None:
-            content["config"][f"inference-platform:{key}"] = value
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def values(checkout: Checkout, stack: str) -> dict[str, Any]:
-    config = yaml.safe_load((checkout.folder / f"Pulumi.{stack}.yaml").read_text())["config"]
-    return {key.removeprefix("inference-platform:"): value for key, value in config.items()}
-
-
-def objects(checkout: Checkout, stack: str, kinds: str, namespace: str | None = None) -> list[dict[str, Any]]:
-    where = f"-n {namespace}" if namespace else "-A"
-    return json.loads(checkout.make("kubectl", stack, ARGS=f"get {kinds} {where} -o json").stdout)["items"]
 
 
 class TestProduction:
@@ -129,9 +102,19 @@ class TestProduction:
     def test_with_the_acknowledgement_it_passes_for_that_pool_alone(self, checkout: Checkout) -> None:
         edited(checkout, "production", acknowledgeReplacement=["h200"])
         assert "1 to replace" in checkout.succeed("preview", "production")
+        assert "1 replaced" in checkout.succeed("up", "production")
+        edited(checkout, "production", acknowledgeReplacement=None)
+        assert "unchanged" in checkout.succeed("preview", "production")
+
+    def test_a_change_that_would_replace_the_protected_cluster_is_refused(self, checkout: Checkout) -> None:
+        cloud = checkout.folder / ".sandbox/production/cloud.json"
+        before = cloud.read_text()
         edited(checkout, "production", namePrefix="other")
-        run = checkout.make("preview", "production")
-        assert run.returncode != 0 and PROTECTED in run.stdout + run.stderr
+        for command in ("preview", "up"):
+            run = checkout.make(command, "production")
+            assert run.returncode != 0 and PROTECTED in run.stdout + run.stderr, command
+        # Another name is another account with other roles too; none of the old ones has gone before it was refused.
+        assert cloud.read_text() == before
 
     def test_destroy_wants_the_name_once_more_and_then_leaves_nothing(self, checkout: Checkout) -> None:
         edited(checkout, "production", namePrefix=None, acknowledgeReplacement=None)
@@ -173,117 +156,29 @@ def test_staging_comes_up_protected_and_rolls_its_servers_to_another_token(check
         assert not [file for file in state if text.encode() in file.read_bytes()]
 
 
+def test_removing_a_protected_pool_takes_two_updates(checkout: Checkout) -> None:
+    (pool,), (model,) = (values(checkout, "staging")[key] for key in ("nodePools", "models"))
+    spare = {**pool, "name": "spare", "nodes": 1}
+    edited(checkout, "staging", nodePools=[pool, spare], models=[{**model, "nodePool": pool["name"]}])
+    checkout.succeed("up", "staging")
+    edited(checkout, "staging", nodePools=[pool])
+    for command in ("preview", "up"):
+        run = checkout.make(command, "staging")
+        assert run.returncode != 0 and PROTECTED in run.stdout + run.stderr, command
+    # To remove it and to let it go at once is too late: the engine knows it as it was left.
+    edited(checkout, "staging", acknowledgeReplacement=["spare"])
+    assert checkout.make("up", "staging").returncode != 0
+    edited(checkout, "staging", nodePools=[pool, spare])
+    checkout.succeed("up", "staging")
+    edited(checkout, "staging", nodePools=[pool], acknowledgeReplacement=None)
+    checkout.succeed("up", "staging")
+    nodes = {
+        node["metadata"]["labels"]["cloud.google.com/gke-nodepool"] for node in objects(checkout, "staging", "nodes")
+    }
+    assert nodes == {"system", "l4"}
+
+
 def test_staging_goes_when_it_is_confirmed(checkout: Checkout) -> None:
     assert checkout.make("destroy", "staging").returncode != 0
     checkout.succeed("destroy", "staging", CONFIRM="staging")
     assert not (checkout.folder / ".sandbox").exists()
-
-
-OWNER = "owner"
-OWNERS_PROJECT = "acme-platform"
-"""A project of its own: the network is shared with the stack's as a Shared VPC's host, and the cluster is joined."""
-
-
-THEIRS = {"project": OWNERS_PROJECT, "name": "h200-cluster", "systemPool": "system", "provides": ["nodePools"]}
-
-
-@pytest.fixture(scope="module")
-def given(checkout: Checkout) -> Iterator[Path]:
-    """A VPC with room for another cluster, and a cluster with H200 nodes, which somebody made by hand."""
-    home = checkout.folder / ".sandbox" / OWNER
-    home.mkdir(parents=True)
-    platform = {
-        name: Resource(each.token, json.loads(json.dumps(each.inputs).replace(PROJECT, OWNERS_PROJECT)))
-        for name, each in h200_platform().items()
-    }
-    spare = {
-        "name": "spare",
-        "network": "h200-vpc",
-        "region": REGION,
-        "ipCidrRange": "172.20.0.0/20",
-        "secondaryIpRanges": [
-            {"rangeName": "spare-pods", "ipCidrRange": "172.24.0.0/16"},
-            {"rangeName": "spare-services", "ipCidrRange": "172.21.0.0/20"},
-        ],
-    }
-    platform["spare"] = Resource("gcp:compute/subnetwork:Subnetwork", spare)
-    # Whatever lies beside stack files is a stack; the fixture's own has the name and nothing else.
-    shutil.copy(checkout.folder / "Pulumi.dev.yaml", checkout.folder / f"Pulumi.{OWNER}.yaml")
-    with (
-        serve_cloud(home / "cloud.json", home / "clusters", cluster_tools(print)) as port,
-        Client(port, {"project": OWNERS_PROJECT, "region": REGION}) as client,
-    ):
-        built = build(client, platform)
-        yield home
-        tear_down(client, platform, built)
-    shutil.rmtree(home)
-
-
-def everything(checkout: Checkout, home: Path) -> dict[str, Any]:
-    """What the owner has: in Google, and in the cluster."""
-    resources = json.loads((home / "cloud.json").read_text())["resources"]
-    kinds = "namespaces,nodes,crds,priorityclasses,validatingwebhookconfigurations,clusterroles"
-    inside = sorted(f"{item['kind']} {item['metadata']['name']}" for item in objects(checkout, OWNER, kinds))
-    return {"google": resources, "cluster": inside}
-
-
-def stack_file(checkout: Checkout, stack: str, **changes: Any) -> None:
-    shutil.copy(checkout.folder / "Pulumi.h200.yaml", checkout.folder / f"Pulumi.{stack}.yaml")
-    edited(checkout, stack, **changes)
-
-
-def test_a_stack_in_somebody_elses_cluster_leaves_it_as_it_was(checkout: Checkout, given: Path) -> None:
-    stack_file(checkout, "joined", cluster={"existing": THEIRS})
-    before = everything(checkout, given)
-    checkout.succeed("up", "joined", CLOUD=OWNER)
-    pods = {pod["metadata"]["name"]: pod for pod in objects(checkout, "joined", "pods")}
-    server = next(pod for name, pod in pods.items() if name.startswith("gemma-3-1b-") and "smoke" not in name)
-    assert server["status"]["phase"] == "Running" and "-h200-" in server["spec"]["nodeName"]
-    sets = objects(checkout, "joined", "gkenetworkparamsets")
-    assert sorted(each["spec"]["vpcSubnet"] for each in sets) == ["h200-gvnic", *(f"h200-roce-{n}" for n in range(8))]
-    # What it is in outlives it, and what is rendered is what it would make there.
-    refused = checkout.make("destroy", OWNER)
-    assert refused.returncode != 0 and "stack joined is up in the cloud of owner" in refused.stderr
-    checkout.succeed("render", "joined", OUT="rendered-joined")
-    rendered = {file.name for file in (checkout.folder / "rendered-joined").iterdir()}
-    assert {"deployment_serving_gemma-3-1b.yaml", "gkenetworkparamset_rdma-7.yaml"} <= rendered
-    checkout.succeed("destroy", "joined")
-    assert everything(checkout, given) == before
-
-
-@pytest.mark.parametrize("target", ["up", "preview", "render", "policy"])
-def test_a_stack_that_joins_something_says_that_it_must_be_told_where_that_is(checkout: Checkout, target: str) -> None:
-    stack_file(checkout, "alone", cluster={"existing": {"name": "h200-cluster", "systemPool": "system"}})
-    run = checkout.make(target, "alone")
-    lines = (run.stdout + run.stderr).strip().splitlines()
-    assert run.returncode != 0
-    assert "stack alone joins what another one owns; say in whose cloud that is: CLOUD=" in lines[0]
-    assert not (checkout.folder / ".sandbox/alone").exists()
-
-
-def test_a_given_cluster_that_will_not_do_is_refused_before_anything_is_made(checkout: Checkout, given: Path) -> None:
-    secret = {"secretManager": {"secret": "hugging-face-token", "version": 1}}
-    stack_file(checkout, "unfit", cluster={"existing": THEIRS}, token=secret)
-    run = checkout.make("preview", "unfit", CLOUD=OWNER)
-    assert run.returncode != 0
-    reasons = [line for line in (run.stdout + run.stderr).splitlines() if "will not do" in line or "rror" in line]
-    assert any("h200-cluster will not do: it has no Secret Manager add-on" in line for line in reasons), reasons
-
-
-def test_a_stack_in_somebody_elses_network_leaves_it_as_it_was(checkout: Checkout, given: Path) -> None:
-    network = {
-        "project": OWNERS_PROJECT,
-        "network": "h200-vpc",
-        "subnetwork": "spare",
-        "podsRange": "spare-pods",
-        "servicesRange": "spare-services",
-    }
-    shutil.copy(checkout.folder / "Pulumi.dev.yaml", checkout.folder / "Pulumi.inside.yaml")
-    edited(checkout, "inside", network={"existing": network})
-    before = everything(checkout, given)
-    checkout.succeed("up", "inside", CLOUD=OWNER)
-    state = json.loads((given / "cloud.json").read_text())["resources"]
-    cluster = state[f"projects/{PROJECT_ID}/locations/{REGION}/clusters/inside-cluster"]["outputs"]
-    assert cluster["subnetwork"].endswith(f"projects/{OWNERS_PROJECT}/regions/{REGION}/subnetworks/spare")
-    checkout.succeed("destroy", "inside")
-    assert everything(checkout, given) == before

@@ -10,6 +10,7 @@ from catalog.google import google_platform
 from config.validate import validate
 from planning.plan import AlertsPlan
 from planning.platform import plan_platform
+from planning.report import sections, to_text
 from sandbox.models.metrics import Metrics
 from tests.unit.google_rules import changed, stack_values
 
@@ -23,6 +24,12 @@ def planned(**changes: Any) -> AlertsPlan | None:
 
 def test_without_recipients_nothing_is_watched() -> None:
     assert planned() is None
+
+
+def test_the_plan_says_who_is_told() -> None:
+    values = changed(stack_values("dev"), {"alerts": {"emails": ["oncall@example.com"]}})
+    plan = plan_platform(validate("dev", values, frozenset(), to_deploy=False), "dev")
+    assert "alerts go to oncall@example.com" in to_text(sections(plan, "dev"))
 
 
 def test_every_alert_is_of_this_cluster_and_of_its_servers_namespaces() -> None:
