@@ -19,8 +19,8 @@ def digest_level(releases: Path) -> Level:
     # Read as plain YAML: the catalogue's own models take longer to import than all rules together.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     files = (yaml.load(file.read_text(encoding="utf-8"), loader) for file in sorted(releases.rglob("*.yaml")))
-    images = [image for content in files for image in _catalogued(content)]
-    return Level.MANDATORY if images and all(image.get("digest") for image in images) else Level.ADVISORY
+    locked = all(image.get("digest") for content in files for image in _catalogued(content))
+    return Level.MANDATORY if locked else Level.ADVISORY
 
 
 def _catalogued(node: Any) -> Iterator[dict[str, Any]]:
