@@ -1,4 +1,4 @@
-"""What runs is what was reviewed: images by a version, and in production by their content."""
+"""What runs is what was reviewed: images by a version, and in a protected stack by their content."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,8 +19,8 @@ def digest_level(releases: Path) -> Level:
     # Read as plain YAML: the catalogue's own models take longer to import than all rules together.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     files = (yaml.load(file.read_text(encoding="utf-8"), loader) for file in sorted(releases.rglob("*.yaml")))
-    images = [image for content in files for image in _catalogued(content)]
-    return Level.MANDATORY if images and all(image.get("digest") for image in images) else Level.ADVISORY
+    locked = all(image.get("digest") for content in files for image in _catalogued(content))
+    return Level.MANDATORY if locked else Level.ADVISORY
 
 
 def _catalogued(node: Any) -> Iterator[dict[str, Any]]:
@@ -42,15 +42,17 @@ def _unpinned(resource: Resource, _: Stack) -> Iterable[str]:
             yield f"container {name} runs {image}, which is another image tomorrow; write a version or a digest"
 
 
-def _without_digest(resource: Resource, stack: Stack) -> Iterable[str]:
-    if not stack.production:
+def _without_digest(stack: Stack) -> Iterable[tuple[Resource | None, str]]:
+    if not stack.protected:
         return
-    for name, image in _images(resource):
-        if "@sha256:" not in image:
-            yield (
-                f"container {name} runs {image}; in production name its digest, {image}@sha256:…, "
-                "which `make lock-images` writes into the catalogue"
-            )
+    for resource in stack.resources:
+        for name, image in _images(resource):
+            if "@sha256:" not in image:
+                message = (
+                    f"container {name} runs {image}; in a protected stack name its digest, {image}@sha256:…, "
+                    "which `make lock-images` writes into the catalogue"
+                )
+                yield resource, message
 
 
 def _images(resource: Resource) -> Iterable[tuple[str, str]]:
@@ -90,10 +92,10 @@ RULES = (
         passing=stack_of(_deployment("docker.io/vllm/vllm-openai:v0.33.0")),
     ),
     Rule(
-        id="image-digest-in-production",
+        id="image-digest-in-protected",
         level=digest_level(_RELEASES),
         reason="A tag can be pushed again; a digest is the very bytes that were tested.",
-        check=_without_digest,
+        check_stack=_without_digest,
         failing=stack_of(_deployment("docker.io/vllm/vllm-openai:v0.33.0"), name="production"),
         passing=stack_of(_deployment(f"docker.io/vllm/vllm-openai:v0.33.0{_DIGEST}"), name="production"),
     ),

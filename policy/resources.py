@@ -65,6 +65,11 @@ class Stack:
         """By its name: `production`, `prod`, or either with something after or before a hyphen."""
         return bool({"production", "prod"} & set(self.name.split("-")))
 
+    @property
+    def protected(self) -> bool:
+        """A production stack, and any other that protects something."""
+        return self.production or any(resource.protect for resource in self.resources)
+
 
 def value_at(value: Any, path: str) -> Any:
     for part in path.split("."):

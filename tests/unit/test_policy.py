@@ -126,6 +126,16 @@ def test_production_is_told_by_the_stacks_name() -> None:
         assert "protection-cluster" not in _broken(cluster, stack=name)
 
 
+def test_whoever_protects_a_stack_runs_its_images_by_digest() -> None:
+    pod = {"containers": [{"name": "server", "image": "docker.io/vllm/vllm-openai:v0.33.0"}]}
+    deployment = _resource("kubernetes:apps/v1:Deployment", spec={"template": {"spec": pod}})
+    (rule,) = (rule for rule in RULES if rule.id == "image-digest-in-protected")
+    guarded = Resource(type=CLUSTER, name="cluster", protect=True)
+    assert findings_of(rule, Stack(name="dev", resources=(deployment,))) == []
+    assert len(findings_of(rule, Stack(name="dev", resources=(deployment, guarded)))) == 1
+    assert len(findings_of(rule, Stack(name="production", resources=(deployment,)))) == 1
+
+
 def test_spend_counts_all_that_the_autoscaler_may_add() -> None:
     def pool(most: int) -> Resource:
         return _resource(
@@ -166,5 +176,5 @@ def test_the_documentation_lists_every_rule_with_its_reason() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reviews.md").read_text(encoding="utf-8")
     for rule in RULES:
         of_its_own = "mandatory once `make lock-images` is complete, until then advisory"
-        level = of_its_own if rule.id == "image-digest-in-production" else rule.level.value
+        level = of_its_own if rule.id == "image-digest-in-protected" else rule.level.value
         assert f"| `{rule.id}` | {level} | {rule.reason} |" in page
