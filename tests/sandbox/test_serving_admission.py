@@ -1,4 +1,4 @@
-"""Two groups over two nodes each: what the real API server admits of them, and that drains never take both."""
+"""Two groups over two nodes each and two servers of one pod: what the API server admits, and that one always serves."""
 
 import copy
 import json
@@ -30,23 +30,24 @@ GROUPS = {
     "pipelineParallel": 2,
     "replicas": 2,
 }
+PAIR = {"name": "pair", "model": "google/gemma-3-1b-it", "replicas": 2}
 POOL = {
     "name": "h200",
     "accelerator": "h200",
     "zone": "us-central1-b",
-    "nodes": 5,
+    "nodes": 7,
     "capacity": {"kind": "spot"},
 }
 INSIDE = "serving-rdma"
 SECONDS = 90.0
 
 
-def write_stack(folder: Path) -> None:
+def write_stack(folder: Path, **of_the_pair: Any) -> None:
     config = {
         "pulumi:disable-default-providers": ["*"],
         "inference-platform:region": "us-central1",
         "inference-platform:nodePools": [POOL],
-        "inference-platform:models": [GROUPS],
+        "inference-platform:models": [GROUPS, {**PAIR, **of_the_pair}],
     }
     (folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
 
@@ -63,9 +64,10 @@ def objects(plane: ControlPlane, kind: str, *arguments: str, namespace: str = IN
     return json.loads(plane.kubectl("get", kind, f"--namespace={namespace}", *arguments, "--output=json"))["items"]
 
 
-def ready(plane: ControlPlane) -> int:
+def ready(plane: ControlPlane, service: str = "groups", namespace: str = INSIDE) -> int:
     """Servers that clients are sent to."""
-    slices = objects(plane, "endpointslices", "--selector=kubernetes.io/service-name=groups")
+    selector = f"--selector=kubernetes.io/service-name={service}"
+    slices = objects(plane, "endpointslices", selector, namespace=namespace)
     return sum(bool(each["conditions"].get("ready")) for s in slices for each in s.get("endpoints") or [])
 
 
@@ -96,14 +98,14 @@ def _is_ready(pod: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def always_one_ready(plane: ControlPlane) -> Iterator[None]:
+def always_one_ready(plane: ControlPlane, *service: str) -> Iterator[None]:
     """Looks all the while, and fails if clients ever had no server."""
     seen: list[int] = []
     over = threading.Event()
 
     def look() -> None:
         while not over.is_set():
-            seen.append(ready(plane))
+            seen.append(ready(plane, *service))
             time.sleep(0.1)
 
     watcher = threading.Thread(target=look)
@@ -240,3 +242,38 @@ def test_two_nodes_that_are_drained_at_once_never_take_both_groups(checkout: Che
     for node in nodes:
         plane.kubectl("uncordon", node)
     eventually(lambda: whole(plane))
+
+
+def test_one_of_two_servers_is_ready_while_one_is_killed_drained_and_updated(
+    checkout: Checkout, plane: ControlPlane
+) -> None:
+    home = "serving"
+
+    def pods() -> dict[str, str]:
+        """The node of each, by name."""
+        found = objects(plane, "pods", "--selector=app.kubernetes.io/instance=pair", namespace=home)
+        servers = [pod for pod in found if pod["metadata"]["labels"]["app.kubernetes.io/name"] == "vllm"]
+        return {
+            p["metadata"]["name"]: p["spec"]["nodeName"] for p in servers if "deletionTimestamp" not in p["metadata"]
+        }
+
+    def both() -> bool:
+        return len(pods()) == 2 and ready(plane, "pair", home) == 2
+
+    eventually(both)
+    assert len(set(pods().values())) == 2
+    with always_one_ready(plane, "pair", home):
+        victim, kept = pods()
+        plane.kubectl("delete", "pod", victim, f"--namespace={home}")
+        eventually(both)
+        assert victim not in pods() and kept in pods()
+        node = pods()[kept]
+        plane.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")
+        eventually(both)
+        assert kept not in pods() and node not in pods().values()
+        plane.kubectl("uncordon", node)
+        before = pods()
+        write_stack(checkout.folder, maxNumSeqs=64)
+        checkout.succeed("up", STACK)
+        eventually(both)
+        assert not set(before) & set(pods())
