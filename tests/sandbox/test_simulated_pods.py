@@ -133,6 +133,30 @@ def test_a_server_answers_through_the_api_servers_service_proxy(plane: ControlPl
     assert answer["usage"]["completion_tokens"] == 3
 
 
+def test_a_server_waits_for_its_token_and_an_event_says_why(plane: ControlPlane) -> None:
+    pod = server("gated", env=[{"name": "HF_TOKEN_PATH", "value": "/run/token/token"}])
+    pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "token", "mountPath": "/run/token"}]
+    pod["spec"]["volumes"] = [{"name": "token", "secret": {"secretName": "gated"}}]
+    apply(plane, pod)
+    plane.kubectl("wait", "--for=jsonpath={.status.phase}=Running", "--timeout=60s", "pod/gated")
+
+    def told() -> str:
+        events = get(plane, "events", "--field-selector=reason=FailedMount")["items"]
+        return " ".join(event["message"] for event in events)
+
+    wait_for("the event is there", lambda: "secrets 'gated' not found" in told())
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gated"}, "stringData": {"other": "a"}}
+    apply(plane, secret)
+    wait_for("it has a Secret, and no token", lambda: "finds no token at /run/token/token" in told())
+    assert not is_ready(plane, "gated")
+    apply(plane, {**secret, "stringData": {"token": "hf_gated"}})
+    plane.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/gated")
+    mounted = plane.directory / "mounts" / get(plane, "pod", "gated")["metadata"]["uid"]
+    assert (mounted / "token" / "token").read_text() == "hf_gated"
+    plane.kubectl("delete", "pod", "gated")
+    wait_for("what it had mounted is gone", lambda: not mounted.exists())
+
+
 def test_a_slow_start_delays_readiness(plane: ControlPlane) -> None:
     apply(plane, server("slow", "slow-start=4s"))
     started = time.monotonic()
