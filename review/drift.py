@@ -27,7 +27,7 @@ def drifted(log: EventLog) -> tuple[ResourceChange, ...]:
 def to_markdown(stack: str, log: EventLog) -> str:
     changes = drifted(log)
     if log.errors:
-        first = _failed(stack, log.errors[0].splitlines()[0])
+        first = _failed(stack, log.first_error)
     elif changes:
         first = f"**{len(changes)} resource(s) of `{stack}` are not what the last update made them**"
     else:

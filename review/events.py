@@ -123,6 +123,12 @@ class EventLog:
     warnings: tuple[str, ...]
 
     @property
+    def first_error(self) -> str:
+        """On one line; empty if there is none. A line that only announces another takes that along."""
+        first, *rest = self.errors[0].splitlines() if self.errors else [""]
+        return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first
+
+    @property
     def changed(self) -> tuple[ResourceChange, ...]:
         return tuple(resource for resource in self.resources if resource.action is not Action.SAME)
 
@@ -146,6 +152,8 @@ def read_events(lines: Iterable[str]) -> EventLog:
         elif "diagnosticEvent" in event:
             diagnostic = event["diagnosticEvent"]
             text = _plain(str(diagnostic.get("message", "")))
+            # The engine repeats what the program died of.
+            text = text.removeprefix("an unhandled error occurred: ")
             if diagnostic.get("severity") in said and text:
                 said[diagnostic["severity"]][text] = None
     return EventLog(

@@ -56,8 +56,7 @@ def statements(
 
 def _failure(log: EventLog) -> Iterable[Statement]:
     if log.errors:
-        first = log.errors[0].splitlines()[0]
-        yield Statement(Gravity.FAILED, f"**The preview failed**: {_cut(first)}")
+        yield Statement(Gravity.FAILED, f"**The preview failed**: {_cut(log.first_error)}")
 
 
 def _forbidden(violations: tuple[Violation, ...]) -> Iterable[Statement]:

@@ -86,6 +86,16 @@ def test_an_error_of_the_engine_is_said_before_all_else() -> None:
     )
 
 
+def test_what_the_program_died_of_is_said_once_and_with_its_reason() -> None:
+    told = ["Pulumi.dev.yaml cannot be used:\n  nodes: write a number", "an unhandled error occurred: "]
+    told[1] += told[0]
+    lines = [json.dumps({"diagnosticEvent": {"severity": "error", "message": message}}) for message in told]
+    comment = to_comment(build_review("dev", read_events(lines), None, None))
+    assert comment.startswith("⛔ **The preview failed**: Pulumi.dev.yaml cannot be used: nodes: write a number\n")
+    assert "unhandled" not in comment
+    assert comment.count("nodes: write a number") == 2
+
+
 def test_a_broken_rule_is_said_before_what_changes() -> None:
     service = {"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}}
     log = read_events([_step("create", "kubernetes:core/v1:Service", "open", inputs=service)])
