@@ -5,13 +5,13 @@ import json
 import runpy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import get_root_resource
+from pulumi.runtime.settings import get_root_resource, set_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
 CHECKOUT = Path(__file__).parents[2]
@@ -152,6 +152,8 @@ def record(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
+        # Else the stack of the first recording in this process would stay everybody's root.
+        set_root_resource(cast(Any, None))
         mocks.set_mocks(google, NAMESPACE, stack, preview, monitor=_Recorder(google, graph))
         pulumi.runtime.set_all_config(config or stack_config(stack), secret_keys=[f"{NAMESPACE}:huggingFaceToken"])
 
