@@ -38,7 +38,7 @@ def main(names: list[str]) -> None:
             with paper_engine(home, print) as running, event_log(file, says_something) as on_event:
                 running.preview(print, on_event=on_event)
             _keep(RECORDED / f"{name}.plan.json.gz", _plan(checkout))
-            _keep(RECORDED / f"{name}.events.jsonl.gz", "".join(map(_told, file.read_text().splitlines())))
+            _keep(RECORDED / f"{name}.events.jsonl.gz", _lines(file.read_text(encoding="utf-8")))
 
 
 def _link(checkout: Path) -> None:
@@ -58,13 +58,22 @@ def _plan(checkout: Path) -> str:
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout
 
 
-def _told(line: str) -> str:
-    """Of an event, what a report may be made from: not this machine's paths, and no state twice."""
+def _lines(log: str) -> str:
+    """By resource, so that the same preview is the same file whichever resource came first."""
+    events = [event for event in map(_told, log.splitlines()) if event]
+    events.sort(key=lambda event: event.get("resourcePreEvent", {}).get("metadata", {}).get("urn", ""))
+    return "".join(json.dumps(event, sort_keys=True) + "\n" for event in events)
+
+
+def _told(line: str) -> dict[str, Any] | None:
+    """Of an event, what a report may be made from: not this machine's paths and time, and no state twice."""
     event: dict[str, Any] = json.loads(line)
-    if "preludeEvent" in event or "cancelEvent" in event:
-        return ""
+    if {"preludeEvent", "summaryEvent", "cancelEvent", "resOutputsEvent"} & event.keys():
+        return None
     if event.get("diagnosticEvent", {}).get("severity") not in (None, "warning", "error"):
-        return ""
+        return None
+    for key in ("sequence", "timestamp"):
+        event.pop(key, None)
     step: dict[str, Any] = event.get("resourcePreEvent", {}).get("metadata", {})
     if step.get("op") == "same":
         step.pop("old", None)
@@ -75,9 +84,7 @@ def _told(line: str) -> str:
             state["inputs"].pop("renderYamlToDirectory", None)
             if step["type"].endswith(":CustomResourceDefinition"):
                 state["inputs"].pop("spec", None)
-    if "resOutputsEvent" in event:
-        return ""
-    return json.dumps(event, sort_keys=True) + "\n"
+    return event
 
 
 def _keep(file: Path, text: str) -> None:
