@@ -5,13 +5,13 @@ import json
 import runpy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import get_root_resource, set_root_resource
+from pulumi.runtime.settings import get_root_resource, reset_options
 from pulumi.runtime.stack import run_pulumi_func
 
 CHECKOUT = Path(__file__).parents[2]
@@ -152,8 +152,8 @@ def record(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        # Else the stack of the first recording in this process would stay everybody's root.
-        set_root_resource(cast(Any, None))
+        # Else this process's first stack would stay everybody's root, and what a failed program left would be awaited.
+        reset_options()
         mocks.set_mocks(google, NAMESPACE, stack, preview, monitor=_Recorder(google, graph))
         pulumi.runtime.set_all_config(config or stack_config(stack), secret_keys=[f"{NAMESPACE}:huggingFaceToken"])
 
@@ -166,6 +166,9 @@ def record(
         exported = loop.run_until_complete(rpc.serialize_properties(root.outputs, {}))
         graph.outputs.update(_plain(json_format.MessageToDict(exported)))
     finally:
+        for task in (left := asyncio.all_tasks(loop)):
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
         asyncio.set_event_loop(None)
     graph.registrations.sort(key=lambda registration: registration.key)
