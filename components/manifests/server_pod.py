@@ -19,6 +19,7 @@ from components.manifests.programs import source
 from components.manifests.token import TOKEN_KEY, TokenSource
 from components.manifests.types import PodTemplate
 from planning.plan import ModelServerPlan, PodResourcesPlan
+from planning.serving.arguments import RAY_PORT
 
 USER = 10001
 """Any id will do, since HOME is a volume and USER is set; a high one belongs to no account of a node."""
@@ -28,7 +29,6 @@ _KERNELS = "/var/cache/vllm"
 _TEMPORARY = "/tmp"
 _TOKEN_FOLDER = "/var/run/secrets/huggingface"
 _TOPOLOGY = ("cloud.google.com/gce-topology-block", "cloud.google.com/gce-topology-subblock")
-_RAY_PORT = "6379"
 
 
 class Role(StrEnum):
@@ -120,10 +120,10 @@ def _command(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
         }
     program = ["python3", "-c", source("ray_node")]
     if role is Role.LEADER:
-        return {"command": [*program, role.value, _RAY_PORT, "vllm", "serve"], "args": list(plan.arguments)}
+        return {"command": [*program, role.value, str(RAY_PORT), "vllm", "serve"], "args": list(plan.arguments)}
     host = "$(LWS_LEADER_ADDRESS)"
     return {
-        "command": [*program, role.value, host, _RAY_PORT, "ray", "start"],
+        "command": [*program, role.value, host, str(RAY_PORT), "ray", "start"],
         "args": list(plan.worker_arguments),
     }
 
