@@ -19,3 +19,8 @@ def said(output: pulumi.Output[T], of: Callable[[T | None], U]) -> pulumi.Output
         return of(await output.future())
 
     return pulumi.Output.from_input(read())
+
+
+def name_of(spelling: str) -> str:
+    """The name at the end of an id, a path or a link of Google's."""
+    return spelling.rsplit("/", 1)[-1]

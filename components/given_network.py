@@ -9,7 +9,7 @@ import pulumi
 from pulumi_gcp import compute
 
 from components.cluster_network import ClusterNetwork
-from components.given import said
+from components.given import name_of, said
 from planning.plan import GivenNetworkPlan
 
 _RESERVED = 4
@@ -62,8 +62,8 @@ class GivenNetwork(pulumi.ComponentResource):
 def _checked(plan: GivenNetworkPlan, *, id: str, network: str, cidr: str, ranges: dict[str, str | None]) -> str:
     """The subnetwork's id. Raises RunError with everything about it that will not do."""
     problems: list[str] = []
-    if network.rsplit("/", 1)[-1] != plan.vpc:
-        problems.append(f"it is in the network {network.rsplit('/', 1)[-1]}, not in {plan.vpc}")
+    if name_of(network) != plan.vpc:
+        problems.append(f"it is in the network {name_of(network)}, not in {plan.vpc}")
     for name in (plan.pods_range, plan.services_range):
         if name not in ranges:
             problems.append(f"it has no secondary range {name}; it has {', '.join(sorted(ranges)) or 'none'}")

@@ -9,7 +9,7 @@ from pulumi_gcp import container
 
 from components.accelerator_node_pool import AcceleratorNodePool
 from components.fabric import Fabric, FabricAttachment
-from components.given import said
+from components.given import name_of, said
 from components.given_cluster import AnyCluster
 from planning.plan import NodePoolPlan, PodNetworkPlan
 
@@ -51,7 +51,7 @@ def _taints(config: container.outputs.NodePoolNodeConfig) -> list[list[str]]:
 
 def _networks(config: container.outputs.NodePoolNetworkConfig | None) -> list[dict[str, str]]:
     extra = (config.additional_node_network_configs if config else None) or []
-    return [{"network": _last(each.network or ""), "subnetwork": _last(each.subnetwork or "")} for each in extra]
+    return [{"network": name_of(each.network or ""), "subnetwork": name_of(each.subnetwork or "")} for each in extra]
 
 
 def _checked(plan: NodePoolPlan, found: dict[str, Any]) -> list[dict[str, str]]:
@@ -69,10 +69,6 @@ def _checked(plan: NodePoolPlan, found: dict[str, Any]) -> list[dict[str, str]]:
     if problems:
         raise pulumi.RunError(f"the node pool {plan.name}, which is there already, will not do: {'; '.join(problems)}")
     return found["networks"]
-
-
-def _last(spelling: str) -> str:
-    return spelling.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from config.errors import ConfigurationError, Problem
 from config.settings import Settings
-from config.stack_file import read_stack_file
+from config.stack_file import read_stack_file, stack_names
 from config.validate import NAMESPACE
 
-__all__ = ["NAMESPACE", "ConfigurationError", "Problem", "Settings", "read_stack_file"]
+__all__ = ["NAMESPACE", "ConfigurationError", "Problem", "Settings", "read_stack_file", "stack_names"]

@@ -10,6 +10,11 @@ from config.settings import Settings
 from config.validate import NAMESPACE, validate
 
 
+def stack_names(folder: Path) -> list[str]:
+    """Of the stack files in `folder`."""
+    return sorted(file.name.split(".")[1] for file in folder.glob("Pulumi.*.yaml"))
+
+
 def read_stack_file(folder: Path, stack: str) -> Settings:
     """The settings in `folder/Pulumi.<stack>.yaml`.
 
@@ -17,7 +22,7 @@ def read_stack_file(folder: Path, stack: str) -> Settings:
     """
     path = folder / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(file.name.split(".")[1] for file in folder.glob("Pulumi.*.yaml")))
+        known = ", ".join(stack_names(folder))
         raise ConfigurationError(stack, [Problem("STACK", "there is no such file", f"Stacks here: {known}")])
     try:
         document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))

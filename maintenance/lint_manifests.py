@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 from pulumi.automation.errors import CommandError
 
+from config import stack_names
 from maintenance.linters import checks, schemas
 from maintenance.linters.checks import Finding
 from maintenance.linters.pods import PodObject, Role, pod_objects, read
@@ -95,9 +96,7 @@ def _schemas(tools: Linters, work: Path) -> Path:
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m maintenance.lint_manifests", description=__doc__)
     parser.add_argument("stacks", nargs="*", help="default: all")
-    stacks = parser.parse_args(arguments).stacks or sorted(
-        file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml")
-    )
+    stacks = parser.parse_args(arguments).stacks or stack_names(CHECKOUT)
     try:
         tools = linters(print)
         found = [each for stack in stacks for each in lint(tools, stack, print)]

@@ -5,9 +5,10 @@ from functools import cache
 
 import pytest
 
+from config import stack_names
 from tests.graph.recorder import CHECKOUT, Graph, record
 
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 
 
 @cache

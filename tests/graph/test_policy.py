@@ -2,10 +2,11 @@
 
 import pytest
 
+from config import stack_names
 from policy import Resource, Stack, check
 from tests.graph.recorder import CHECKOUT, record
 
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 
 
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])

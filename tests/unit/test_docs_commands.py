@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from config import stack_names
 from tests.unit.google_rules import CHECKOUT
 
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
@@ -80,7 +81,7 @@ def test_a_command_of_the_docs_is_run_by_a_test_or_needs_google(command: Command
 
 
 def test_a_stack_that_a_command_names_has_a_file() -> None:
-    stacks = {file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml")}
+    stacks = set(stack_names(CHECKOUT))
     made_by_tests = {"joined", "s"}
     named = {name for command in COMMANDS for name in re.findall(r"(?:STACK|CLOUD|CONFIRM)=([a-z0-9-]+)", command.line)}
     assert named <= stacks | made_by_tests

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from catalog import ACCELERATORS, INSTALLER_RELEASES, FabricMode
+from config import stack_names
 from config.validate import validate
 from planning.plan import FabricPlan, PlatformPlan
 from planning.platform import plan_platform
 from tests.unit.google_rules import CHECKOUT, changed, stack_values
 
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 WITH_FABRIC = ["article", "b200", "gb200", "gb300", "h100", "h100-mega", "h200"]
 
 

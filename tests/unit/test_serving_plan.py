@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalog.engine_arguments import flag_table
-from config import ConfigurationError, read_stack_file
+from config import ConfigurationError, read_stack_file, stack_names
 from config.engine import EngineSettings
 from planning.plan import ModelServerPlan
 from planning.platform import plan_platform
@@ -341,7 +341,7 @@ class TestArguments:
         assert any("none is checked" in warning.text for warning in made.warnings)
 
 
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
-from config import NAMESPACE, ConfigurationError, Settings, read_stack_file
+from config import NAMESPACE, ConfigurationError, Settings, read_stack_file, stack_names
 from config.validate import validate
 from planning.platform import plan_platform
 
 CHECKOUT = Path(__file__).parents[2]
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 
 GOOD: dict[str, Any] = {
     "region": "us-central1",

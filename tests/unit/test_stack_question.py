@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from config import stack_names
 from planning.stack_question import plan_schema
 
 CHECKOUT = Path(__file__).parents[2]
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 
 
 def ask(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config import read_stack_file
+from config import read_stack_file, stack_names
 from planning.platform import plan_platform
 from planning.serving.arguments import expanded
 from tests.vllm import environment
@@ -12,7 +12,7 @@ from tests.vllm import environment
 pytestmark = pytest.mark.vllm
 
 CHECKOUT = Path(__file__).parents[2]
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 
 
 def rendered() -> list[tuple[str, ...]]:

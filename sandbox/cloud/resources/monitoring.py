@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from sandbox.cloud.kinds import Kind, Request, Rules, Stage
+from sandbox.cloud.kinds import Kind, Request, Rule, Rules, Stage
 from sandbox.cloud.resources import common
 from sandbox.cloud.values import Value
 
@@ -106,28 +106,20 @@ def _outputs(request: Request) -> dict[str, Value]:
     return {"project": request.project, "name": request.id, "enabled": request.inputs.flag("enabled") is not False}
 
 
-CHANNEL_KIND = Kind(
-    token=CHANNEL,
-    service="monitoring.googleapis.com",
-    identify=lambda request: _id(request, "notificationChannels"),
-    rules=tuple(channel_rules.all),
-    force_new=frozenset({"project"}),
-    compute=_outputs,
-    computed=frozenset({"name"}),
-    defaults={"enabled": True},
-    name_property="displayName",
-    autonamed=False,
-)
+def _kind(token: str, collection: str, rules: tuple[Rule, ...]) -> Kind:
+    return Kind(
+        token=token,
+        service="monitoring.googleapis.com",
+        identify=lambda request: _id(request, collection),
+        rules=rules,
+        force_new=frozenset({"project"}),
+        compute=_outputs,
+        computed=frozenset({"name"}),
+        defaults={"enabled": True},
+        name_property="displayName",
+        autonamed=False,
+    )
 
-POLICY_KIND = Kind(
-    token=POLICY,
-    service="monitoring.googleapis.com",
-    identify=lambda request: _id(request, "alertPolicies"),
-    rules=tuple(policy_rules.all),
-    force_new=frozenset({"project"}),
-    compute=_outputs,
-    computed=frozenset({"name"}),
-    defaults={"enabled": True},
-    name_property="displayName",
-    autonamed=False,
-)
+
+CHANNEL_KIND = _kind(CHANNEL, "notificationChannels", tuple(channel_rules.all))
+POLICY_KIND = _kind(POLICY, "alertPolicies", tuple(policy_rules.all))
