@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sandbox.cluster.devices import ANNOTATION, Daemon, NodeDriver, annotation
 from sandbox.tools import cluster_tools
 from tests.sandbox.cloud_client import REMOVED, Client, Inputs, Resource, build, changed, h200_platform
 from tests.sandbox.cloud_rows_capacity import DRANET, reserved
+from tests.sandbox.waiting import wait_for
 
 PLATFORM = h200_platform()
 POLICY = {
@@ -196,16 +197,9 @@ def published(plane: ControlPlane) -> set[tuple[str, str]]:
     return {(each["spec"]["nodeName"], each["spec"]["driver"]) for each in found}
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def test_the_scheduler_allocates_claims_and_refuses_what_is_taken(plane: ControlPlane) -> None:
     plane.apply_nodes([machine("gpu-1", NodeDriver("dra.net", nics(8)))])
-    wait_for(lambda: published(plane) == {("gpu-1", "dra.net")})
+    wait_for("the NICs are published", lambda: published(plane) == {("gpu-1", "dra.net")}, seconds=30)
     apply(plane, claim_template("all", "mrdma.google.com", 8), claimant("first", "all"))
     plane.kubectl("wait", "--for=condition=Ready", "--timeout=30s", "pod/first")
     (claim,) = json.loads(plane.kubectl("get", "resourceclaims", "--output=json"))["items"]
@@ -219,7 +213,7 @@ def test_the_scheduler_allocates_claims_and_refuses_what_is_taken(plane: Control
     plane.kubectl("wait", "--for=condition=Ready", "--timeout=30s", "pod/second")
     plane.kubectl("delete", "pod", "second")
     plane.delete_nodes("name=gpu-1")
-    wait_for(lambda: published(plane) == set())
+    wait_for("nothing is published", lambda: published(plane) == set(), seconds=30)
 
 
 def test_a_driver_publishes_nothing_before_its_daemon_runs(plane: ControlPlane) -> None:
@@ -245,9 +239,11 @@ def test_a_driver_publishes_nothing_before_its_daemon_runs(plane: ControlPlane) 
     assert published(plane) == set()
     plane.kubectl("delete", "daemonset/kubelet-plugin")
     apply(plane, plugin("compute-domains"))
-    wait_for(lambda: published(plane) == {("gpu-2", "compute-domain.nvidia.com")})
+    wait_for(
+        "the channels are published", lambda: published(plane) == {("gpu-2", "compute-domain.nvidia.com")}, seconds=30
+    )
     plane.kubectl("delete", "daemonset/kubelet-plugin")
-    wait_for(lambda: published(plane) == set())
+    wait_for("nothing is published", lambda: published(plane) == set(), seconds=30)
     plane.delete_nodes("name=gpu-2")
 
 
@@ -286,12 +282,20 @@ def test_critical_pods_need_a_quota_as_on_gke(plane: ControlPlane) -> None:
             return False
         return True
 
-    wait_for(admitted)
+    wait_for("the pod is admitted", admitted, seconds=30)
     plane.kubectl("delete", "namespace", "driver")
 
 
 def test_nodes_stay_alive_by_their_leases(plane: ControlPlane) -> None:
+    def renewed() -> str:
+        path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+        leases: list[dict[str, Any]] = json.loads(plane.kubectl("get", "--raw", path))["items"]
+        return next((each["spec"]["renewTime"] for each in leases if each["metadata"]["name"] == "alive"), "")
+
     plane.apply_nodes([machine("alive")])
-    leases = ("get", "leases", "--namespace=kube-node-lease", "--output=name")
-    wait_for(lambda: "lease.coordination.k8s.io/alive" in plane.kubectl(*leases))
+    wait_for("it has a lease", lambda: renewed() != "", seconds=30)
+    first = renewed()
+    wait_for("the lease is renewed", lambda: renewed() != first)
+    ready = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
+    assert plane.kubectl("get", "node", "alive", f"--output={ready}") == "True"
     plane.delete_nodes("name=alive")

@@ -1,7 +1,6 @@
 """Clusters and node pools of the cloud become control planes that run and nodes as GKE makes them."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from sandbox.cloud.tables import Tables
 from sandbox.cluster import ControlPlane
 from sandbox.tools import cluster_tools
 from tests.sandbox.cloud_client import REMOVED, ZONE, Client, Resource, build, changed, h200_platform, tear_down
+from tests.sandbox.waiting import wait_for
 
 PLATFORM = h200_platform()
 
@@ -132,7 +132,11 @@ def test_a_cluster_runs_until_it_is_deleted_and_wakes_after_a_restart(folder: Pa
         assert len(pool_nodes(plane)) == 2
         plane.kubectl("apply", "-f", "-", stdin=json.dumps(device_networks()))
         wanted = {f"networking.gke.io.networks/{name}" for name in ("gvnic-1", "rdma-0", "gvnic-1.IP", "rdma-0.IP")}
-        wait_until(lambda: all(wanted <= set(node["status"]["allocatable"]) for node in pool_nodes(plane)))
+        wait_for(
+            "the networks are offered",
+            lambda: all(wanted <= set(node["status"]["allocatable"]) for node in pool_nodes(plane)),
+            seconds=15,
+        )
         system = json.loads(plane.kubectl("get", "nodes", "-l", "cloud.google.com/gke-nodepool=system", "-o", "json"))
         assert not wanted & set(system["items"][0]["status"]["allocatable"])
 
@@ -167,10 +171,3 @@ def device_networks() -> dict[str, Any]:
         reference = {"group": "networking.gke.io", "kind": "GKENetworkParamSet", "name": name}
         items.append({**metadata, "kind": "Network", "spec": {"type": "Device", "parametersRef": reference}})
     return {"apiVersion": "v1", "kind": "List", "items": items}
-
-
-def wait_until(condition: Any, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

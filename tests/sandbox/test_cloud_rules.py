@@ -98,7 +98,8 @@ def test_google_gives_what_is_reserved(
 ) -> None:
     client, state_file = with_reservations
     prepare(recorded, state_file, "h200", {})
-    client.create(PLATFORM["h200"].token, "h200", changed(PLATFORM["h200"].inputs, changes))
+    made = client.create(PLATFORM["h200"].token, "h200", changed(PLATFORM["h200"].inputs, changes))
+    assert made.id in json.loads(state_file.read_text())["resources"]
 
 
 @pytest.mark.parametrize("row", UPDATES, ids=named)

@@ -9,10 +9,9 @@ import shutil
 import signal
 import ssl
 import textwrap
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import yaml
 from sandbox.cluster import ClusterError, ClusterFeatures, ControlPlane
 from sandbox.cluster.processes import ProcessId, recorded
 from sandbox.tools import ClusterTools, cluster_tools, lws_chart
+from tests.sandbox.waiting import wait_for
 
 FEATURES = ClusterFeatures(multi_networking=True, gateway_api=True)
 PLAIN = ClusterFeatures(multi_networking=False, gateway_api=False)
@@ -63,13 +63,6 @@ def apply(plane: ControlPlane, *objects: dict[str, Any]) -> None:
 
 def get(plane: ControlPlane, *what: str) -> Any:
     return json.loads(plane.kubectl("get", *what, "--output=json"))
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
 
 
 def wait_until_ready(plane: ControlPlane, name: str) -> None:

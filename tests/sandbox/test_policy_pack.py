@@ -14,6 +14,7 @@ from pulumi import automation as auto
 from pulumi.automation.errors import CommandError
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from config import stack_names
 from policy import RULES, Resource, Rule, Stack
 from review import read_events
 from sandbox.home import Home
@@ -22,7 +23,7 @@ from sandbox.policy_pack import executable_pack
 from sandbox.tools import engine_environment, engine_tools
 from tests.sandbox.conftest import CHECKOUT, Checkout
 
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 
 
 class _TakesAnything(provider_pb2_grpc.ResourceProviderServicer):

@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 import yaml
 
+from config import stack_names
 from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.home import Home
 from tests.graph.recorder import record
 from tests.sandbox.conftest import Checkout
+from tests.sandbox.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(__file__).parents[2]
-STACKS = sorted(file.name.split(".")[1] for file in CHECKOUT.glob("Pulumi.*.yaml"))
+STACKS = stack_names(CHECKOUT)
 STACK = "survives"
 GROUPS = {
     "name": "groups",
@@ -79,13 +81,6 @@ def group_pods(plane: ControlPlane) -> dict[str, dict[str, Any]]:
 
 def node_of(plane: ControlPlane, pod: str) -> str:
     return group_pods(plane)[pod]["spec"]["nodeName"]
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.3)
 
 
 def whole(plane: ControlPlane) -> bool:
@@ -230,7 +225,7 @@ def create(plane: ControlPlane, pod: dict[str, Any]) -> str:
 
 
 def test_two_nodes_that_are_drained_at_once_never_take_both_groups(checkout: Checkout, plane: ControlPlane) -> None:
-    eventually(lambda: whole(plane))
+    wait_for("both groups are whole", lambda: whole(plane), SECONDS)
     nodes = [node_of(plane, "groups-group-0"), node_of(plane, "groups-group-1-1")]
     drain = ["drain", "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=20s"]
     home = Home.of(checkout.folder, STACK)
@@ -243,7 +238,7 @@ def test_two_nodes_that_are_drained_at_once_never_take_both_groups(checkout: Che
         assert all(process.wait(timeout=SECONDS) is not None for process in drains)
     for node in nodes:
         plane.kubectl("uncordon", node)
-    eventually(lambda: whole(plane))
+    wait_for("both groups are whole", lambda: whole(plane), SECONDS)
 
 
 def test_one_of_two_servers_is_ready_while_one_is_killed_drained_and_updated(
@@ -262,20 +257,20 @@ def test_one_of_two_servers_is_ready_while_one_is_killed_drained_and_updated(
     def both() -> bool:
         return len(pods()) == 2 and ready(plane, "pair", home) == 2
 
-    eventually(both)
+    wait_for("both are ready", both, SECONDS)
     assert len(set(pods().values())) == 2
     with always_one_ready(plane, "pair", home):
         victim, kept = pods()
         plane.kubectl("delete", "pod", victim, f"--namespace={home}")
-        eventually(both)
+        wait_for("both are ready", both, SECONDS)
         assert victim not in pods() and kept in pods()
         node = pods()[kept]
         plane.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")
-        eventually(both)
+        wait_for("both are ready", both, SECONDS)
         assert kept not in pods() and node not in pods().values()
         plane.kubectl("uncordon", node)
         before = pods()
         write_stack(checkout.folder, maxNumSeqs=64)
         checkout.succeed("up", STACK)
-        eventually(both)
+        wait_for("both are ready", both, SECONDS)
         assert not set(before) & set(pods())

@@ -12,7 +12,8 @@ import pytest
 
 from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.tools import ClusterTools, cluster_tools
-from tests.sandbox.test_cluster import PLAIN, apply, get, node, processes_with, wait_for
+from tests.sandbox.test_cluster import PLAIN, apply, get, node, processes_with
+from tests.sandbox.waiting import wait_for
 
 MODEL = "google/gemma-3-1b-it"
 PROBE = {"httpGet": {"path": "/v1/models", "port": "http"}, "periodSeconds": 5}

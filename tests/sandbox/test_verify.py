@@ -14,6 +14,7 @@ import yaml
 
 from sandbox.cluster import ClusterError, ControlPlane
 from tests.sandbox.conftest import Checkout, copy_checkout
+from tests.sandbox.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -25,6 +26,7 @@ GROUP_INDEX = "leaderworkerset.sigs.k8s.io/group-index"
 
 # One node more than the groups and the small model take, so that a group whose node is drained finds another.
 NODES = 6
+SECONDS = 90.0
 STACK_FILE: dict[str, Any] = {
     "config": {
         "pulumi:disable-default-providers": ["*"],
@@ -143,13 +145,6 @@ def ready_groups(stack: Stack) -> int:
     return sum(len(pods) == 2 and all(pods) for pods in by_group.values())
 
 
-def wait_for(what: str, condition: Any, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.3)
-
-
 @contextmanager
 def watched(stack: Stack) -> Generator[list[int]]:
     """How many groups are ready, again and again for as long as the context lasts."""
@@ -232,8 +227,9 @@ class TestStack:
             wait_for(
                 "the whole group is new",
                 lambda: len(new := groups(stack).get("0", {})) == 2 and not {*new.values()} & {*before["0"].values()},
+                SECONDS,
             )
-            wait_for("all are ready again", lambda: ready_groups(stack) == 2)
+            wait_for("all are ready again", lambda: ready_groups(stack) == 2, SECONDS)
         assert groups(stack)["1"] == before["1"]
         assert min(ready) >= 1
 
@@ -244,7 +240,7 @@ class TestStack:
         drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s")
         with asked(stack), watched(stack) as ready:
             stack.kubectl(*drain)
-            wait_for("all are ready again", lambda: ready_groups(stack) == 2)
+            wait_for("all are ready again", lambda: ready_groups(stack) == 2, SECONDS)
         after = groups(stack)
         assert not {*after["1"].values()} & {*before["1"].values()}
         assert after["0"] == before["0"]
@@ -297,6 +293,7 @@ class TestStack:
         wait_for(
             "it is gone",
             lambda: not stack.pods(SERVING, f"app.kubernetes.io/name=vllm,app.kubernetes.io/instance={SMALL}"),
+            SECONDS,
         )
         assert "not observable here: its outcome is simulated" in stack.succeed("preflight")
         assert {result for (_, check), (result, _) in stack.rows().items() if "nccl" in check} == {

@@ -22,7 +22,8 @@ def test_what_google_would_refuse_is_refused_at_plan_time_by_its_key(rule: Rule)
 
 @pytest.mark.parametrize("rule", ROWS, ids=lambda rule: rule.id)
 def test_only_the_change_breaks_the_rule(rule: Rule) -> None:
-    plan_platform(validate(rule.stack, stack_values(rule.stack), frozenset(), to_deploy=False), rule.stack)
+    plan = plan_platform(validate(rule.stack, stack_values(rule.stack), frozenset(), to_deploy=False), rule.stack)
+    assert plan.node_pools
 
 
 def test_every_rule_has_a_name_of_its_own_and_a_source_of_the_catalogue() -> None:
