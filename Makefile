@@ -12,7 +12,7 @@ export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm check lint-manifests docs lock lock-images bench
+.PHONY: help setup tools up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm check lint-manifests record lock lock-images bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,8 +101,8 @@ $(LINTERS)/actionlint: maintenance/linters/go.mod maintenance/linters/go.sum
 	@mkdir -p $(LINTERS)
 	@cd maintenance/linters && go build -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
 
-docs: setup ## make the generated pages and schemas of docs/ anew
-	@$(BIN)/python -m maintenance.docs
+record: setup ## write all files that are made from the code; PART="graphs docs" writes some of them: docs/changing.md
+	@$(BIN)/python -m maintenance.record $(PART)
 
 lock: setup ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header \

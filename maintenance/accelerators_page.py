@@ -1,6 +1,5 @@
-"""Writes docs/accelerators.md from the catalogue: what each accelerator is, how it is had, its price and its zones."""
+"""docs/accelerators.md, from the catalogue: what each accelerator is, how it is had, its price and its zones."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from catalog import (
 )
 
 CHECKOUT = Path(__file__).parents[1]
-PAGE = CHECKOUT / "docs" / "accelerators.md"
-COMMAND = "python -m maintenance.accelerators_page"
 
 _REGION = "us-central1"
 """The one region for which prices of every machine that has any were found."""
@@ -44,8 +41,8 @@ def page() -> str:
     lines = [
         "# Accelerators",
         "",
-        f"Generated from the catalogue by `{COMMAND}`. Where a fact comes from, and what is uncertain about it,",
-        "is in the accelerator's file in `catalog/accelerators/`.",
+        "Made by `make record` from the catalogue; do not edit. Where a fact comes from, and what is uncertain about",
+        "it, is in the accelerator's file in `catalog/accelerators/`.",
         "",
         *_table(
             ("accelerator", "usual machine", "GPUs", "memory of a GPU", "fabric", "stack file"),
@@ -182,13 +179,3 @@ def _table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterato
     yield f"| {' | '.join(headers)} |"
     yield f"|{'---|' * len(headers)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)
-
-
-def main() -> int:
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(CHECKOUT)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""`python -m maintenance.architecture_page`: docs/architecture.md, its pictures made from the recorded registrations.
+"""docs/architecture.md, its pictures made from the recorded registrations.
 
 The recordings are the reviewed ones that the tests hold the program to, so that a picture cannot be of another graph.
 """
@@ -20,8 +20,8 @@ _PICTURES = (
 
 _HEAD = """# Architecture
 
-Made by `make docs` from the graphs that the tests record; do not edit. The rooms of the code, and what may import what,
-are in the [README](../README.md).
+Made by `make record` from the graphs that the tests record; do not edit. The rooms of the code, and what may import
+what, are in the [README](../README.md).
 
 A box is a component, with the number of resources in it; an arrow leads from what is needed to what needs it. An arrow
 that follows from others is left out. The double border marks what `protection` guards.
@@ -36,7 +36,7 @@ def page() -> str:
 
 
 def _picture(stack: str) -> Iterable[str]:
-    document: dict[str, Any] = yaml.safe_load((_SNAPSHOTS / f"{stack}.up.yaml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load((_SNAPSHOTS / f"{stack}.yaml").read_text(encoding="utf-8"))
     resources: dict[str, Any] = document["resources"]
     components = {key: record for key, record in resources.items() if key.startswith(_COMPONENT)}
     boxes = {key: _outermost(key, components) for key in components}
@@ -96,7 +96,3 @@ def _count(number: int) -> str:
 
 def _id(key: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", key.removeprefix(_COMPONENT))
-
-
-if __name__ == "__main__":
-    print(page(), end="")

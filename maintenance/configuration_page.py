@@ -18,7 +18,7 @@ from config.settings import HUGGING_FACE_TOKEN
 
 _HEAD = f"""# Configuration
 
-Made by `make docs` from the models that read a stack file; do not edit. Keys stand under `config:` in
+Made by `make record` from the models that read a stack file; do not edit. Keys stand under `config:` in
 `Pulumi.<stack>.yaml` with the prefix `{NAMESPACE}:`; `[]` is any position of a list, and a field that differs by its
 mapping's `kind` stands here once for each. *Effect* is the most that a change tears down and builds again.
 

@@ -1,11 +1,9 @@
 """`python -m maintenance.docs`: every page and schema of docs/ that is made from the code."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from maintenance import accelerators_page, architecture_page, configuration_page, stack_schema
-from planning.stack_question import plan_schema
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -13,7 +11,6 @@ GENERATED: dict[str, Callable[[], str]] = {
     "accelerators.md": accelerators_page.page,
     "architecture.md": architecture_page.page,
     "configuration.md": configuration_page.page,
-    "plan.schema.json": lambda: json.dumps(plan_schema(), indent=2, sort_keys=True) + "\n",
     "stack.schema.json": stack_schema.text,
 }
 

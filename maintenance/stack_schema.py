@@ -1,4 +1,4 @@
-"""`python -m maintenance.stack_schema`: the JSON schema of a stack file, for completion and checking in editors."""
+"""The JSON schema of a stack file, for completion and checking in editors."""
 
 import json
 from typing import Any
@@ -40,7 +40,3 @@ def stack_schema() -> dict[str, Any]:
 
 def text() -> str:
     return json.dumps(stack_schema(), indent=2, sort_keys=True) + "\n"
-
-
-if __name__ == "__main__":
-    print(text(), end="")

@@ -1,4 +1,4 @@
-"""`python -m planning stack|fit|choose`: plans and what-if questions; no Pulumi, no credentials, no network."""
+"""`python -m planning stack|schema|fit|choose`: plans and what-if questions; no Pulumi, no credentials, no network."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from planning.choose import Ranking, rank
 from planning.engine import engine_of
 from planning.fit import Fit, fit
 from planning.shape import Objective, ShapeRefused, ShapeRequest
-from planning.stack_question import Format, describe_stack
+from planning.stack_question import Format, describe_stack, plan_schema
 
 T = TypeVar("T")
 
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.question == "stack":
         return _describe_stack(options)
+    if options.question == "schema":
+        print(plan_schema())
+        return 0
     try:
         model = _model(options)
         engine_of(options.vllm_version)
@@ -85,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     whole = questions.add_parser("stack", help="what a stack file will become")
     whole.add_argument("name", help="NAME of Pulumi.NAME.yaml in this folder")
     whole.add_argument("--format", choices=[form.value for form in Format], default=Format.TEXT.value)
+    questions.add_parser("schema", help="the JSON schema of a plan as JSON")
     common = _Parser(add_help=False)
     which = common.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", help="a model of the catalogue, such as google/gemma-3-27b-it")

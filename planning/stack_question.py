@@ -1,9 +1,11 @@
-"""Answers `python -m planning stack NAME`: a stack file's plan, for people, a pull request, or machines."""
+"""Answers `python -m planning stack NAME`: a stack file's plan, for people, a pull request, or machines.
+
+And `python -m planning schema`, for whoever reads that plan by a machine.
+"""
 
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from config import read_stack_file
 from planning.plan import PlatformPlan
@@ -29,14 +31,6 @@ def describe_stack(folder: Path, stack: str, format: Format) -> str:
             return to_text(sections(plan, stack))
 
 
-def plan_schema() -> dict[str, Any]:
-    """The JSON schema of the plan's JSON, published as docs/plan.schema.json."""
-    return PlatformPlan.model_json_schema(mode="serialization")
-
-
-def main() -> None:
-    print(json.dumps(plan_schema(), indent=2, sort_keys=True))
-
-
-if __name__ == "__main__":
-    main()
+def plan_schema() -> str:
+    """The JSON schema of what `describe_stack` gives as JSON. It is made when it is asked for, so it is never old."""
+    return json.dumps(PlatformPlan.model_json_schema(mode="serialization"), indent=2, sort_keys=True)

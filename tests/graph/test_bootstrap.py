@@ -38,7 +38,7 @@ def test_the_account_of_previews_can_change_nothing_of_the_project(graph: Graph)
 
 def test_the_account_of_updates_may_make_every_kind_that_a_stack_has_and_holds_no_role_beside() -> None:
     rows = yaml.safe_load((CHECKOUT / "bootstrap" / "access.yaml").read_text())["accounts"]["update"]["roles"]
-    recorded = "".join(file.read_text() for file in (CHECKOUT / "tests" / "graph" / "snapshots").glob("*.up.yaml"))
+    recorded = "".join(file.read_text() for file in (CHECKOUT / "tests" / "graph" / "snapshots").glob("*.yaml"))
     made = set(re.findall(r"^  gcp:([a-z]+/[A-Za-z]+):", recorded, re.MULTILINE))
     assert {kind for row in rows for kind in row["makes"]} == made
 

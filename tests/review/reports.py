@@ -1,11 +1,14 @@
-"""Makes the reports of the prepared changes from what the engine was recorded to say of them."""
+"""The reports of the prepared changes, made from what the engine was recorded to say of them.
+
+`python -m tests.review.reports` writes those that are kept as reviewed.
+"""
 
 import gzip
 from pathlib import Path
 
-from review import Review, build_review, read_events, read_plan
+from review import Review, build_review, read_events, read_plan, to_comment
 from review.rules import broken_rules
-from tests.review.changes import STACK
+from tests.review.changes import CHANGES, STACK
 
 RECORDED = Path(__file__).parent / "recorded"
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,3 +28,12 @@ def review_of(change: str) -> Review:
         base="`main`",
         violations=broken_rules(STACK, log),
     )
+
+
+def main() -> None:
+    for change in CHANGES:
+        (GOLDEN / f"{change}.md").write_text(to_comment(review_of(change)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

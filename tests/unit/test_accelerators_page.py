@@ -1,18 +1,14 @@
-"""The page about accelerators says what the catalogue says today."""
+"""The page about accelerators has every one of them, with its stack file and prices."""
 
 from catalog import ACCELERATORS
-from maintenance.accelerators_page import COMMAND, PAGE, page
-
-
-def test_the_page_is_the_catalogues_own() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), f"run: {COMMAND}"
+from maintenance.accelerators_page import CHECKOUT, page
 
 
 def test_every_accelerator_and_machine_is_on_it_with_its_stack_file() -> None:
     text = page()
     for name, accelerator in ACCELERATORS.items():
         assert f"## {name}\n" in text and f"`Pulumi.{name}.yaml`" in text
-        assert (PAGE.parents[1] / f"Pulumi.{name}.yaml").is_file()
+        assert (CHECKOUT / f"Pulumi.{name}.yaml").is_file()
         assert all(f"| `{machine.name}` |" in text for machine in accelerator.machine_types)
 
 

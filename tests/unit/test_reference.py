@@ -20,7 +20,7 @@ SCHEMA_LINE = "# yaml-language-server: $schema=docs/stack.schema.json"
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_a_generated_page_is_the_one_that_would_be_made_today(name: str) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == GENERATED[name](), "run: make docs"
+    assert (DOCS / name).read_text(encoding="utf-8") == GENERATED[name](), "run: make record"
 
 
 def test_every_field_says_what_it_is() -> None:

@@ -1,6 +1,5 @@
-"""The reports of ten prepared changes, as a reviewer reads them. `RECORD_REPORTS=1 pytest …` writes them anew."""
+"""The reports of ten prepared changes, as a reviewer reads them."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import pytest
 from review import COMMENT_LIMIT, to_comment, to_html
 from tests.review.changes import CHANGES
 from tests.review.reports import GOLDEN, review_of
+from tests.reviewed import assert_as_reviewed
 
 FIRST = {
     "new-model": "Adds model `qwen3-32b`",
@@ -38,11 +38,7 @@ def test_a_report_says_first_what_matters_most(change: str) -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_report_is_the_one_that_was_read_and_found_right(change: str) -> None:
-    comment = to_comment(review_of(change))
-    golden = GOLDEN / f"{change}.md"
-    if os.environ.get("RECORD_REPORTS"):
-        golden.write_text(comment, encoding="utf-8")
-    assert comment == golden.read_text(encoding="utf-8")
+    assert_as_reviewed(GOLDEN / f"{change}.md", to_comment(review_of(change)))
 
 
 def test_nothing_changed_makes_the_shortest_comment_and_no_change_a_long_one() -> None:
