@@ -17,14 +17,34 @@ def _as_text(value: Any) -> Any:
 
 
 class SpendSettings(Intent):
-    """A bound on list prices; the plan refuses what could cost more."""
+    """Bounds on list prices; the plan refuses what could cost more."""
 
     max_usd_per_hour: Annotated[
-        float, Field(gt=0, description="US dollars an hour, with all that the autoscaler may add", examples=[400])
-    ]
+        float | None,
+        Field(
+            gt=0,
+            description="US dollars an hour, with all that the autoscaler may add; default: anything",
+            examples=[400],
+        ),
+    ] = None
+    max_idle_usd_per_hour: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="US dollars an hour for GPUs that no model uses and acknowledgeIdle does not name; default: 0 "
+            "in a protected stack, else anything",
+            examples=[25],
+        ),
+    ] = None
     allow_unknown_price: Annotated[
         bool, Field(description="count what has no published price as nothing, instead of refusing it")
     ] = False
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> "SpendSettings":
+        if self.max_usd_per_hour is None and self.max_idle_usd_per_hour is None:
+            raise ValueError("bounds nothing; write maxUsdPerHour or maxIdleUsdPerHour")
+        return self
 
 
 class AlertSettings(Intent):

@@ -61,6 +61,11 @@ class Settings(Intent):
             examples=["[h200]"],
         ),
     ] = ()
+    acknowledge_idle: dict[ResourceName, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="GPUs of a node pool that may be paid for and used by no model, by the name of the pool",
+        examples=["{h200: 5}"],
+    )
     spend: Annotated[SpendSettings | None, Field(description="what it may cost; default: anything")] = None
     alerts: Annotated[
         AlertSettings | None, Field(description="who is told of trouble, by Cloud Monitoring; default: nobody")

@@ -2,7 +2,7 @@
 
 from catalog import FEES, CapacityKind, price
 from planning.address_use import ZONES
-from planning.plan import CostItem, CostPlan, NodePoolPlan, PoolUse, SystemPoolPlan
+from planning.plan import CostItem, NodePoolPlan, PoolUse, SystemPoolPlan
 
 _FEES_REGION = "us-central1"
 """The one region whose fees were found."""
@@ -14,9 +14,9 @@ def pool_hour_usd(pool: NodePoolPlan, region: str) -> float | None:
     return None if found is None else found.usd
 
 
-def plan_cost(
+def cost_items(
     region: str, system: SystemPoolPlan | None, pools: tuple[NodePoolPlan, ...], uses: tuple[PoolUse, ...]
-) -> CostPlan:
+) -> tuple[CostItem, ...]:
     """Machines at the fewest that the models leave the autoscaler, and at the most that there can be.
 
     Traffic, disks beyond the machines' own and storage are left out; so is, where `system` is None, the cluster that
@@ -28,7 +28,7 @@ def plan_cost(
         fewest = min(max(needed[pool.name], pool.min_nodes), pool.max_nodes)
         kind = CapacityKind(pool.provisioning)
         items.append(_machines(f"pool {pool.name}", pool.machine_type, fewest, pool.max_nodes, region, kind))
-    return CostPlan(items=tuple(items))
+    return tuple(items)
 
 
 def _cluster(region: str, system: SystemPoolPlan) -> list[CostItem]:

@@ -52,7 +52,7 @@ def plan_token(settings: Settings, prefix: str, findings: Findings) -> TokenPlan
 def check_spend(settings: Settings, cost: CostPlan, findings: Findings) -> None:
     """At the most that the autoscaler may add; that is what a bill can be."""
     bound = settings.spend
-    if bound is None:
+    if bound is None or bound.max_usd_per_hour is None:
         return
     unknown = [item.what for item in cost.items if item.usd_per_hour_at_most is None]
     if unknown and not bound.allow_unknown_price:

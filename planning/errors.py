@@ -14,5 +14,7 @@ class Findings:
     def refuse(self, path: str, what: str, advice: str = "") -> None:
         self.problems.append(Problem(f"{NAMESPACE}:{path}", what, advice))
 
-    def warn(self, path: str, text: str) -> None:
-        self.warnings.append(Warning(path=f"{NAMESPACE}:{path}", text=text))
+    def warn(self, path: str, text: str, *, first: bool = False) -> None:
+        """`first`: before all that was warned of so far."""
+        warning = Warning(path=f"{NAMESPACE}:{path}", text=text)
+        self.warnings.insert(0 if first else len(self.warnings), warning)

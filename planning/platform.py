@@ -14,16 +14,18 @@ from planning.addresses import AddressRanges
 from planning.alerts import plan_alerts
 from planning.cluster import plan_cluster, provides
 from planning.compatibility import check_network_profiles, plan_gke_version
-from planning.cost import plan_cost
+from planning.cost import cost_items
 from planning.environment import check_spend, plan_protection, plan_token
 from planning.errors import Findings
 from planning.fabric import fabric_pools, plan_compute_domains, plan_fabric
+from planning.idle import check_idle, plan_idle
 from planning.node_pools import begin_with, plan_node_pools
 from planning.node_software import plan_daemons, plan_dra_driver, plan_installers
 from planning.placement import check_queued, on_nodes, place
 from planning.plan import (
     ClusterNetworkPlan,
     ClusterPlan,
+    CostPlan,
     GivenNetworkPlan,
     LeaderWorkerSetPlan,
     NodePoolPlan,
@@ -70,8 +72,11 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     pools = begin_with(pools, pool_use)
     models = plan_availability(settings, on_nodes(models, pools), pool_use, findings)
     preflights = plan_preflights(with_fabric, fabric, pools)
-    cost = plan_cost(settings.region, system, pools, pool_use)
+    cost = CostPlan(
+        items=cost_items(settings.region, system, pools, pool_use), idle=plan_idle(settings, pools, pool_use)
+    )
     check_spend(settings, cost, findings)
+    check_idle(settings, cost.idle, findings)
     if findings.problems:
         raise ConfigurationError(stack, findings.problems)
     installed = provides(settings, Provided.NCCL_INSTALLER)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from planning.plan import CostItem, ModelServerPlan, PlatformPlan, PoolUse
+from planning.plan import CostItem, CostPlan, ModelServerPlan, PlatformPlan, PoolUse
+from planning.plan.capacity import HOURS_PER_MONTH
 
 _BAR = 40
 """Characters of a GPU's whole memory."""
@@ -75,11 +76,11 @@ def _aligned(table: Table) -> list[str]:
 
 
 def _summary(plan: PlatformPlan) -> Iterable[str]:
+    yield from _idle(plan.cost)
     gpus = sum(pool.max_nodes * pool.gpus_per_node for pool in plan.node_pools)
-    free = sum(use.free_gpus for use in plan.pool_use)
     yield (
         f"{len(plan.models)} model(s) on {gpus} GPUs of {sum(pool.max_nodes for pool in plan.node_pools)} node(s) "
-        f"in {plan.region}; {free} GPU(s) free"
+        f"in {plan.region}" + (", none of them idle" if plan.cost.idle and not plan.cost.idle_share else "")
     )
     hour, month = plan.cost.usd_per_hour, plan.cost.usd_per_month
     most = plan.cost.usd_per_hour_at_most
@@ -90,6 +91,20 @@ def _summary(plan: PlatformPlan) -> Iterable[str]:
     )
     if plan.alerts:
         yield f"alerts go to {', '.join((*plan.alerts.emails, *plan.alerts.channels))}"
+
+
+def _idle(cost: CostPlan) -> Iterable[str]:
+    idle = [use for use in cost.idle if use.idle]
+    if not idle:
+        return
+    hour = cost.idle_usd_per_hour
+    month = "" if hour is None else f", {hour * HOURS_PER_MONTH:,.0f} USD per month"
+    accepted = sum(use.acknowledged for use in idle)
+    yield (
+        f"⚠ {sum(use.idle for use in idle)} of {sum(use.gpus for use in cost.idle)} GPUs are idle "
+        f"({100 * cost.idle_share:.0f} %): {_usd(hour)} per hour{month}"
+        + (f"; {accepted} acknowledged" if accepted else "")
+    )
 
 
 def _models(models: Sequence[ModelServerPlan]) -> Table:

@@ -63,6 +63,7 @@ def _scroll(picture: str) -> str:
 
 def _verdict(review: Review) -> str:
     first, *rest = review.statements
+    idle = review.after.cost.idle_in_short if review.after else ""
     more = "".join(f"<li>{_inline(statement.text)}</li>" for statement in rest)
     problems = [
         f"{review.base} is not compared: {review.base_problem}" if review.base_problem else "",
@@ -71,6 +72,7 @@ def _verdict(review: Review) -> str:
     return (
         f'<header class="gravity-{first.gravity.name.lower()}"><p class="stack">Stack {escape(review.stack)} '
         f"against {_inline(review.base)}</p><h1>{_inline(first.text)}</h1>"
+        + (f"<p>⚠️ <strong>{escape(idle)}</strong></p>" if idle else "")
         + (f"<ul>{more}</ul>" if more else "")
         + "".join(f"<p>{escape(problem)}</p>" for problem in problems if problem)
         + "</header>\n"
@@ -144,7 +146,8 @@ def _cost(before: PlanView | None, after: PlanView) -> str:
 def _prices(cost: CostView) -> tuple[dict[str, str], dict[str, str]]:
     """Of each item, and of all of them."""
     items = {item.what: _usd(item.usd_per_hour) for item in cost.items}
-    return items, {"all together": _usd(cost.usd_per_hour), "at most": _usd(cost.usd_per_hour_at_most)}
+    totals = {"all together": cost.usd_per_hour, "at most": cost.usd_per_hour_at_most, "idle": cost.idle_usd_per_hour}
+    return items, {what: _usd(amount) for what, amount in totals.items()}
 
 
 def _usd(price: float | None) -> str:

@@ -100,7 +100,8 @@ def _fenced(title: str, lines: list[str]) -> _Block:
 
 def _verdict(review: Review) -> list[str]:
     first, *rest = review.statements
-    lines = [f"{first.sign} {first.text}", ""]
+    idle = review.after.cost.idle_in_short if review.after else ""
+    lines = [f"{first.sign} {first.text}" + (f" · ⚠️ **{idle}**" if idle else ""), ""]
     lines += [f"- {statement.text}" for statement in rest]
     context = [f"Stack `{review.stack}` against {review.base}", *_counts(review), *_cost_in_short(review)]
     lines += [*([""] if rest else []), " · ".join(context)]
@@ -194,6 +195,9 @@ def _cost(before: CostView | None, after: CostView) -> list[str]:
     if after.usd_per_hour_at_most != after.usd_per_hour:
         most = _usd(before.usd_per_hour_at_most) if before else ""
         rows.append(f"| per hour, at most | {most} | {_usd(after.usd_per_hour_at_most)} |")
+    if after.idle_gpus or (before and before.idle_gpus):
+        was = _usd(before.idle_usd_per_hour) if before else ""
+        rows.append(f"| per hour, of idle GPUs | {was} | {_usd(after.idle_usd_per_hour)} |")
     return rows
 
 

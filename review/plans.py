@@ -89,11 +89,31 @@ class CostItemView(_View):
     usd_per_hour_at_most: float | None
 
 
+class IdleView(_View):
+    gpus: int
+    idle: int
+
+
 class CostView(_View):
     items: tuple[CostItemView, ...]
+    idle: tuple[IdleView, ...] = ()
+    idle_usd_per_hour: float | None = None
     usd_per_hour: float | None
     usd_per_hour_at_most: float | None
     usd_per_month: float | None
+
+    @property
+    def idle_gpus(self) -> int:
+        return sum(use.idle for use in self.idle)
+
+    @property
+    def idle_in_short(self) -> str:
+        """`5 of 32 GPUs idle, 31.80 USD per hour`; empty where every GPU that is paid for is used."""
+        if not self.idle_gpus:
+            return ""
+        usd = self.idle_usd_per_hour
+        price = "price unknown" if usd is None else f"{usd:,.2f} USD per hour"
+        return f"{self.idle_gpus} of {sum(use.gpus for use in self.idle)} GPUs idle, {price}"
 
 
 class WarningView(_View):

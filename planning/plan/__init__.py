@@ -8,7 +8,7 @@ from planning.plan.access import (
     PodSecurity,
     PriorityClassPlan,
 )
-from planning.plan.capacity import AddressUse, CostItem, CostPlan, NodeUse, PoolUse, QuotaNeed
+from planning.plan.capacity import AddressUse, CostItem, CostPlan, IdleUse, NodeUse, PoolUse, QuotaNeed
 from planning.plan.cluster import (
     AuthorizedNetworkPlan,
     ClusterPlan,
@@ -90,6 +90,7 @@ __all__ = [
     "GivenSystemPool",
     "HostAccessPlan",
     "HostFolder",
+    "IdleUse",
     "InterfacePlan",
     "LeaderWorkerSetPlan",
     "LifecyclePlan",

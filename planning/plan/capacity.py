@@ -32,10 +32,9 @@ class PoolUse(Decision):
         """The autoscaler need not bring a node for the models to run."""
         return len(self.used) <= self.min_nodes
 
-    @computed_field
     @property
-    def free_gpus(self) -> int:
-        return self.nodes * self.gpus_per_node - sum(sum(node.gpus.values()) for node in self.used)
+    def used_gpus(self) -> int:
+        return sum(sum(node.gpus.values()) for node in self.used)
 
 
 class AddressUse(Decision):
@@ -70,8 +69,35 @@ class CostItem(Decision):
     note: str | None = None
 
 
+class IdleUse(Decision):
+    """GPUs of a pool that are paid for and that no model uses, with as few nodes as there can be."""
+
+    pool: str
+    gpus: int
+    """That its nodes have."""
+    idle: int
+    """Of these."""
+    acknowledged: int
+    """Of the idle ones, those that the stack file names."""
+    usd_per_hour: float | None
+    """Of the idle ones, list price; None: no price is published."""
+
+    @property
+    def unacknowledged(self) -> int:
+        return self.idle - self.acknowledged
+
+    @property
+    def unacknowledged_usd_per_hour(self) -> float | None:
+        """As `usd_per_hour`, of those that the stack file does not name."""
+        if not self.unacknowledged:
+            return 0.0
+        return None if self.usd_per_hour is None else self.usd_per_hour * self.unacknowledged / self.idle
+
+
 class CostPlan(Decision):
     items: tuple[CostItem, ...]
+    idle: tuple[IdleUse, ...]
+    """Of the pools that the stack makes."""
 
     @computed_field
     @property
@@ -86,6 +112,20 @@ class CostPlan(Decision):
         """As `usd_per_hour`, with all that the autoscaler may add."""
         known = [item.usd_per_hour_at_most for item in self.items if item.usd_per_hour_at_most is not None]
         return sum(known) if len(known) == len(self.items) else None
+
+    @computed_field
+    @property
+    def idle_usd_per_hour(self) -> float | None:
+        """Of all idle GPUs; None if the price of any is unknown."""
+        known = [use.usd_per_hour for use in self.idle if use.usd_per_hour is not None]
+        return sum(known) if len(known) == len(self.idle) else None
+
+    @computed_field
+    @property
+    def idle_share(self) -> float:
+        """Of the GPUs that are paid for at the least, the part that no model uses; 0 to 1."""
+        gpus = sum(use.gpus for use in self.idle)
+        return sum(use.idle for use in self.idle) / gpus if gpus else 0.0
 
     @computed_field
     @property

@@ -40,6 +40,7 @@ _OFFICE: Changes = {"cluster.authorizedNetworks": [{"name": "office", "cidr": "2
 
 BASES: dict[str, Changes] = {
     "acknowledgeReplacement": {"protection": True},
+    "spend.maxIdleUsdPerHour": {"models": None},
     "spend.allowUnknownPrice": {"spend": {"maxUsdPerHour": 1000}},
     "alerts.emails": {"alerts": {"emails": ["oncall@example.com"]}},
     "alerts.channels": {"alerts": {"emails": ["oncall@example.com"]}},
@@ -106,6 +107,7 @@ VALUES: dict[str, list[Changes]] = {
     "region": [{"region": "us-east4", "nodePools.0.zone": "us-east4-b"}],
     "namePrefix": [{"namePrefix": "other"}],
     "network.addressBlock": [{"network.addressBlock": "10.64.0.0/12"}],
+    "spend.maxIdleUsdPerHour": [{"spend.maxIdleUsdPerHour": 0}],
     "acknowledgeReplacement": [{"acknowledgeReplacement": ["cluster"]}],
     "alerts.emails": [{"alerts.emails": ["team@example.com"]}],
     "alerts.channels": [{"alerts.channels": ["projects/test-project/notificationChannels/1"]}],
@@ -130,7 +132,7 @@ VALUES: dict[str, list[Changes]] = {
     "cluster.systemPool.machineType": [{"cluster.systemPool.machineType": "e2-standard-8"}],
     "nodePools[].name": [{"nodePools.0.name": "renamed"}],
     "nodePools[].accelerator": [
-        {"nodePools.0.accelerator": "l4", "nodePools.0.machineType": None, "nodePools.0.fabric": None},
+        {"nodePools.0.accelerator": "l4", "nodePools.0.machineType": None, "nodePools.0.fabric": None, "models": None},
         {"nodePools.0.accelerator": "h200"},
     ],
     "nodePools[].machineType": [

@@ -89,7 +89,8 @@ class TestProduction:
         assert any(said in event["message"] for event in told)
         file.write_text(before)
         ready = "--for=jsonpath={.status.readyReplicas}=2 --timeout=60s"
-        assert kubectl(f"wait deployment/gemma-3-27b {ready}") == 0
+        (model,) = values(checkout, "production")["models"]
+        assert kubectl(f"wait deployment/{model['name']} {ready}") == 0
 
     def test_a_change_that_would_replace_a_protected_pool_is_refused(self, checkout: Checkout) -> None:
         (pool,) = values(checkout, "production")["nodePools"]
@@ -160,6 +161,9 @@ def test_removing_a_protected_pool_takes_two_updates(checkout: Checkout) -> None
     (pool,), (model,) = (values(checkout, "staging")[key] for key in ("nodePools", "models"))
     spare = {**pool, "name": "spare", "nodes": 1}
     edited(checkout, "staging", nodePools=[pool, spare], models=[{**model, "nodePool": pool["name"]}])
+    run = checkout.make("up", "staging")
+    assert run.returncode != 0 and "1 of 1 GPUs of pool spare are idle" in run.stdout + run.stderr
+    edited(checkout, "staging", acknowledgeIdle={"spare": 1})
     checkout.succeed("up", "staging")
     edited(checkout, "staging", nodePools=[pool])
     for command in ("preview", "up"):
@@ -170,7 +174,7 @@ def test_removing_a_protected_pool_takes_two_updates(checkout: Checkout) -> None
     assert checkout.make("up", "staging").returncode != 0
     edited(checkout, "staging", nodePools=[pool, spare])
     checkout.succeed("up", "staging")
-    edited(checkout, "staging", nodePools=[pool], acknowledgeReplacement=None)
+    edited(checkout, "staging", nodePools=[pool], acknowledgeReplacement=None, acknowledgeIdle=None)
     checkout.succeed("up", "staging")
     nodes = {
         node["metadata"]["labels"]["cloud.google.com/gke-nodepool"] for node in objects(checkout, "staging", "nodes")

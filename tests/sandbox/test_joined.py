@@ -14,7 +14,7 @@ from sandbox.home import PROJECT_ID
 from sandbox.tools import cluster_tools
 from tests.sandbox.cloud_client import PROJECT, REGION, Client, Resource, build, h200_platform, tear_down
 from tests.sandbox.conftest import Checkout
-from tests.sandbox.stacks import edited, objects
+from tests.sandbox.stacks import edited, objects, values
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -89,8 +89,10 @@ def test_a_stack_in_somebody_elses_cluster_leaves_it_as_it_was(checkout: Checkou
     before = everything(given)
     checkout.succeed("up", "joined", CLOUD=OWNER)
     pods = {pod["metadata"]["name"]: pod for pod in objects(checkout, "joined", "pods")}
-    server = next(pod for name, pod in pods.items() if name.startswith("gemma-3-1b-") and "smoke" not in name)
-    assert server["status"]["phase"] == "Running" and "-h200-" in server["spec"]["nodeName"]
+    (model,) = values(checkout, "joined")["models"]
+    servers = [pod for name, pod in pods.items() if name.startswith(f"{model['name']}-group-")]
+    assert len({pod["spec"]["nodeName"] for pod in servers}) == len(servers) == 2
+    assert all(pod["status"]["phase"] == "Running" and "-h200-" in pod["spec"]["nodeName"] for pod in servers)
     sets = objects(checkout, "joined", "gkenetworkparamsets")
     assert sorted(each["spec"]["vpcSubnet"] for each in sets) == ["h200-gvnic", *(f"h200-roce-{n}" for n in range(8))]
     # What it is in outlives it, and what is rendered is what it would make there.
@@ -98,7 +100,7 @@ def test_a_stack_in_somebody_elses_cluster_leaves_it_as_it_was(checkout: Checkou
     assert refused.returncode != 0 and "stack joined is up in the cloud of owner" in refused.stderr
     checkout.succeed("render", "joined", OUT="rendered-joined")
     rendered = {file.name for file in (checkout.folder / "rendered-joined").iterdir()}
-    assert {"deployment_serving_gemma-3-1b.yaml", "gkenetworkparamset_rdma-7.yaml"} <= rendered
+    assert {f"leaderworkerset_serving-rdma_{model['name']}-group.yaml", "gkenetworkparamset_rdma-7.yaml"} <= rendered
     checkout.succeed("destroy", "joined")
     assert everything(given) == before
 

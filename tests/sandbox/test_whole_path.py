@@ -3,12 +3,14 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from sandbox.home import CANARY_TOKEN
 from tests.sandbox.conftest import Checkout
+from tests.sandbox.stacks import edited, values
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -27,6 +29,11 @@ def _pods(checkout: Checkout, stack: str) -> dict[str, dict[str, str]]:
     }
 
 
+def _model(checkout: Checkout) -> dict[str, Any]:
+    (model,) = values(checkout, "h200")["models"]
+    return model
+
+
 class TestH200:
     """The tests of this class build on each other, in this order."""
 
@@ -39,13 +46,15 @@ class TestH200:
         assert not (checkout.folder / ".sandbox").exists()
         assert checkout.processes() == []
 
-    def test_up_runs_vllm_on_an_h200_node_and_lws_on_a_system_node(self, checkout: Checkout) -> None:
+    def test_up_runs_vllm_on_every_h200_node_and_lws_on_a_system_node(self, checkout: Checkout) -> None:
         output = checkout.succeed("up", "h200")
         assert "Stack h200 is up" in output and "a stand-in for vLLM answers" in output
         pods = _pods(checkout, "h200")
-        server = next(pod for name, pod in pods.items() if name.startswith("gemma-3-1b-"))
+        model = _model(checkout)["name"]
+        servers = [pod for name, pod in pods.items() if name.startswith(f"{model}-group-")]
         controller = next(pod for name, pod in pods.items() if name.startswith("lws-controller-manager-"))
-        assert server["phase"] == "Running" and "-h200-" in server["node"]
+        assert all(pod["phase"] == "Running" and "-h200-" in pod["node"] for pod in servers)
+        assert len({pod["node"] for pod in servers}) == len(servers) == 2
         assert controller["phase"] == "Running" and "-system-" in controller["node"]
         assert CANARY_TOKEN not in output
 
@@ -57,15 +66,15 @@ class TestH200:
 
     def test_renaming_the_model_changes_only_what_depends_on_it(self, checkout: Checkout) -> None:
         file = checkout.folder / "Pulumi.h200.yaml"
-        before = file.read_text()
-        file.write_text(before.replace("name: gemma-3-1b", "name: gemma-small"))
+        before, model = file.read_text(), _model(checkout)
+        edited(checkout, "h200", models=[{**model, "name": "renamed"}])
         try:
             output = checkout.succeed("preview", "h200")
         finally:
             file.write_text(before)
         resources = output[: output.index("Outputs:")].splitlines()
         changed = {line.split()[2] for line in resources if line.split()[:1] in (["+"], ["-"], ["~"], ["+-"])}
-        assert changed and all(name.startswith(("gemma-3-1b", "gemma-small")) for name in changed), output
+        assert changed and all(name.startswith((model["name"], "renamed")) for name in changed), output
 
     def test_the_token_is_in_no_file_and_no_log(self, checkout: Checkout) -> None:
         home = checkout.folder / ".sandbox" / "h200"
@@ -97,7 +106,7 @@ def test_render_writes_every_object_and_no_secret(checkout: Checkout, tmp_path: 
     checkout.succeed("render", "h200", OUT=str(out))
     documents = [yaml.safe_load(file.read_text()) for file in sorted(out.iterdir())]
     kinds = {document["kind"] for document in documents}
-    assert {"Deployment", "Service", "DaemonSet", "Namespace", "Secret", "Network", "GKENetworkParamSet"} <= kinds
+    assert {"LeaderWorkerSet", "Service", "DaemonSet", "Namespace", "Secret", "Network", "GKENetworkParamSet"} <= kinds
     assert "CustomResourceDefinition" in kinds and "ValidatingWebhookConfiguration" in kinds
     assert all(CANARY_TOKEN not in file.read_text() for file in out.iterdir())
     first = {file.name: file.read_text() for file in out.iterdir()}

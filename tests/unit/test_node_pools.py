@@ -100,8 +100,8 @@ class TestCapacity:
 
 class TestCount:
     def test_a_scaling_pool_begins_with_what_its_models_need(self) -> None:
-        assert pool("h200", nodes={"min": 0, "max": 4}).nodes == 1
-        assert pool("h200", nodes={"min": 2, "max": 4}).nodes == 2
+        assert pool("h200", nodes={"min": 0, "max": 4}).nodes == 2
+        assert pool("h200", nodes={"min": 3, "max": 4}).nodes == 3
 
     def test_models_may_need_all_that_the_autoscaler_can_add(self) -> None:
         made = plan("l4", nodes={"min": 0, "max": 3})

@@ -165,7 +165,7 @@ def test_replicas_share_nodes_and_leave_none_over_that_could_be_filled() -> None
     made = plan({"model": "google/gemma-3-27b-it", "replicas": 5}, {"model": "meta-llama/Llama-3.1-405B-Instruct"})
     (use,) = made.pool_use
     assert [sum(node.gpus.values()) for node in use.used] == [8, 5]
-    assert use.free_gpus == 3
+    assert [pool.idle for pool in made.cost.idle] == [3]
 
 
 def test_a_pods_shares_of_a_node_add_up_to_less_than_the_node() -> None:
