@@ -80,7 +80,7 @@ test-slow: setup tools ## bring up every stack, break what is up, and review cha
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-vllm: setup ## hold command lines against vLLM's own parser (9 GB, once)
-	@$(BIN)/python -m tests.vllm.environment
+	@$(BIN)/python -m oracle.environment
 	@$(BIN)/python -m pytest -m vllm tests/vllm
 
 check: setup ## ruff, pyright and the import contracts

@@ -55,11 +55,15 @@ class TaintEffect(StrEnum):
 
 
 class Basis(StrEnum):
-    """How far a figure can be trusted."""
+    """How far a figure can be trusted, the surest first."""
 
     MEASURED = "measured"
+    RECORDED = "recorded"
+    """By vLLM's own code, which was asked without a GPU."""
     PUBLISHED = "published"
     ESTIMATED = "estimated"
+    EXTRAPOLATED = "extrapolated"
+    """By our formulas from figures of another release, card or kind of model."""
 
 
 class Taint(Entry):

@@ -6,11 +6,14 @@ An entry of the catalogue, the same fields in a stack file, or a Hugging Face `c
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from catalog._entry import Entries, Entry
+
+if TYPE_CHECKING:
+    from catalog.recorded import Record
 
 Count = Annotated[int, Field(gt=0)]
 
@@ -205,6 +208,7 @@ class Model(Entry):
     minimum_vllm: str | None = Field(default=None, description="oldest vLLM that runs it")
     sources: tuple[str, ...] = Field(default=(), description="keys of the catalogue's sources, or addresses")
     note: str | None = Field(default=None, description="for whoever reads the entry")
+    _said: "tuple[tuple[Record, ...], str]" = PrivateAttr(default=((), ""))
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -229,6 +233,18 @@ class Model(Entry):
     def __hash__(self) -> int:
         """Cheap, since plans are cached by model; equality compares everything."""
         return hash((self.id, self.architecture, self.hidden_size, self.vocabulary))
+
+    def with_records(self, records: "tuple[Record, ...]") -> Self:
+        """The same model, with what vLLM's own code said of the config.json that it was read from, of each release."""
+        same = self.model_copy()
+        same._said = (records, self.model_dump_json())
+        return same
+
+    @property
+    def records(self) -> "tuple[Record, ...]":
+        """What was said of exactly this model: a copy that was changed since has none."""
+        records, of = self._said
+        return records if records and of == self.model_dump_json() else ()
 
     @property
     def layers(self) -> int:

@@ -12,6 +12,7 @@ from typing import NoReturn, TypeVar
 from catalog import ACCELERATORS, PINS, REGION_PRICES, CapacityKind, InvalidEntry
 from catalog.hugging_face import UnreadableConfigError
 from catalog.model import MODELS, KvCacheDtype, Model
+from catalog.recorded import with_records_beside
 from config import ConfigurationError
 from planning.choose import Ranking, rank
 from planning.engine import engine_of
@@ -157,7 +158,8 @@ def _model(options: argparse.Namespace) -> Model:
     if not isinstance(config, dict):
         raise _Unanswerable(f"{file} holds no JSON object")
     name = file.parent.name if file.name == "config.json" and file.parent.name else file.stem
-    return Model.from_hugging_face_config(config, name)  # pyright: ignore[reportUnknownArgumentType]
+    model = Model.from_hugging_face_config(config, name)  # pyright: ignore[reportUnknownArgumentType]
+    return with_records_beside(model, file)
 
 
 def _request(options: argparse.Namespace) -> ShapeRequest:

@@ -149,6 +149,8 @@ def objection_to(candidate: Candidate, model: Model, request: ShapeRequest) -> s
 
 def shortage(memory: GpuMemory) -> str:
     """Why a shape does not start, in one line, with the GiB that are missing on each GPU."""
+    if memory.refusal is not None:
+        return memory.refusal
     held = memory.weights_gib + memory.overhead_gib
     if memory.kv_cache_gib <= 0:
         return (

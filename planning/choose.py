@@ -75,6 +75,7 @@ class Choice:
             "kv_cache_gib": round(plan.memory.kv_cache_gib, 3),
             "kv_cache_tokens": plan.memory.kv_cache_tokens,
             "basis": plan.memory.basis,
+            "basis_reason": plan.memory.basis_reason,
             "usd_per_hour": None if self.hourly is None else round(self.hourly.usd * plan.replicas, 4),
             "price": None if self.hourly is None else asdict(self.hourly),
             "usd_per_million_tokens": None if self.tokens is None else asdict(self.tokens),

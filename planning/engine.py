@@ -19,7 +19,10 @@ class Runner(StrEnum):
 class Engine:
     """How one release of vLLM accounts for memory, and what it does with flags that are not given."""
 
+    version: str
+    """The release that was asked for."""
     release: str
+    """The one whose behaviour this is."""
     measured: bool
     gpu_memory_utilization: float
     block_size: int
@@ -60,21 +63,22 @@ def engine_of(version: str) -> Engine:
         raise ValueError(f"{version!r} is not a vLLM release such as 0.33.0")
     number = (int(parts[0]), int(parts[1]))
     if number >= (0, 33):
-        newest = _engine("0.33.0", tried=number == (0, 33))
+        newest = _engine(version, "0.33.0", tried=number == (0, 33))
         return replace(
             newest, every_model_v2=True, charges_v2_graphs=True, charges_v2_state=True, sliding_window_batches=1
         )
-    older = _engine("0.24.0", tried=number == (0, 24))
+    older = _engine(version, "0.24.0", tried=number == (0, 24))
     small, large, _ = older.max_num_batched_tokens
     # vllm/engine/arg_utils.py and config/cache.py: the 160 GiB tier came after 0.24, the utilisation was 0.9 to 0.18.
     older = replace(older, max_num_batched_tokens=(small, large, large))
     return older if number >= (0, 20) else replace(older, gpu_memory_utilization=0.90)
 
 
-def _engine(release: str, *, tried: bool) -> Engine:
+def _engine(version: str, release: str, *, tried: bool) -> Engine:
     entry = VLLM_RELEASES[release]
     defaults = entry.defaults
     return Engine(
+        version=version.removeprefix("v"),
         release=release,
         measured=tried and entry.memory_basis is Basis.MEASURED,
         gpu_memory_utilization=defaults.gpu_memory_utilization,
@@ -97,6 +101,8 @@ class Card:
     name: str
     torch_gib: float
     measured: bool
+    capability: str
+    """Compute capability, such as 9.0."""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from catalog.accelerator import Accelerator, MachineType
+from catalog.accelerator import Accelerator, Basis, MachineType
 from catalog.model import KvCacheDtype, Model
 from planning.candidates import evaluate, shortage
 from planning.engine import engine_of
 from planning.kv_cache import bytes_per_token
 from planning.legality import cache_objection, legal_tensor_parallel, pipeline_objection, tensor_objection
-from planning.memory import Basis
+from planning.memory import GpuMemory
 from planning.shape import GpuNode, ShapeRequest
 
 
@@ -26,6 +26,7 @@ class Fit:
     expert_parallel: bool
     fits: bool
     basis: Basis
+    basis_reason: str
     gpu_memory_gib: float
     gpu_memory_utilization: float | None = None
     budget_gib: float | None = None
@@ -74,12 +75,14 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
             expert_parallel=bool(request.expert_parallel),
             fits=False,
             basis=Basis.EXTRAPOLATED,
+            basis_reason="by our rules for the shapes that vLLM accepts",
             gpu_memory_gib=node.card.torch_gib,
             reasons=(illegal,),
         )
     candidate = evaluate(model, node, replace(request, min_context=None), tensor, pipeline, engine)
     memory, settings = candidate.memory, candidate.settings
     reasons = [
+        f"basis: {memory.basis}: {memory.basis_reason}",
         f"weights: {memory.weights_gib:.2f} GiB on each GPU at TP {tensor}, PP {pipeline}",
         f"overhead: {memory.activation_gib:.2f} GiB of activations at {settings.max_num_batched_tokens} batched tokens "
         f"and {settings.max_num_seqs} sequences, {memory.non_torch_gib:.2f} outside torch, "
@@ -102,6 +105,7 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         expert_parallel=candidate.experts,
         fits=memory.fits,
         basis=memory.basis,
+        basis_reason=memory.basis_reason,
         gpu_memory_gib=node.card.torch_gib,
         gpu_memory_utilization=settings.gpu_memory_utilization,
         budget_gib=memory.budget_gib,
@@ -121,7 +125,7 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         max_num_batched_tokens=settings.max_num_batched_tokens,
         kv_cache_dtype=settings.kv_cache_dtype,
         reasons=tuple(reasons),
-        warnings=_warnings(model, memory.basis),
+        warnings=_warnings(model, memory),
     )
 
 
@@ -141,10 +145,10 @@ def _illegal(model: Model, node: GpuNode, tensor: int, pipeline: int, request: S
     return None
 
 
-def _warnings(model: Model, basis: Basis) -> tuple[str, ...]:
+def _warnings(model: Model, memory: GpuMemory) -> tuple[str, ...]:
     warnings: list[str] = []
-    if basis is Basis.EXTRAPOLATED:
-        warnings.append("extrapolated: nobody measured this release, card and kind of model together")
-    if not model.counted:
+    if memory.basis is Basis.EXTRAPOLATED:
+        warnings.append(f"extrapolated: {memory.basis_reason}")
+    if not model.counted and memory.basis is not Basis.RECORDED:
         warnings.append("the weights follow from the checkpoint's size, not from the model's shape: allow for 5 %")
     return tuple(warnings)

@@ -29,6 +29,8 @@ class BlockGroup:
     tokens_per_block: int
     window: int | None = None
     constant_blocks: int | None = None
+    chunked: bool = False
+    """The window is a chunk, which starts anew at each of its multiples."""
 
     def blocks(self, length: int, in_flight: int) -> int:
         """Blocks that one request of `length` tokens may hold while `in_flight` tokens are being computed."""
@@ -36,6 +38,8 @@ class BlockGroup:
             return self.tables * self.constant_blocks
         if self.window is None:
             return self.tables * ceil(length / self.tokens_per_block)
+        if self.chunked:
+            return self.tables * ceil(min(self.window + in_flight, length) / self.tokens_per_block)
         held = min(self.window - 1 + in_flight, length)
         return self.tables * (ceil(held / self.tokens_per_block) + 1)
 

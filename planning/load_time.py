@@ -6,9 +6,9 @@ Meant for startup probes and deadlines, so every part is an upper bound; no sour
 from dataclasses import dataclass
 from enum import StrEnum
 
+from catalog import Basis
 from catalog.model import Model
 from planning.engine import ServeSettings, capture_sizes
-from planning.memory import Basis
 from planning.weights import GIB, Sharding, stages_of, weight_bytes
 
 

@@ -1,23 +1,21 @@
 """What vLLM does with a GPU's memory: weights, the peak of its profile run, CUDA graphs, and the KV cache of the rest.
 
-Keyed by vLLM release. The figures of 0.24 were measured on H200 and H100; everything else is extrapolated and says so.
+Keyed by vLLM release. Weights and cache are what vLLM's own code said of them, where it was asked, else counted by our
+formulas. The figures of 0.24 were measured on H200 and H100. Each answer says which of these it rests on.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
-from catalog.model import LinearAttention, Model
+from catalog import Basis
+from catalog.model import Model
 from planning.activation import charged_graphs, peak_activation
 from planning.adapters import adapter_bytes
+from planning.basis import trust_in
 from planning.engine import Card, Engine, Runner, ServeSettings
 from planning.kv_cache import KvLayout, kv_layout
+from planning.recorded import recorded_answer, recorded_refusal
 from planning.weights import GIB, Sharding, Stage, stages_of, weight_bytes
-
-
-class Basis(StrEnum):
-    MEASURED = "measured"
-    EXTRAPOLATED = "extrapolated"
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,10 @@ class GpuMemory:
     """GiB of KV cache that one request of the wanted length takes."""
     runner: Runner
     basis: Basis
+    basis_reason: str
+    """What of it was measured or asked of vLLM's own code, and what was not."""
+    refusal: str | None = None
+    """Why vLLM itself does not start so, where it was asked and does not."""
 
     @property
     def overhead_gib(self) -> float:
@@ -48,7 +50,7 @@ class GpuMemory:
 
     @property
     def fits(self) -> bool:
-        return self.largest_max_model_len >= self.wanted_max_model_len
+        return self.refusal is None and self.largest_max_model_len >= self.wanted_max_model_len
 
     @property
     def missing_gib(self) -> float:
@@ -62,11 +64,18 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
     in_flight = settings.max_num_batched_tokens
     if engine.sliding_window_batches:
         in_flight *= sharding.pipeline + engine.sliding_window_batches
+    answer = recorded_answer(model, card, sharding, settings, engine)
+    refusal = recorded_refusal(model, card, sharding, settings, engine)
+    said = answer if refusal is None else None
     tightest: tuple[int, float, Stage, _Parts, KvLayout] | None = None
-    for stage in _distinct(stages_of(model, sharding.pipeline)):
-        parts = _parts(model, sharding, stage, settings, engine)
-        layout = kv_layout(
-            model, settings.kv_cache_dtype, settings.block_size, sharding.tensor, sharding.pipeline, stage
+    stages = stages_of(model, sharding.pipeline)
+    for stage in _distinct(stages) if said is None else stages:
+        weights = weight_bytes(model, sharding, stage) if said is None else said.weights(stage)
+        parts = _parts(model, sharding, stage, settings, engine, weights)
+        layout = (
+            kv_layout(model, settings.kv_cache_dtype, settings.block_size, sharding.tensor, sharding.pipeline, stage)
+            if said is None
+            else said.layout(stage)
         )
         room = settings.gpu_memory_utilization * card.torch_gib * GIB - parts.total
         blocks = max(0, int(room // layout.block_bytes))
@@ -74,6 +83,7 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
             tightest = (blocks, room, stage, parts, layout)
     assert tightest is not None
     blocks, room, _, parts, layout = tightest
+    trust = trust_in(model, card, sharding, settings, engine, recorded=answer is not None)
     needed = layout.blocks(settings.max_model_len, in_flight)
     concurrency = blocks / needed
     return GpuMemory(
@@ -90,18 +100,10 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
         largest_max_model_len=layout.longest(blocks, in_flight, settings.max_model_len),
         needed_kv_gib=needed * layout.block_bytes / GIB,
         runner=engine.runner(model),
-        basis=_basis(model, card, sharding, settings, engine),
+        basis=trust.basis,
+        basis_reason=trust.why,
+        refusal=refusal,
     )
-
-
-def _basis(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> Basis:
-    """Measured is what the measurements covered: this release and card, TP 1 and 2, 16-bit weights and cache, text."""
-    plain = model.quantization is None and model.vision is None and not settings.kv_cache_dtype.quantised
-    covered = sharding.tensor <= 2 and sharding.pipeline == 1 and not sharding.expert_parallel and model.counted
-    covered = covered and not settings.adapter_slots and not settings.draft_gib
-    linear = any(isinstance(group, LinearAttention) for group in model.attention)
-    measured = engine.measured and card.measured and plain and covered and not linear
-    return Basis.MEASURED if measured else Basis.EXTRAPOLATED
 
 
 def _distinct(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
@@ -124,10 +126,12 @@ class _Parts:
         return self.weights + self.activation + self.non_torch + self.graphs
 
 
-def _parts(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine) -> _Parts:
+def _parts(
+    model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine, weights: float
+) -> _Parts:
     runner = engine.runner(model)
     return _Parts(
-        weights=weight_bytes(model, sharding, stage) + _beside_the_model(model, sharding, stage, settings),
+        weights=weights + _beside_the_model(model, sharding, stage, settings),
         activation=peak_activation(model, sharding, stage, settings, engine),
         non_torch=_NON_TORCH_TENSOR_PARALLEL if sharding.tensor * sharding.pipeline > 1 else _NON_TORCH[runner],
         graphs=0.0 if settings.enforce_eager else charged_graphs(stage, settings, engine, runner),

@@ -246,6 +246,8 @@ def _effects(plan: PlatformPlan) -> Iterable[str]:
 
 
 def _reasons(model: ModelServerPlan) -> Iterable[str]:
+    memory = model.shape.memory
+    yield f"{model.name}: {memory.basis.value}: {memory.basis_reason}"
     for reason in model.shape.reasons:
         yield f"{model.name}: {reason}"
     for rejected in model.shape.rejected:

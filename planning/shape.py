@@ -36,7 +36,7 @@ class GpuNode:
     @classmethod
     def of(cls, accelerator: Accelerator, machine: MachineType) -> "GpuNode":
         measured = accelerator.memory.torch_basis is Basis.MEASURED and machine.gpu_fraction == 1
-        card = Card(accelerator.name, accelerator.torch_gib_of(machine), measured)
+        card = Card(accelerator.name, accelerator.torch_gib_of(machine), measured, accelerator.compute_capability)
         return cls(machine.name, accelerator.name, card, machine.gpus, machine.nvlink_gpus, machine.fabric)
 
     @property

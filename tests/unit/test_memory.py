@@ -5,16 +5,16 @@ from statistics import median
 import pytest
 
 from bench.kv_memory import Case, error, measured_cases
-from catalog import ACCELERATORS
+from catalog import ACCELERATORS, Basis
 from catalog.model import MODELS, KvCacheDtype
 from planning.engine import Card, Runner, ServeSettings, engine_of
 from planning.kv_cache import bytes_per_token, kv_layout
-from planning.memory import Basis, gpu_memory
+from planning.memory import gpu_memory
 from planning.weights import Sharding, stages_of
 
 CASES = measured_cases()
-H200 = Card("h200", ACCELERATORS["h200"].memory.torch_gib, measured=True)
-H100 = Card("h100", ACCELERATORS["h100"].memory.torch_gib, measured=True)
+H200 = Card("h200", ACCELERATORS["h200"].memory.torch_gib, measured=True, capability="9.0")
+H100 = Card("h100", ACCELERATORS["h100"].memory.torch_gib, measured=True, capability="9.0")
 
 
 def served(length: int, **flags: object) -> ServeSettings:

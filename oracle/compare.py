@@ -1,0 +1,224 @@
+"""Lays what the plan says beside what vLLM's own code says: weights, blocks and refusals, for every shape.
+
+The plan must be within 1 % in weights, exact in the cache's blocks, and refuse what vLLM refuses. What it is known to
+miss stands in exceptions.yaml, with its cause.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog import ACCELERATORS, PINS
+from catalog.hugging_face import UnreadableConfigError
+from catalog.model import MODELS, Model
+from oracle.ask import Answer
+from oracle.question import Config, Question
+from oracle.records import case_of
+from planning.engine import ServeSettings, engine_of
+from planning.kv_cache import KvLayout, kv_layout
+from planning.legality import cache_objection, pipeline_objection, tensor_objection
+from planning.recorded import Answer as Recorded
+from planning.recorded import recorded_answer
+from planning.shape import GpuNode
+from planning.weights import COMMUNICATOR, Sharding, stages_of, weight_bytes
+
+_LIMIT = 1.0
+"""Per cent that weights may be off."""
+_LENGTHS = (4096, 32768)
+"""Tokens of a request, beside the whole context, at which blocks are compared."""
+_IN_FLIGHT = 16384
+_EXCEPTIONS = Path(__file__).parent / "exceptions.yaml"
+_NODES = {"9.0": "h200", "8.9": "l4", "8.0": "a100-80gb", "10.0": "b200", "10.3": "gb300", "12.0": "rtx-pro-6000"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One shape: how far the plan is off, or what is wrong with it."""
+
+    name: str
+    shape: str
+    weights_error: float | None = None
+    """Per cent; positive where the plan counts more."""
+    cache_exact: bool | None = None
+    fault: str | None = None
+    """In words; None: the plan holds."""
+    kind: str = ""
+    """What the fault is of: weights, cache, refusal or reader."""
+
+
+@dataclass
+class Table:
+    """The rows, those that are excused, and the exceptions that excused nothing."""
+
+    capability: str
+    rows: list[Row] = field(default_factory=list[Row])
+    unanswered: list[str] = field(default_factory=list[str])
+    refused_alike: int = 0
+
+    @property
+    def faults(self) -> list[Row]:
+        return [row for row in self.rows if row.fault is not None and _excuse(row) is None]
+
+    @property
+    def excused(self) -> list[Row]:
+        return [row for row in self.rows if row.fault is not None and _excuse(row) is not None]
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.rows) and not self.faults
+
+    def as_markdown(self) -> str:
+        lines = [f"## The plan beside vLLM {PINS.vllm}, compute capability {self.capability}", "", *self._counts(), ""]
+        for title, rows in (("Faults", self.faults), ("Known exceptions", self.excused)):
+            if rows:
+                lines += [f"### {title}", "", "| model | shape | what | why |", "| --- | --- | --- | --- |"]
+                lines += [f"| {r.name} | {r.shape} | {r.fault} | {_excuse(r) or ''} |" for r in rows]
+                lines.append("")
+        if self.unanswered:
+            lines += ["### Without an answer", "", *(f"- {line}" for line in self.unanswered), ""]
+        return "\n".join(lines)
+
+    def _counts(self) -> Iterator[str]:
+        errors = [abs(row.weights_error) for row in self.rows if row.weights_error is not None]
+        caches = [row.cache_exact for row in self.rows if row.cache_exact is not None]
+        yield "| | within 0.1 % | within 1 % | within 5 % | worse |"
+        yield "| --- | --- | --- | --- | --- |"
+        steps = [sum(low < e <= high for e in errors) for low, high in ((-1, 0.1), (0.1, 1), (1, 5), (5, 1e9))]
+        yield "| weights | " + " | ".join(map(str, steps)) + " |"
+        yield ""
+        yield (
+            f"Cache blocks: {sum(caches)} of {len(caches)} exact. Refused by both: {self.refused_alike}. "
+            f"Faults: {len(self.faults)}, known exceptions: {len(self.excused)}, "
+            f"without an answer of vLLM: {len(self.unanswered)}."
+        )
+
+
+def compare(answers: Iterable[tuple[Question, Answer]], capability: str, *, formulas: bool = False) -> Table:
+    """Every answer beside the plan. `formulas`: beside what the plan would say without its records."""
+    table = Table(capability)
+    accelerator = ACCELERATORS[_NODES[capability]]
+    widest = max(accelerator.machine_types, key=lambda machine: machine.gpus)
+    node = GpuNode.of(accelerator, widest)
+    for question, answer in answers:
+        if question.draft_tokens or question.ranks > node.gpus:
+            continue
+        if "failure" in answer:
+            table.unanswered.append(f"{question.config.id}, {question.shape}: {answer['failure']}")
+            continue
+        row = _row(question, answer, node, formulas=formulas)
+        if row.fault is None and "refusal" in answer:
+            table.refused_alike += 1
+        table.rows.append(row)
+    return table
+
+
+def _row(question: Question, answer: Answer, node: GpuNode, *, formulas: bool) -> Row:
+    name, shape = question.config.id, question.shape
+    try:
+        model = model_of(question.config)
+    except UnreadableConfigError as error:
+        fault = None if "refusal" in answer else f"the plan reads no such model: {error}"
+        return Row(name, shape, fault=fault, kind="reader")
+    planned = _planned(model, question, node, formulas=formulas)
+    if isinstance(planned, str):
+        fault = None if "refusal" in answer else f"the plan refuses it: {planned}"
+        return Row(name, shape, fault=fault, kind="refusal")
+    if "refusal" in answer:
+        return Row(name, shape, fault=f"vLLM refuses it: {answer['refusal']}", kind="refusal")
+    return _beside(name, shape, model, planned, answer, question)
+
+
+def model_of(config: Config) -> Model:
+    """As the plan reads it: the catalogue's entry of that id, else the config.json. Raises UnreadableConfigError."""
+    if config.id in MODELS:
+        return MODELS[config.id]
+    return Model.from_hugging_face_config(config.config, config.id)
+
+
+_Planned = tuple[list[float], list[KvLayout]]
+"""Bytes of weights and the block pool, of each stage."""
+
+
+def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool) -> _Planned | str:
+    """What the plan counts, or why it refuses."""
+    engine = engine_of(PINS.vllm)
+    experts = question.expert_parallel if model.is_moe else None
+    objection = (
+        tensor_objection(model, node, question.tensor, experts)
+        or pipeline_objection(model, node, question.tensor, question.pipeline)
+        or cache_objection(model, question.cache)
+    )
+    if objection is not None:
+        return objection
+    sharding = Sharding(question.tensor, question.pipeline, question.tensor if question.expert_parallel else 1)
+    settings = ServeSettings(model.context, 0.9, 256, 8192, engine.block_size, question.cache)
+    stages = stages_of(model, question.pipeline)
+    said = None if formulas else recorded_answer(model, node.card, sharding, settings, engine)
+    if said is not None:
+        if said.case.refusal is not None:
+            return said.case.refusal
+        return [said.weights(stage) for stage in stages], [said.layout(stage) for stage in stages]
+    return (
+        [weight_bytes(model, sharding, stage) for stage in stages],
+        [kv_layout(model, question.cache, engine.block_size, question.tensor, question.pipeline, s) for s in stages],
+    )
+
+
+def _beside(name: str, shape: str, model: Model, planned: _Planned, answer: Answer, question: Question) -> Row:
+    weights, layouts = planned
+    extra = COMMUNICATOR if question.tensor > 1 else 0
+    errors = [(ours - extra) / theirs * 100 - 100 for ours, theirs in zip(weights, answer["weights"], strict=True)]
+    error = max(errors, key=abs)
+    faults: list[tuple[str, str]] = []
+    if abs(error) > _LIMIT:
+        faults.append(("weights", f"weights {error:+.1f} %: {max(weights) / 2**30:.2f} GiB, vLLM {_gib(answer)}"))
+    difference = _cache_difference(layouts, question, answer, model.context)
+    if difference is not None:
+        faults.append(("cache", difference))
+    return Row(
+        name,
+        shape,
+        weights_error=error,
+        cache_exact=difference is None,
+        fault="; ".join(text for _, text in faults) or None,
+        kind=faults[0][0] if faults else "",
+    )
+
+
+def _gib(answer: Answer) -> str:
+    return f"{max(answer['weights']) / 2**30:.2f}"
+
+
+def _cache_difference(layouts: list[KvLayout], question: Question, answer: Answer, context: int) -> str | None:
+    case = case_of(question, answer)
+    assert case is not None
+    for stage, ours in enumerate(layouts):
+        theirs = Recorded(case).pool(stage)
+        for length in (*_LENGTHS, context):
+            wanted = min(length, context)
+            counted, said = ours.blocks(wanted, _IN_FLIGHT), theirs.blocks(wanted, _IN_FLIGHT)
+            if (ours.block_bytes, counted) != (theirs.block_bytes, said):
+                off = counted * ours.block_bytes / (said * theirs.block_bytes) * 100 - 100
+                return (
+                    f"cache {off:+.1f} % at {wanted} tokens: {counted} blocks of {ours.block_bytes} bytes, "
+                    f"vLLM {said} of {theirs.block_bytes}"
+                )
+    return None
+
+
+def _excuse(row: Row) -> str | None:
+    """Why a fault is known and stays."""
+    for entry in _exceptions():
+        if fnmatch(row.name, entry["models"]) and fnmatch(row.shape, entry["shapes"]) and row.kind == entry["what"]:
+            return str(entry["because"])
+    return None
+
+
+@cache
+def _exceptions() -> list[dict[str, Any]]:
+    return yaml.safe_load(_EXCEPTIONS.read_text(encoding="utf-8")) or []

@@ -1,0 +1,132 @@
+"""Builds one rank of one pipeline stage by vLLM's own loader, without memory, and says what it holds.
+
+Each stage wants a process of its own: rotary tables and the like are kept for the whole of one.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+import transformers
+from inside import tensors
+from inside.question import Question
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.testing._internal.distributed.fake_pg import FakeStore
+from vllm.config import VllmConfig, set_current_vllm_config
+from vllm.distributed import parallel_state
+from vllm.engine.arg_utils import EngineArgs
+from vllm.model_executor.model_loader import dummy_loader, get_model_loader
+from vllm.model_executor.model_loader import utils as loader_utils
+from vllm.platforms import current_platform
+from vllm.transformers_utils.config import _CONFIG_REGISTRY
+from vllm.usage.usage_lib import UsageContext
+from vllm.utils.torch_utils import set_default_torch_dtype
+from vllm.v1.engine.core import register_all_kvcache_specs
+from vllm.v1.worker.gpu import attn_utils
+from vllm.v1.worker.gpu.spec_decode.eagle.utils import load_eagle_model
+from vllm.v1.worker.workspace import init_workspace_manager, is_workspace_manager_initialized
+
+_NESTED = ("text_config", "vision_config")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one rank of a stage holds: bytes of weights as allocated, and each layer's cache."""
+
+    weights: int
+    caches: dict[str, Any]
+
+
+def patch() -> None:
+    """Once: the loader neither fills weights in nor keeps a copy to load them anew."""
+    tensors.patch()
+    _shape_alike("deep_gemm::transform_sf_into_required_layout")
+    dummy_loader.initialize_single_dummy_weight = lambda *_args, **_kwargs: None
+    loader_utils.record_metadata_for_reloading = lambda *_args, **_kwargs: None
+
+
+def _shape_alike(operator: str) -> None:
+    """An operator of a library that says nothing of its result, which is as large as its first argument."""
+    try:
+        torch.library.register_fake(operator, lambda scales, *_args, **_kwargs: torch.empty_like(scales))
+    except RuntimeError as error:  # a release without that library
+        print(f"{operator}: {error}", file=sys.stderr)
+
+
+def write_checkpoint(question: Question, folder: Path) -> None:
+    """The files of a checkpoint, without its weights and without the code that it would bring along."""
+    config = {**question.config}
+    for part in (config, *(config[name] for name in _NESTED if isinstance(config.get(name), dict))):
+        part.pop("auto_map", None)
+    _know(str(config.get("model_type", "")))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    if question.quantization is not None:
+        (folder / "hf_quant_config.json").write_text(json.dumps(question.quantization), encoding="utf-8")
+
+
+def _know(model_type: str) -> None:
+    """A type whose class lies in the checkpoint's repository alone gets the plain class, which keeps every field."""
+    known = transformers.models.auto.configuration_auto.CONFIG_MAPPING
+    if model_type and model_type not in known and model_type not in _CONFIG_REGISTRY:
+        plain = type("Plain", (transformers.PretrainedConfig,), {"model_type": model_type})
+        transformers.AutoConfig.register(model_type, plain)
+
+
+def engine_config(question: Question, folder: Path) -> VllmConfig:
+    """What `vllm serve` makes of the flags. Raises what vLLM raises."""
+    arguments = EngineArgs(
+        model=str(folder),
+        tokenizer=str(folder),
+        skip_tokenizer_init=True,
+        load_format="dummy",
+        tensor_parallel_size=question.tensor,
+        pipeline_parallel_size=question.pipeline,
+        enable_expert_parallel=question.expert_parallel,
+        kv_cache_dtype=question.cache,
+        speculative_config={"method": "mtp", "num_speculative_tokens": question.draft_tokens}
+        if question.draft_tokens
+        else None,
+        distributed_executor_backend="mp" if question.ranks > 1 else "uni",
+        disable_log_stats=True,
+    )
+    return arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
+
+
+def build(question: Question, config: VllmConfig, stage: int) -> Stage:
+    """The first rank of that stage, which is never smaller than the others. Raises what vLLM raises."""
+    _join(question, config, stage)
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    loader = get_model_loader(config.load_config)
+    device, dtype = torch.device("cuda:0"), config.model_config.dtype
+    with mode, set_current_vllm_config(config), tensors.Loading():
+        if not is_workspace_manager_initialized():
+            init_workspace_manager(device, 1)
+        with set_default_torch_dtype(dtype), device:
+            model = loader.create_model(vllm_config=config, model_config=config.model_config)
+        with set_default_torch_dtype(dtype):
+            loader.load_weights(model, config.model_config)
+            loader_utils.process_weights_after_loading(model, config.model_config, device)
+        draft = load_eagle_model(model, config) if question.draft_tokens and stage == question.pipeline - 1 else None
+        weights = tensors.allocated_on_gpu()
+    del draft
+    register_all_kvcache_specs(config)
+    current_platform.update_block_size_for_backend(config)
+    return Stage(weights, attn_utils.get_kv_cache_spec(config))
+
+
+def _join(question: Question, config: VllmConfig, stage: int) -> None:
+    rank = stage * question.tensor
+    with set_current_vllm_config(config):
+        torch.distributed.init_process_group(backend="fake", rank=rank, world_size=question.ranks, store=FakeStore())
+        parallel_state.init_distributed_environment(
+            world_size=question.ranks,
+            rank=rank,
+            local_rank=rank,
+            backend="fake",
+            distributed_init_method="tcp://nowhere",
+        )
+        parallel_state.ensure_model_parallel_initialized(question.tensor, question.pipeline)

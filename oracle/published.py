@@ -1,0 +1,87 @@
+"""Finds the config.json of a model of the catalogue: a published one, or the fields that this project knows of it."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog.model import MODELS
+from oracle import environment
+from oracle.question import Config
+
+_FIELDS = Path(__file__).parent / "configs.yaml"
+
+
+class NoConfig(Exception):
+    """Nothing published is known of a model; the message says what to do."""
+
+
+def package() -> Path:
+    """The folder of published configs in vLLM's environment."""
+    return environment.site_packages() / "aiconfigurator_core" / "model_configs"
+
+
+def published() -> list[Config]:
+    """Every config of the package, by name."""
+    names = [file.name.removesuffix("_config.json") for file in sorted(package().glob("*_config.json"))]
+    return [_published(name) for name in names if not name.endswith("_hf_quant")]
+
+
+def config_of(model: str) -> Config:
+    """The config of a catalogue model. Raises NoConfig."""
+    known = _known().get(model, {})
+    name = str(known.get("package", model.replace("/", "--")))
+    if "fields" in known:
+        return Config(model, str(known["source"]), known["fields"])
+    if not (package() / f"{name}_config.json").exists():
+        raise NoConfig(f"{model}: the package has no config.json of it; describe it in oracle/{_FIELDS.name}")
+    found = _published(name)
+    config = {**found.config, **known.get("with", {})}
+    for key in known.get("without", ()):
+        config.pop(key, None)
+    quantization = None if "quantization_config" in known.get("without", ()) else found.quantization
+    return Config(model, found.source + (f", {known['because']}" if "because" in known else ""), config, quantization)
+
+
+def catalogue() -> list[str]:
+    """Models of the catalogue that can be asked about."""
+    found: list[str] = []
+    for model in MODELS:
+        try:
+            config_of(model)
+        except NoConfig:
+            continue
+        found.append(model)
+    return found
+
+
+def of_file(file: Path) -> Config:
+    """A config.json of one's own, with the hf_quant_config.json beside it. Raises OSError or ValueError."""
+    quantization = file.with_name("hf_quant_config.json")
+    name = file.parent.name if file.name == "config.json" and file.parent.name else file.stem
+    return Config(name, str(file), _object(file), _object(quantization) if quantization.exists() else None)
+
+
+def _published(name: str) -> Config:
+    source = f"{environment.CONFIGS} {environment.CONFIGS_VERSION}: {name}_config.json"
+    quantization = package() / f"{name}_hf_quant_config.json"
+    return Config(
+        name.replace("--", "/"),
+        source,
+        _object(package() / f"{name}_config.json"),
+        _object(quantization) if quantization.exists() else None,
+    )
+
+
+def _object(file: Path) -> dict[str, Any]:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} holds no JSON object")
+    return content  # pyright: ignore[reportUnknownVariableType]
+
+
+@cache
+def _known() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(_FIELDS.read_text(encoding="utf-8"))

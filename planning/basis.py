@@ -1,0 +1,56 @@
+"""Says how far a plan's memory can be trusted, and why: measured, by vLLM's own code, or extrapolated."""
+
+from dataclasses import dataclass
+
+from catalog import Basis
+from catalog.model import LinearAttention, Model
+from planning.engine import Card, Engine, ServeSettings
+from planning.weights import Sharding
+
+
+@dataclass(frozen=True)
+class Trust:
+    """A basis and its reason, for people."""
+
+    basis: Basis
+    why: str
+
+
+def trust_in(
+    model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine, *, recorded: bool
+) -> Trust:
+    """Measured is what the measurements covered: a release and card, TP 1 and 2, 16-bit weights and cache, text."""
+    lacks = list(_not_measured(model, card, sharding, settings, engine))
+    if not lacks:
+        return Trust(Basis.MEASURED, f"vLLM {engine.release} was measured on {card.name} with models of this kind")
+    missing = ", ".join(lacks)
+    if recorded:
+        return Trust(
+            Basis.RECORDED,
+            f"weights and cache blocks are by vLLM {engine.version}'s own code for compute capability "
+            f"{card.capability}; the overhead is extrapolated, since nobody measured {missing}",
+        )
+    return Trust(
+        Basis.EXTRAPOLATED,
+        f"nobody measured {missing}, nor asked vLLM {engine.version}'s own code for this model and shape on compute "
+        f"capability {card.capability}",
+    )
+
+
+def _not_measured(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> list[str]:
+    linear = any(isinstance(group, LinearAttention) for group in model.attention)
+    reasons = {
+        f"vLLM {engine.version}": not engine.measured,
+        card.name: not card.measured,
+        "quantised weights": model.quantization is not None,
+        "images": model.vision is not None,
+        "linear layers": linear,
+        "a model whose shape is not wholly known": not model.counted,
+        f"a cache in {settings.kv_cache_dtype}": settings.kv_cache_dtype.quantised,
+        f"TP {sharding.tensor}": sharding.tensor > 2,
+        f"PP {sharding.pipeline}": sharding.pipeline > 1,
+        "expert parallel": sharding.expert_parallel,
+        "adapters": bool(settings.adapter_slots),
+        "a draft model": bool(settings.draft_gib),
+    }
+    return [reason for reason, holds in reasons.items() if holds]
