@@ -2,6 +2,7 @@
 STACK ?= h200
 OUT ?= rendered
 FORMAT ?= text
+CAPABILITY ?= 9.0
 REPORT ?= report/$(STACK)
 LINTERS := .linters
 PYTHON ?= python3
@@ -12,7 +13,7 @@ export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm check lint-manifests record lock lock-images bench
+.PHONY: help setup tools up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,9 +80,15 @@ test: setup tools ## run all tests but the slow ones, two files at a time
 test-slow: setup tools ## bring up every stack, break what is up, and review changes: half an hour
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
-test-vllm: setup ## hold command lines against vLLM's own parser (9 GB, once)
+test-vllm: setup ## hold command lines and a sample of models against vLLM's own code (9 GB, once)
 	@$(BIN)/python -m oracle.environment
 	@$(BIN)/python -m pytest -m vllm tests/vllm
+
+record-models: setup ## ask vLLM's own code about the catalogue's models, for cards of CAPABILITY (9.0)
+	@$(BIN)/python -m oracle record --capability $(CAPABILITY)
+
+compare-models: setup ## what the plan and vLLM's own code say of every published model; fails if they disagree
+	@$(BIN)/python -m oracle compare --capability $(CAPABILITY)
 
 check: setup ## ruff, pyright and the import contracts
 	@$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.vllm import environment
+from oracle import environment
 
 CHECKOUT = Path(__file__).parents[1]
 

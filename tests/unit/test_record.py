@@ -10,7 +10,7 @@ import pytest
 
 from maintenance import record
 from maintenance.record import CHECKOUT, PARTS
-from tests.vllm import environment
+from oracle import environment
 
 
 def test_every_part_runs_modules_that_are_there_and_is_explained() -> None:

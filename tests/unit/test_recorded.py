@@ -197,4 +197,3 @@ def test_more_ranks_never_hold_more(file: Path) -> None:
                 max(c.weights) for c in sorted(plain, key=lambda c: c.tensor) if (c.cache, c.draft_tokens) == cache
             ]
             assert weights == sorted(weights, reverse=True)
-
