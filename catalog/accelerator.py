@@ -17,6 +17,10 @@ class Architecture(StrEnum):
     ARM64 = "arm64"
 
 
+GPUS_PER_FAMILY = "GPUS-PER-GPU-FAMILY-per-project-region"
+"""The Cloud Quotas id of the one limit that the newer GPUs have, each family by itself (2026-06-29)."""
+
+
 class CapacityKind(StrEnum):
     """The ways to obtain a node."""
 
@@ -25,6 +29,11 @@ class CapacityKind(StrEnum):
     RESERVATION = "reservation"
     FLEX_START = "flexStart"
     QUEUED = "queued"
+
+    @property
+    def preemptible(self) -> bool:
+        """Counts against the limits on preemptible machines."""
+        return self in (CapacityKind.SPOT, CapacityKind.FLEX_START, CapacityKind.QUEUED)
 
 
 class DiskType(StrEnum):
@@ -172,16 +181,24 @@ class Quota(Entry):
     metric: str | None
     preemptible_metric: str | None
     quota_id: str | None
-    preemptible_quota_id: str | None = None
-    gpu_family: str | None
+    preemptible_quota_id: str | None
+    gpu_family: str | None = Field(description="by which a limit on GPUs of all families is counted")
     certain: bool
     sources: tuple[str, ...]
     note: str | None = None
 
     def metric_for(self, kind: CapacityKind) -> str | None:
         """The regions API metric that nodes obtained that way count against."""
-        preemptible = kind in (CapacityKind.SPOT, CapacityKind.FLEX_START, CapacityKind.QUEUED)
-        return self.preemptible_metric if preemptible else self.metric
+        return self.preemptible_metric if kind.preemptible else self.metric
+
+    def quota_id_for(self, kind: CapacityKind) -> str | None:
+        """The Cloud Quotas id that nodes obtained that way count against."""
+        return self.preemptible_quota_id if kind.preemptible else self.quota_id
+
+    def dimensions_for(self, kind: CapacityKind) -> dict[str, str]:
+        """What the limit by that id is counted by besides the region."""
+        by_family = self.quota_id_for(kind) == GPUS_PER_FAMILY
+        return {"gpu_family": self.gpu_family} if by_family and self.gpu_family else {}
 
 
 class NodeSettings(Entry):

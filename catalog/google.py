@@ -84,6 +84,7 @@ class GooglePlatform(Entry):
     pods_per_node: int = Field(description="that GKE allows where a pool does not say")
     vpc_mtu: int = Field(description="bytes")
     system_pool: SystemPool
+    first_pool: SystemPool = Field(description="made with a cluster, and removed at once")
     flex_start_max_hours: int
     queued_taints: tuple[Taint, ...] = Field(description="that GKE puts on nodes of queued provisioning")
     dranet: Dranet

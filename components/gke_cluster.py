@@ -103,7 +103,12 @@ class GkeCluster(pulumi.ComponentResource):
             # The default pool is made and removed at once; its settings must not be ours to change.
             remove_default_node_pool=True,
             initial_node_count=1,
-            node_config={"service_account": identity.email},
+            node_config={
+                "service_account": identity.email,
+                "machine_type": plan.first_pool.machine_type,
+                "disk_type": plan.first_pool.disk_type,
+                "disk_size_gb": plan.first_pool.disk_size_gib,
+            },
             deletion_protection=args.protect,
             opts=pulumi.ResourceOptions(
                 parent=self,

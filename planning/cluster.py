@@ -8,6 +8,7 @@ from planning.errors import Findings
 from planning.plan import (
     AuthorizedNetworkPlan,
     ClusterPlan,
+    FirstPoolPlan,
     GivenClusterPlan,
     GivenSystemPool,
     MaintenanceExclusionPlan,
@@ -83,6 +84,11 @@ def _own(
         # One setting for all nodes, and bare metal machines have no shielded ones.
         shielded_nodes=all(ACCELERATORS[pool.accelerator].nodes.shielded_nodes_allowed for pool in settings.node_pools),
         node_identity=identity,
+        first_pool=FirstPoolPlan(
+            machine_type=google.first_pool.machine_type,
+            disk_type=google.first_pool.disk_type,
+            disk_size_gib=google.first_pool.disk_size_gib,
+        ),
         system_pool=SystemPoolPlan(
             name="system",
             machine_type=system.machine_type or google.system_pool.machine_type,

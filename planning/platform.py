@@ -68,8 +68,9 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     )
     if findings.problems:
         raise ConfigurationError(stack, findings.problems)
-    quotas = plan_quotas(settings, pools)
-    pools = begin_with(pools, pool_use)
+    begin = begin_with(pools, pool_use)
+    quotas = plan_quotas(settings, cluster, pools, begin, fabric, with_fabric)
+    pools = begin
     models = plan_availability(settings, on_nodes(models, pools), pool_use, findings)
     preflights = plan_preflights(with_fabric, fabric, pools)
     cost = CostPlan(

@@ -1,24 +1,206 @@
-"""Which of the project's GPU limits a stack needs, and how high."""
+"""Which limits of the project a stack comes up against, and how much of each it takes."""
 
-from catalog import ACCELERATORS, CapacityKind
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from catalog import ACCELERATORS, CapacityKind, DiskType, MachineType
+from catalog.quotas import QuotaLimit, QuotaScope, compute_quotas
+from config.cluster import Provided
 from config.settings import Settings
-from planning.plan import NodePoolPlan, QuotaNeed
+from planning.address_use import ZONES
+from planning.cluster import provides
+from planning.fabric import FabricPool
+from planning.plan import ClusterPlan, FabricPlan, GivenClusterPlan, NodePoolPlan, Provisioning, QuotaNeed
+
+_SMALL_VCPUS = 2
+"""Of the shared-core machines, whose names do not say it."""
 
 
-def plan_quotas(settings: Settings, pools: tuple[NodePoolPlan, ...]) -> tuple[QuotaNeed, ...]:
-    """One need for each limit; a limit that a fresh project does not show is unknown, not zero."""
-    needs: dict[tuple[str | None, str | None], QuotaNeed] = {}
+@dataclass(frozen=True)
+class _Use:
+    """A part of the stack against one limit."""
+
+    limit: QuotaLimit
+    at_first: int | None
+    amount: int | None
+    held: int = 0
+    """Of the amount, by a reservation."""
+    family: str | None = None
+    """Where the limit is counted by family: the family, such as A3."""
+
+
+def plan_quotas(
+    settings: Settings,
+    cluster: ClusterPlan | GivenClusterPlan,
+    pools: tuple[NodePoolPlan, ...],
+    begin: tuple[NodePoolPlan, ...],
+    fabric: FabricPlan | None,
+    with_fabric: tuple[FabricPool, ...],
+) -> tuple[QuotaNeed, ...]:
+    """One need for each limit, those of GPUs first; what somebody else's cluster provides takes nothing.
+
+    `begin` are the same pools with the nodes that they are made with, none where they wait for a reservation.
+    A limit that a fresh project does not show is unknown, not zero.
+    """
+    if provides(settings, Provided.NODE_POOLS):
+        return ()
+    first = {pool.name: pool.nodes for pool in begin}
+    uses = [*_machines(settings, pools, first), *_networks(settings, fabric, with_fabric)]
+    if isinstance(cluster, ClusterPlan):
+        uses += _cluster(cluster)
+    return (*_gpus(settings, pools, first), *_sums(uses, settings.region))
+
+
+def _gpus(settings: Settings, pools: tuple[NodePoolPlan, ...], first: Mapping[str, int]) -> Iterator[QuotaNeed]:
+    """One need for each kind of GPU and way to have it."""
+    needs: dict[tuple[str, str | None, str | None], QuotaNeed] = {}
     accelerators = {pool.name: ACCELERATORS[pool.accelerator] for pool in settings.node_pools}
     for pool in pools:
-        quota = accelerators[pool.name].quota
-        kind = CapacityKind(pool.provisioning)
-        key = (quota.metric_for(kind), quota.quota_id)
-        before = needs[key].amount if key in needs else 0
+        accelerator, kind = accelerators[pool.name], CapacityKind(pool.provisioning)
+        quota, gpus = accelerator.quota, pool.nodes_at_once * pool.gpus_per_node
+        key = (accelerator.name, quota.metric_for(kind), quota.quota_id_for(kind))
+        before = needs.get(key)
         needs[key] = QuotaNeed(
-            metric=key[0],
-            quota_id=key[1],
+            what=f"{'preemptible ' if kind.preemptible else ''}GPUs: {accelerator.title}",
+            scope=QuotaScope.REGION.value,
             region=settings.region,
-            amount=before + pool.max_nodes * pool.gpus_per_node,
-            note="" if quota.certain else "the limit's name is not certain",
+            metric=key[1],
+            quota_id=key[2],
+            quota_metric=None,
+            dimensions=quota.dimensions_for(kind),
+            at_first=first[pool.name] * pool.gpus_per_node + ((before.at_first or 0) if before else 0),
+            amount=gpus + ((before.amount or 0) if before else 0),
+            held_by_reservations=_held(pool, gpus) + (before.held_by_reservations if before else 0),
+            certain=quota.certain,
+            note=None,
         )
-    return tuple(needs.values())
+    yield from needs.values()
+
+
+def _machines(settings: Settings, pools: tuple[NodePoolPlan, ...], first: Mapping[str, int]) -> Iterator[_Use]:
+    """What accelerator nodes take besides their GPUs; of vCPUs nothing, which Google does not count for them."""
+    limits = compute_quotas()
+    for pool, wanted in zip(pools, settings.node_pools, strict=True):
+        machine = ACCELERATORS[wanted.accelerator].machine_type(pool.machine_type)
+        few, nodes = first[pool.name], pool.nodes_at_once
+        gpus, disk = pool.gpus_per_node, pool.boot_disk_size_gib
+        yield _Use(limits.gpus_all_regions, few * gpus, nodes * gpus, _held(pool, nodes * gpus))
+        yield _Use(_disk_limit(pool.boot_disk_type), few * disk, nodes * disk)
+        if pool.local_ssds:
+            yield _local_ssds(pool, machine, few)
+        yield _Use(limits.instances, few, nodes, _held(pool, nodes))
+        yield _Use(limits.instance_group_managers, 1, 1)
+        if pool.placement:
+            yield _Use(limits.resource_policies, 1, 1)
+
+
+def _local_ssds(pool: NodePoolPlan, machine: MachineType, few: int) -> _Use:
+    limits, each = compute_quotas(), machine.local_ssd.total_gib
+    most = pool.nodes_at_once * each
+    if CapacityKind(pool.provisioning).preemptible:
+        return _Use(limits.preemptible_local_ssds, few * each, most)
+    return _Use(limits.local_ssds, few * each, most, _held(pool, most), _series(pool.machine_type).upper())
+
+
+def _cluster(cluster: ClusterPlan) -> Iterator[_Use]:
+    """The system's nodes, of which an upgrade adds one a zone. The pool that a cluster begins with is gone before."""
+    limits, pool = compute_quotas(), cluster.system_pool
+    few, nodes = pool.min_nodes_per_zone * ZONES, (pool.max_nodes_per_zone + 1) * ZONES
+    cpus = _vcpus(pool.machine_type)
+    vcpus = (None, None) if cpus is None else (cpus * few, cpus * nodes)
+    series = _series(pool.machine_type)
+    unknown = QuotaLimit(what=f"vCPUs of {series.upper()} machines", scope=QuotaScope.REGION, certain=False)
+    yield _Use(limits.cpus_of(series) or unknown, *vcpus, family=series.upper())
+    yield _Use(limits.cpus_all_regions, *vcpus)
+    yield _Use(_disk_limit(pool.disk_type), few * pool.disk_size_gib, nodes * pool.disk_size_gib)
+    disks = ZONES * cluster.first_pool.disk_size_gib
+    yield _Use(_disk_limit(cluster.first_pool.disk_type), disks, disks)
+    yield _Use(limits.instances, few, nodes)
+    yield _Use(limits.instance_group_managers, ZONES, ZONES)
+    yield _Use(limits.firewalls, limits.cluster_firewalls, limits.cluster_firewalls)
+
+
+def _networks(settings: Settings, fabric: FabricPlan | None, with_fabric: tuple[FabricPool, ...]) -> Iterator[_Use]:
+    limits = compute_quotas()
+    if settings.network.existing is None and settings.cluster.existing is None:
+        for limit in (
+            limits.networks,
+            limits.subnetworks,
+            limits.routers,
+            limits.static_addresses,
+            limits.in_use_addresses,
+        ):
+            yield _Use(limit, 1, 1)
+    if fabric is None or provides(settings, Provided.POD_NETWORKS):
+        return
+    # Google's own accelerator network profile makes as many networks, in the same project.
+    facts = with_fabric[0].accelerator.fabric
+    rules = sum(vpc.firewall is not None for vpc in fabric.vpcs)
+    yield _Use(limits.networks, len(facts.vpcs), len(facts.vpcs))
+    yield _Use(limits.subnetworks, len(facts.networks), len(facts.networks))
+    yield _Use(limits.firewalls, rules, rules)
+
+
+def _sums(uses: Iterable[_Use], region: str) -> Iterator[QuotaNeed]:
+    """One need for each limit and family, in the order in which they came up; what is zero is no need."""
+    together: dict[tuple[str, str | None], list[_Use]] = {}
+    for use in uses:
+        family = use.family if use.limit.dimension else None
+        together.setdefault((use.limit.what, family), []).append(use)
+    for (what, family), same in together.items():
+        limit, amount = same[0].limit, _sum(use.amount for use in same)
+        if amount == 0:
+            continue
+        yield QuotaNeed(
+            what=what,
+            scope=limit.scope.value,
+            region=region if limit.scope is QuotaScope.REGION else None,
+            metric=limit.metric,
+            quota_id=limit.quota_id,
+            quota_metric=limit.quota_metric,
+            dimensions={limit.dimension: family} if limit.dimension and family else {},
+            at_first=_sum(use.at_first for use in same),
+            amount=amount,
+            held_by_reservations=sum(use.held for use in same),
+            certain=limit.certain,
+            note=limit.note,
+        )
+
+
+def _sum(amounts: Iterable[int | None]) -> int | None:
+    """None if one of them is not known."""
+    total = 0
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total
+
+
+def _held(pool: NodePoolPlan, amount: int) -> int:
+    """A reservation took its machines out of the limits when it was made."""
+    return amount if pool.provisioning is Provisioning.RESERVATION else 0
+
+
+def _disk_limit(disk_type: str) -> QuotaLimit:
+    limits = compute_quotas()
+    match DiskType(disk_type):
+        case DiskType.PD_STANDARD:
+            return limits.standard_disks
+        case DiskType.PD_BALANCED | DiskType.PD_SSD:
+            return limits.ssd
+        case DiskType.HYPERDISK_BALANCED:
+            return limits.hyperdisks
+
+
+def _series(machine_type: str) -> str:
+    return machine_type.split("-", 1)[0]
+
+
+def _vcpus(machine_type: str) -> int | None:
+    """As the name says it: e2-standard-4, n2-custom-6-16384, e2-medium; None: it does not."""
+    named = re.fullmatch(r"[a-z0-9]+-(?:custom-(\d+)-\d+|[a-z]+-(\d+))(?:-[a-z]+)*", machine_type)
+    if named:
+        return int(named[1] or named[2])
+    return _SMALL_VCPUS if machine_type.rsplit("-", 1)[-1] in ("micro", "small", "medium") else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from planning.plan import CostItem, CostPlan, ModelServerPlan, PlatformPlan, PoolUse
+from planning.plan import CostItem, CostPlan, ModelServerPlan, PlatformPlan, PoolUse, QuotaNeed
 from planning.plan.capacity import HOURS_PER_MONTH
 
 _BAR = 40
@@ -223,12 +223,35 @@ def _usd(amount: float | None) -> str:
 
 def _quotas(plan: PlatformPlan) -> Table:
     return Table(
-        ("metric", "quota id", "region", "at least", "note"),
+        ("limit", "region", "first", "at most", "metric", "quota id", "note"),
         tuple(
-            (need.metric or "unknown", need.quota_id or "unknown", need.region, str(need.amount), need.note)
+            (
+                need.what,
+                need.region or "all",
+                _amount(need.at_first),
+                _amount(need.amount),
+                need.metric or "unknown",
+                _quota_id(need),
+                _quota_note(need),
+            )
             for need in plan.quotas
         ),
     )
+
+
+def _amount(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"
+
+
+def _quota_id(need: QuotaNeed) -> str:
+    """With what the limit is counted by, if it is by more than the region."""
+    name = need.quota_id or need.quota_metric or "unknown"
+    return name + "".join(f" {key}={value}" for key, value in need.dimensions.items())
+
+
+def _quota_note(need: QuotaNeed) -> str:
+    held = f"{need.held_by_reservations:,} held by reservations already" if need.held_by_reservations else ""
+    return "; ".join(filter(None, (held, "" if need.certain else "not certain", need.note)))
 
 
 def _addresses(plan: PlatformPlan) -> Table:

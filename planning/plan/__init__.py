@@ -12,6 +12,7 @@ from planning.plan.capacity import AddressUse, CostItem, CostPlan, IdleUse, Node
 from planning.plan.cluster import (
     AuthorizedNetworkPlan,
     ClusterPlan,
+    FirstPoolPlan,
     GivenClusterPlan,
     GivenSystemPool,
     MaintenanceExclusionPlan,
@@ -85,6 +86,7 @@ __all__ = [
     "FabricPlan",
     "FabricSidecar",
     "FabricVpcPlan",
+    "FirstPoolPlan",
     "GivenClusterPlan",
     "GivenNetworkPlan",
     "GivenSystemPool",

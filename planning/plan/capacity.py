@@ -1,6 +1,7 @@
 """What a stack takes: nodes, addresses, quota and money."""
 
 from datetime import date
+from typing import Literal
 
 from pydantic import computed_field
 
@@ -47,13 +48,30 @@ class AddressUse(Decision):
 
 
 class QuotaNeed(Decision):
-    """A limit of the project that the stack needs to be at least this high; `metric` None: its name is not known."""
+    """A limit of the project, and how much of it the stack takes. A name that is None is not known, or not there."""
 
+    what: str
+    """What is counted, and its unit."""
+    scope: Literal["project", "region"]
+    region: str | None
+    """None: the limit is the project's."""
     metric: str | None
+    """In `quotas` of projects.get or regions.get of the Compute Engine API."""
     quota_id: str | None
-    region: str
-    amount: int
-    note: str
+    """Of the Cloud Quotas API."""
+    quota_metric: str | None
+    """Of the Cloud Quotas API, such as compute.googleapis.com/cpus."""
+    dimensions: dict[str, str]
+    """By which the limit is counted besides the region."""
+    at_first: int | None
+    """With the nodes that the first `up` makes; None: not known."""
+    amount: int | None
+    """At the most that there can be, with what an upgrade adds; None: not known."""
+    held_by_reservations: int
+    """Of either: taken when the reservations that the pools name were made, from the projects that these are of."""
+    certain: bool
+    """False: that this limit counts these, or its name, is not sure."""
+    note: str | None
 
 
 class CostItem(Decision):

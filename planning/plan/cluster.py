@@ -12,6 +12,14 @@ class SystemPoolPlan(Decision):
     max_nodes_per_zone: int
 
 
+class FirstPoolPlan(Decision):
+    """The node pool that GKE makes a cluster with, and that is removed at once."""
+
+    machine_type: str
+    disk_type: str
+    disk_size_gib: int
+
+
 class NodeIdentityPlan(Decision):
     """The service account of the nodes and the roles it holds in the project."""
 
@@ -49,6 +57,7 @@ class ClusterPlan(Decision):
     multi_networking: bool
     shielded_nodes: bool
     node_identity: NodeIdentityPlan
+    first_pool: FirstPoolPlan
     system_pool: SystemPoolPlan
     maintenance_window: MaintenanceWindowPlan | None
     maintenance_exclusions: tuple[MaintenanceExclusionPlan, ...]

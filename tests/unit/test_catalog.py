@@ -48,6 +48,7 @@ from catalog import (
     price,
     sources,
 )
+from catalog.quotas import compute_quotas
 from catalog.release import Copy
 
 FOLDERS: dict[str, Entries[Any]] = {
@@ -124,6 +125,7 @@ class TestFiles:
 
     def test_no_source_is_listed_that_nothing_cites(self) -> None:
         used = {key for folder in FOLDERS.values() for entry in folder.values() for key in cited(entry)}
+        used |= set(compute_quotas().sources)
         assert sources().keys() - used == set()
 
     @pytest.mark.parametrize(
@@ -238,6 +240,9 @@ class TestAccelerators:
         assert quota.metric_for(CapacityKind.SPOT) == "PREEMPTIBLE_NVIDIA_H200_GPUS"
         assert quota.metric_for(CapacityKind.FLEX_START) == "PREEMPTIBLE_NVIDIA_H200_GPUS"
         assert quota.metric_for(CapacityKind.RESERVATION) == "NVIDIA_H200_GPUS"
+        assert quota.quota_id_for(CapacityKind.SPOT) == "PREEMPTIBLE-NVIDIA-H200-GPUS-per-project-region"
+        assert quota.dimensions_for(CapacityKind.RESERVATION) == {"gpu_family": "NVIDIA_H200"}
+        assert quota.dimensions_for(CapacityKind.SPOT) == {}
 
 
 class TestMachineTypes:
