@@ -104,7 +104,7 @@ def test_the_systems_machines_count_against_the_limit_of_their_series(
 
 
 def test_gpu_machines_take_nothing_of_the_limits_on_cpus() -> None:
-    assert amounts("h200", pool_nodes=1)["CPUS"] == amounts("h200", pool_nodes=2)["CPUS"]
+    assert amounts("h200", pool_nodes=2)["CPUS"] == amounts("h200", pool_nodes=3)["CPUS"]
 
 
 def test_a_joined_clusters_own_parts_are_not_asked_for() -> None:
