@@ -44,6 +44,7 @@ from catalog.model import MODELS, Model
 from catalog.price import FEES, REGION_PRICES, Fees, Price, PriceKind, RegionPrices, price
 from catalog.release import (
     ChartRelease,
+    GkeChannel,
     GkeFeature,
     GkeRelease,
     HostPath,
@@ -68,6 +69,7 @@ CHART_RELEASES: Entries[ChartRelease] = Entries(_HERE / "releases" / "charts", C
 INSTALLER_RELEASES: Entries[InstallerRelease] = Entries(_HERE / "releases" / "installers", InstallerRelease)
 NODE_DAEMONS: Entries[NodeDaemonRelease] = Entries(_HERE / "releases" / "daemons", NodeDaemonRelease)
 GKE_FEATURES: Entries[GkeFeature] = Entries(_HERE / "releases" / "features", GkeFeature)
+GKE_CHANNELS: Entries[GkeChannel] = Entries(_HERE / "releases" / "channels", GkeChannel)
 GKE_RELEASES: Entries[GkeRelease] = Entries(_HERE / "releases" / "gke", GkeRelease)
 PINS: Pins = Pins.model_validate(read_yaml(_HERE / "pins.yaml"), by_alias=True, by_name=False)
 
@@ -76,6 +78,7 @@ __all__ = [
     "ALERTS",
     "CHART_RELEASES",
     "FEES",
+    "GKE_CHANNELS",
     "GKE_FEATURES",
     "GKE_RELEASES",
     "INSTALLER_RELEASES",
@@ -105,6 +108,7 @@ __all__ = [
     "FabricNetwork",
     "FabricVpc",
     "Fees",
+    "GkeChannel",
     "GkeFeature",
     "GkeRelease",
     "GkeVersions",

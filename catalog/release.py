@@ -229,6 +229,27 @@ class Pins(Entry):
     lws: str = Field(description="entry `lws-VERSION` of CHART_RELEASES")
 
 
+class GkeChannel(Entry):
+    """The minor versions in which a release channel lets a cluster be made, on one day: they move every few months."""
+
+    oldest: str
+    newest: str
+    as_of: date
+    sources: tuple[str, ...]
+
+    def is_over(self, version: str) -> bool:
+        """Whether the version, or the minor of it, is one that the channel no longer had."""
+        return _parts(version)[:2] < _parts(self.oldest)
+
+    def is_yet_to_come(self, version: str) -> bool:
+        """Whether it is one that the channel did not have yet."""
+        return _parts(version)[:2] > _parts(self.newest)
+
+    def nearest(self, version: str) -> str:
+        """The version where the channel had its minor, else the minor of the channel's that is nearest to it."""
+        return self.newest if self.is_yet_to_come(version) else self.oldest if self.is_over(version) else version
+
+
 def gke_version_reaches(version: str, floors: tuple[str, ...]) -> bool | None:
     """Whether a GKE version, or a prefix such as `1.36.`, is at or above the floor that holds for its minor.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from catalog import (
     ACCELERATORS,
+    GKE_CHANNELS,
     GKE_FEATURES,
     GKE_RELEASES,
     INSTALLER_RELEASES,
@@ -14,6 +15,7 @@ from catalog import (
     Accelerator,
     CapacityKind,
     FabricMode,
+    GkeChannel,
     GpuDriverVersion,
     MachineType,
     VllmRelease,
@@ -26,13 +28,18 @@ from planning.node_pools import machine_of, mode_of
 
 
 def plan_gke_version(settings: Settings, findings: Findings) -> str | None:
-    """The version that the cluster asks for: the stack's, or what its first accelerator is known to run."""
+    """The version that the cluster asks for: the stack's, or of what its release channel has the nearest to what its
+    first accelerator is known to run."""
     version = settings.cluster.version
+    channel = None if settings.cluster.existing else GKE_CHANNELS[settings.cluster.release_channel]
     if version is None:
         prefix = ACCELERATORS[settings.node_pools[0].accelerator].gke.default_prefix
-        version = prefix.rstrip(".") if prefix else None
-    if version is None:
-        return None
+        if prefix is None:
+            return None
+        known = prefix.rstrip(".")
+        version = channel.nearest(known) if channel else known
+    elif channel:
+        _check_channel(version, settings.cluster.release_channel, channel, findings)
     for index, pool in enumerate(settings.node_pools):
         try:
             machine_of(pool)
@@ -41,6 +48,22 @@ def plan_gke_version(settings: Settings, findings: Findings) -> str | None:
         for what, floors in _floors(pool):
             _check_floor(version, f"{what} of nodePools[{index}]", floors, findings)
     return version
+
+
+def _check_channel(version: str, name: str, channel: GkeChannel, findings: Findings) -> None:
+    """What a channel has lost never comes back; what it had not yet it may have by now, which only Google can say."""
+    had = f"the {name} channel, which had {channel.oldest} to {channel.newest} on {channel.as_of}"
+    if channel.is_over(version):
+        findings.refuse(
+            "cluster.version",
+            f"GKE {version} is no longer offered by {had}",
+            f"Write {channel.oldest} or newer, or leave version out",
+        )
+    elif channel.is_yet_to_come(version):
+        findings.warn(
+            "cluster.version",
+            f"GKE {version} is newer than what is known of {had}; `make doctor STACK=…` asks Google whether it has it",
+        )
 
 
 def _floors(pool: NodePoolSettings) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -72,6 +72,11 @@ class ClusterPlan(Decision):
     cost_allocation: bool
     security_posture: str
 
+    @property
+    def minor(self) -> str | None:
+        """`1.36` of the version; with `release_channel` what Google is asked for before anything is made."""
+        return None if self.version is None else ".".join(self.version.split(".")[:2])
+
 
 class GivenSystemPool(Decision):
     name: str

@@ -9,7 +9,30 @@ DEFAULT_VERSION = "1.36.3-gke.1000000"
 NETWORKING_DEVICE_CLASSES = "1.34.1-gke.1829001"
 """From here on GKE installs the device classes of its managed DRANET."""
 
+CHANNELS = {
+    "RAPID": ("1.34", "1.35", "1.36", "1.37"),
+    "REGULAR": ("1.34", "1.35", "1.36"),
+    "STABLE": ("1.34", "1.35"),
+    "EXTENDED": ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36"),
+    "UNSPECIFIED": ("1.34", "1.35", "1.36"),
+}
+"""Minor versions in which a cluster can be made, as GKE's release notes had them in the week of 2026-R38."""
+
+NEWEST = {
+    "1.34": "1.34.11-gke.1056000",
+    "1.35": "1.35.8-gke.1380000",
+    "1.37": "1.37.0-gke.3165000",
+}
+"""The newest patch of a minor version in that week."""
+
+NO_CHANNEL = "UNSPECIFIED"
+
 Version = tuple[int, ...]
+
+
+def offered(version: str, channel: str) -> bool:
+    """Whether a cluster can be made with that version, or the minor of it, in the channel."""
+    return ".".join(version.split(".")[:2]) in CHANNELS[channel]
 
 
 def resolve(wanted: str | None) -> str:
@@ -19,6 +42,8 @@ def resolve(wanted: str | None) -> str:
     if "-gke." in wanted:
         return wanted
     wanted = wanted.rstrip(".")
+    if wanted in NEWEST:
+        return NEWEST[wanted]
     return f"{wanted}{'.0' * (2 - wanted.count('.'))}-gke.1000000"
 
 

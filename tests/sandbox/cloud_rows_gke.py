@@ -30,6 +30,18 @@ GKE = [
         "cluster-channel", "cluster", {"releaseChannel.channel": "SLOW"}, "expected releaseChannel.channel to be one of"
     ),
     Row(
+        "cluster-version-offered",
+        "cluster",
+        {"minMasterVersion": "1.33"},
+        'No valid versions with the prefix "1.33" found',
+    ),
+    Row(
+        "cluster-version-offered",
+        "cluster",
+        {"minMasterVersion": "1.36", "releaseChannel.channel": "STABLE"},
+        'No valid versions with the prefix "1.36" found',
+    ),
+    Row(
         "cluster-gateway-channel",
         "cluster",
         {"gatewayApiConfig.channel": "STANDARD"},

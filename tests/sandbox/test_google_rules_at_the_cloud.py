@@ -35,7 +35,7 @@ PLATFORM = h200_platform()
 
 @dataclass(frozen=True)
 class Attempt:
-    """A node pool that a program without our checks would ask for, and what the cloud answers."""
+    """A node pool that a program without our checks would ask for, or its cluster, and what the cloud answers."""
 
     changes: dict[str, Any]
     refusal: str
@@ -129,6 +129,9 @@ AT_THE_CLOUD = {
         {"nodeCount": 300},
         "IP_SPACE_EXHAUSTED: IP space of 'projects/sandbox-project/regions/us-central1/subnetworks/h200-roce-0'",
         {"roce-0": {"ipCidrRange": "192.168.128.0/24"}},
+    ),
+    "version-gone-from-the-channel": Attempt(
+        {"minMasterVersion": "1.33"}, 'No valid versions with the prefix "1.33" found', pool="cluster"
     ),
     "rtx-pro-6000-version": Attempt(
         machine("g4-standard-48"),

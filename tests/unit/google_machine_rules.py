@@ -152,6 +152,14 @@ MACHINE_ROWS: list[Rule] = [
     ),
     # Versions of GKE.
     Rule(
+        "version-gone-from-the-channel",
+        "google-gke-current-versions",
+        "dev",
+        {"cluster": {"version": "1.33"}},
+        "cluster.version",
+        "no longer offered by the regular channel",
+    ),
+    Rule(
         "rtx-pro-6000-version",
         "google-ai-hypercompute",
         "rtx-pro-6000",

@@ -120,7 +120,7 @@ class TestRefusals:
 
     def test_a_driver_known_to_be_too_old(self) -> None:
         values = stack({"model": "google/gemma-3-1b-it"}, accelerator="l4", zone="us-central1-a")
-        values["cluster"] = {"version": "1.33"}
+        values["cluster"] = {"version": "1.33", "existing": {"name": "shared", "systemPool": "system"}}
         made = plan_platform(validate("test", values, frozenset(), to_deploy=False), "test")
         assert any("the branch of" in warning.text and "not known" in warning.text for warning in made.warnings)
 

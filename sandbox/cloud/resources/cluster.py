@@ -4,7 +4,7 @@ import base64
 import re
 
 from sandbox.cloud.kinds import Kind, Request, Rules, Stage
-from sandbox.cloud.resources import cluster_network, common
+from sandbox.cloud.resources import cluster_network, cluster_version, common
 from sandbox.cloud.resources.cluster_network import location, network_id, subnetwork_id
 from sandbox.cloud.resources.common import CLUSTER
 from sandbox.cloud.resources.identity import account_exists
@@ -218,7 +218,7 @@ CLUSTER_KIND = Kind(
     token=CLUSTER,
     service="container.googleapis.com",
     identify=lambda request: f"projects/{request.project}/locations/{location(request)}/clusters/{request.name}",
-    rules=(*rules.all, *cluster_network.rules.all),
+    rules=(*rules.all, *cluster_network.rules.all, *cluster_version.rules.all),
     # terraform-provider-google's schema (2026-08); a nested path stands for itself and all below it.
     force_new=frozenset(
         {
