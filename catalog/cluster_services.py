@@ -21,6 +21,7 @@ class ClusterServices(Entry):
     name_servers: tuple[Pods, ...]
     name_server_addresses: tuple[str, ...] = Field(description="CIDRs")
     monitoring: Pods
+    load_balancer_ranges: tuple[str, ...] = Field(description="CIDRs")
     private_ranges: tuple[str, ...] = Field(description="CIDRs")
     serving_priority: int = Field(description="of model servers over whatever else may be preempted")
 

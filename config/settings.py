@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from config.access import AccessSettings
 from config.cluster import ClusterSettings
 from config.effect import replaces_cluster
 from config.environment import AlertSettings, LabelKey, LabelValue, SpendSettings, TokenSettings
@@ -76,6 +77,7 @@ class Settings(Intent):
     ] = None
     network: Annotated[NetworkSettings, Field(description="the addresses it may use")] = NetworkSettings()
     cluster: Annotated[ClusterSettings, Field(description="the cluster it makes or joins")] = ClusterSettings()
+    access: Annotated[AccessSettings, Field(description="who may call the models")] = AccessSettings()
     node_pools: Annotated[
         tuple[NodePoolSettings, ...], Field(min_length=1, description="one for each kind of machine with GPUs")
     ]

@@ -58,6 +58,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     alerts = plan_alerts(settings, cluster.name, [each.name for each in namespaces], findings)
     pool_use = place(settings, pools, models, findings)
     check_queued(settings, models, findings)
+    access = plan_access(settings, ranges, findings)
     addresses = plan_addresses(
         ranges,
         system,
@@ -99,7 +100,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         compute_domains=plan_compute_domains(fabric, pools, models, preflights),
         namespaces=namespaces,
         preflight_namespace=preflight_namespace(preflights),
-        access=plan_access(),
+        access=access,
         priority_class=plan_priority(),
         token=token,
         leader_worker_set=_leader_worker_set(settings),

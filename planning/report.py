@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from planning.plan import CostItem, CostPlan, ModelServerPlan, PlatformPlan, PoolUse, QuotaNeed
+from planning.plan import AccessPlan, CostItem, CostPlan, ModelServerPlan, PlatformPlan, PoolUse, QuotaNeed
 from planning.plan.capacity import HOURS_PER_MONTH
 
 _BAR = 40
@@ -34,6 +34,7 @@ def sections(plan: PlatformPlan, stack: str) -> list[Section]:
         Section("Warnings", points=tuple(f"{warning.path}: {warning.text}" for warning in plan.warnings)),
         Section("Models", table=_models(plan.models)),
         Section("GPU memory", verbatim=tuple(_memory_bars(plan.models))),
+        Section("May call the models", table=_callers(plan.access)),
         Section("Node pools", table=_pools(plan)),
         Section("Nodes", verbatim=tuple(line for use in plan.pool_use for line in _node_map(use))),
         Section("Cost", table=_cost(plan)),
@@ -143,6 +144,15 @@ def shape_name(model: ModelServerPlan) -> str:
     """`TP 8 x PP 2`."""
     shape = model.shape
     return f"TP {shape.tensor_parallel}" + (f" x PP {shape.pipeline_parallel}" if shape.pipeline_parallel > 1 else "")
+
+
+def _callers(access: AccessPlan) -> Table:
+    pods = [
+        (f"pods of {caller.namespace}" + "".join(f", {key}={value}" for key, value in caller.pod_labels.items()))
+        for caller in access.callers
+    ]
+    whys = [caller.why for caller in (*access.callers, *access.caller_ranges)]
+    return Table(("who", "for"), tuple(zip([*pods, *(each.cidr for each in access.caller_ranges)], whys, strict=True)))
 
 
 def _memory_bars(models: Sequence[ModelServerPlan]) -> Iterable[str]:

@@ -24,9 +24,9 @@ def server(plan: ModelServerPlan, access: AccessPlan) -> Manifest:
     """Requests in from the callers, names and weights out; within a group everything."""
     own = {"podSelector": {"matchLabels": labels.pods_of(plan)}}
     port = [{"protocol": "TCP", "port": plan.port}]
-    ingress = [
-        {"from": [*map(_peer, access.callers), {"podSelector": {"matchLabels": smoke_labels(plan)}}], "ports": port}
-    ]
+    smoke = {"podSelector": {"matchLabels": smoke_labels(plan)}}
+    outside = _blocks(each.cidr for each in access.caller_ranges)
+    ingress = [{"from": [*map(_peer, access.callers), *outside, smoke], "ports": port}]
     egress = [_names(access), _hub(access)]
     if plan.is_group:
         # Ranks, their store and NCCL listen on ports of their own choice, and trust whoever connects.

@@ -3,6 +3,7 @@
 from planning.plan.access import (
     AccessPlan,
     CallerPlan,
+    CallerRangePlan,
     HostAccessPlan,
     NamespacePlan,
     PodSecurity,
@@ -73,6 +74,7 @@ __all__ = [
     "AlertsPlan",
     "AuthorizedNetworkPlan",
     "CallerPlan",
+    "CallerRangePlan",
     "ClusterNetworkPlan",
     "ClusterPlan",
     "ComputeDomainPlan",

@@ -37,10 +37,18 @@ class CallerPlan(Decision):
     why: str
 
 
+class CallerRangePlan(Decision):
+    """Whoever has an address of the range and is no pod of the cluster."""
+
+    cidr: str
+    why: str
+
+
 class AccessPlan(Decision):
     """Who may reach a server's port, and where its pods may go; all else is denied."""
 
     callers: tuple[CallerPlan, ...]
+    caller_ranges: tuple[CallerRangePlan, ...]
     name_servers: tuple[CallerPlan, ...]
     name_server_addresses: tuple[str, ...]
     """CIDRs, where the node answers names itself."""

@@ -7,6 +7,7 @@ SERVING = "serving"
 FABRIC = "serving-rdma"
 """Holds the servers that span nodes over a fabric, and nothing else."""
 PREFLIGHT = "nccl-preflight"
+OWN_NAMESPACES = (SERVING, FABRIC, PREFLIGHT)
 
 
 def namespace_of(*, on_fabric: bool) -> str:

@@ -38,7 +38,11 @@ _EXCLUSION: Changes = {
 }
 _OFFICE: Changes = {"cluster.authorizedNetworks": [{"name": "office", "cidr": "203.0.113.0/24"}]}
 
+_BALANCED: Changes = {"access.callers.googleLoadBalancers": {"scope": "regional", "proxyOnlyRange": "10.129.0.0/23"}}
+
 BASES: dict[str, Changes] = {
+    "access.callers.googleLoadBalancers.scope": _BALANCED,
+    "access.callers.googleLoadBalancers.proxyOnlyRange": _BALANCED,
     "acknowledgeReplacement": {"protection": True},
     "spend.maxIdleUsdPerHour": {"models": None},
     "spend.allowUnknownPrice": {"spend": {"maxUsdPerHour": 1000}},
@@ -96,7 +100,7 @@ BASES: dict[str, Changes] = {
     "models[].distributedExecutor": {"models.0.image": "acme.example/images/vllm:1"},
     # Its driver is older than the image's CUDA.
     "models[].cudaCompatibility": {
-        "cluster.version": "1.33.5-gke.1000000",
+        "cluster": {"existing": {"name": "shared-gpu", "systemPool": "system"}, "version": "1.33.5-gke.1000000"},
         "nodePools.0.driverVersion": "DEFAULT",
     },
 }
@@ -107,6 +111,12 @@ VALUES: dict[str, list[Changes]] = {
     "region": [{"region": "us-east4", "nodePools.0.zone": "us-east4-b"}],
     "namePrefix": [{"namePrefix": "other"}],
     "network.addressBlock": [{"network.addressBlock": "10.64.0.0/12"}],
+    "access.callers.namespaces": [{"access.callers.namespaces": ["chat"]}],
+    "access.callers.ranges": [{"access.callers.ranges": ["10.20.0.0/16"]}],
+    "access.callers.googleLoadBalancers.scope": [{"access.callers.googleLoadBalancers": {"scope": "global"}}],
+    "access.callers.googleLoadBalancers.proxyOnlyRange": [
+        {"access.callers.googleLoadBalancers.proxyOnlyRange": "10.130.0.0/23"}
+    ],
     "spend.maxIdleUsdPerHour": [{"spend.maxIdleUsdPerHour": 0}],
     "acknowledgeReplacement": [{"acknowledgeReplacement": ["cluster"]}],
     "alerts.emails": [{"alerts.emails": ["team@example.com"]}],
@@ -128,7 +138,7 @@ VALUES: dict[str, list[Changes]] = {
     "cluster.maintenance.exclusions[].start": [{"cluster.maintenance.exclusions.0.start": "2026-11-21T00:00:00Z"}],
     "cluster.maintenance.exclusions[].end": [{"cluster.maintenance.exclusions.0.end": "2026-12-02T00:00:00Z"}],
     "cluster.authorizedNetworks[].cidr": [{"cluster.authorizedNetworks.0.cidr": "198.51.100.0/24"}],
-    "cluster.version": [{"cluster.version": "1.35.3-gke.2000000"}, {"cluster.version": "1.31"}],
+    "cluster.version": [{"cluster.version": "1.35.3-gke.2000000"}, {"cluster.version": "1.34"}],
     "cluster.systemPool.machineType": [{"cluster.systemPool.machineType": "e2-standard-8"}],
     "nodePools[].name": [{"nodePools.0.name": "renamed"}],
     "nodePools[].accelerator": [

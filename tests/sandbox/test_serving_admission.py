@@ -40,6 +40,11 @@ POOL = {
     "nodes": 7,
     "capacity": {"kind": "spot"},
 }
+CALLERS = {
+    "namespaces": ["chat", "batch-2"],
+    "ranges": ["10.20.0.0/16", "192.168.7.7/32"],
+    "googleLoadBalancers": {"scope": "regional", "proxyOnlyRange": "10.129.0.0/23"},
+}
 INSIDE = "serving-rdma"
 SECONDS = 90.0
 
@@ -50,6 +55,7 @@ def write_stack(folder: Path, **of_the_pair: Any) -> None:
         "inference-platform:region": "us-central1",
         "inference-platform:nodePools": [POOL],
         "inference-platform:models": [GROUPS, {**PAIR, **of_the_pair}],
+        "inference-platform:access": {"callers": CALLERS},
     }
     (folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
 

@@ -29,10 +29,16 @@ EIGHT_GPUS = {**GEMMA_27B, "tensorParallel": 8}
 TWO_NODES = {**GEMMA_27B, "tensorParallel": 8, "pipelineParallel": 2}
 
 
-def platform(*models: dict[str, Any], pool: dict[str, Any] = H200, **changes: Any) -> PlatformPlan:
+def platform(
+    *models: dict[str, Any],
+    pool: dict[str, Any] = H200,
+    callers: dict[str, Any] | None = None,
+    **changes: Any,
+) -> PlatformPlan:
     """The plan of a stack with these models, called model-0 and so on, on one pool."""
     named = [{"name": f"model-{index}", **model} for index, model in enumerate(models)]
-    values = {"region": "us-central1", "nodePools": [{**pool, **changes}], "models": named}
+    access = {"callers": callers or {}}
+    values = {"region": "us-central1", "nodePools": [{**pool, **changes}], "models": named, "access": access}
     return plan_platform(validate("test", values, frozenset(), to_deploy=False), "test")
 
 

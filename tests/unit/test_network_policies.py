@@ -13,26 +13,36 @@ import pytest
 from components.manifests import network_policies
 from components.manifests.nccl_preflight import preflight_labels
 from components.manifests.server_pod import Role
-from planning.plan import ModelServerPlan
+from planning.plan import ModelServerPlan, PlatformPlan
 from tests.unit.serving import GEMMA_27B, ONE_GPU, TWO_NODES, platform, templates
 
-PLAN = platform(ONE_GPU, GEMMA_27B, TWO_NODES, {**TWO_NODES, "replicas": 1}, nodes=5)
+MODELS = (ONE_GPU, GEMMA_27B, TWO_NODES, {**TWO_NODES, "replicas": 1})
+PLAN = platform(
+    *MODELS,
+    nodes=5,
+    callers={
+        "namespaces": ["chat"],
+        "ranges": ["172.16.8.0/24"],
+        "googleLoadBalancers": {"scope": "regional", "proxyOnlyRange": "10.9.0.0/23"},
+    },
+)
 SMALL, LARGE, GROUP, OTHER_GROUP = PLAN.models
 (PREFLIGHT,) = PLAN.preflights
 
 
-def policies() -> list[dict[str, Any]]:
-    found: list[Any] = [network_policies.deny_all(namespace.name) for namespace in PLAN.namespaces]
-    assert PLAN.preflight_namespace is not None
-    found.append(network_policies.deny_all(PLAN.preflight_namespace.name))
-    for model in PLAN.models:
-        found += [network_policies.server(model, PLAN.access), network_policies.smoke_test(model, PLAN.access)]
+def policies(plan: PlatformPlan) -> list[dict[str, Any]]:
+    found: list[Any] = [network_policies.deny_all(namespace.name) for namespace in plan.namespaces]
+    assert plan.preflight_namespace is not None
+    found.append(network_policies.deny_all(plan.preflight_namespace.name))
+    for model in plan.models:
+        found += [network_policies.server(model, plan.access), network_policies.smoke_test(model, plan.access)]
     labels = preflight_labels(PREFLIGHT)
-    found.append(network_policies.among(PREFLIGHT.name, PREFLIGHT.namespace, labels, PLAN.access))
+    found.append(network_policies.among(PREFLIGHT.name, PREFLIGHT.namespace, labels, plan.access))
     return found
 
 
-POLICIES = policies()
+POLICIES = policies(PLAN)
+NOBODY_NAMED = policies(platform(*MODELS, nodes=5))
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,10 @@ def smoke(plan: ModelServerPlan) -> Pod:
     return Pod(plan.namespace, network_policies.smoke_labels(plan))
 
 
-GATEWAY = Pod("inference-gateway", {"app": "anything"})
+CHAT = Pod("chat", {"app": "anything"})
+CLIENT = Outside("172.16.8.40")
+PROXY = Outside("10.9.1.7")
+PROBE, OTHER_PROBE = Outside("35.191.10.4"), Outside("130.211.3.250")
 MONITORING = Pod("gmp-system", {"app.kubernetes.io/name": "collector"})
 TUNNEL = Pod("kube-system", {"k8s-app": "konnectivity-agent"})
 NAME_SERVER = Pod("kube-system", {"k8s-app": "kube-dns"})
@@ -99,12 +112,14 @@ def lets_through(rule: dict[str, Any], side: str, other: Pod | Outside, namespac
     return not peers or any(is_peer(peer, other, namespace) for peer in peers)
 
 
-def open_on(pod: Pod | Outside, other: Pod | Outside, direction: str, port: int, how: str) -> bool:
+def open_on(
+    pod: Pod | Outside, other: Pod | Outside, direction: str, port: int, how: str, of: list[dict[str, Any]]
+) -> bool:
     if isinstance(pod, Outside):
         return True
     binding = [
         policy["spec"]
-        for policy in POLICIES
+        for policy in of
         if policy["metadata"]["namespace"] == pod.namespace
         and direction in policy["spec"]["policyTypes"]
         and selects(policy["spec"]["podSelector"], pod.labels)
@@ -114,13 +129,25 @@ def open_on(pod: Pod | Outside, other: Pod | Outside, direction: str, port: int,
     return not binding or any(lets_through(rule, side, other, pod.namespace, port, how) for rule in rules)
 
 
-def connects(source: Pod | Outside, target: Pod | Outside, port: int, how: str = "TCP") -> bool:
-    return open_on(source, target, "Egress", port, how) and open_on(target, source, "Ingress", port, how)
+def connects(
+    source: Pod | Outside,
+    target: Pod | Outside,
+    port: int,
+    how: str = "TCP",
+    of: list[dict[str, Any]] = POLICIES,
+) -> bool:
+    sides = ((source, target, "Egress"), (target, source, "Ingress"))
+    return all(open_on(pod, other, direction, port, how, of) for pod, other, direction in sides)
 
 
+CALLERS = {
+    "a pod of a named namespace": CHAT,
+    "a client of a named range": CLIENT,
+    "Google's load balancer": PROXY,
+    "its health check": PROBE,
+    "its other health check": OTHER_PROBE,
+}
 NEEDED = {
-    "the gateway asks a server": (GATEWAY, server(SMALL), 8000),
-    "the gateway asks a leader": (GATEWAY, server(GROUP), 8000),
     "monitoring scrapes a server": (MONITORING, server(LARGE), 8000),
     "the API server's tunnel reaches a server": (TUNNEL, server(SMALL), 8000),
     "the API server's tunnel reaches a leader": (TUNNEL, server(GROUP), 8000),
@@ -139,7 +166,15 @@ FORBIDDEN = {
     "a stranger asks a server": (STRANGER, server(SMALL), 8000),
     "a stranger asks a worker": (STRANGER, server(GROUP, Role.WORKER), 29501),
     "the internet asks a server": (HUB, server(SMALL), 8000),
-    "the gateway reaches what only the group may": (GATEWAY, server(GROUP), 29501),
+    "a caller reaches what only the group may": (CHAT, server(GROUP), 29501),
+    "a load balancer reaches what only the group may": (PROXY, server(GROUP), 29501),
+    "a neighbour of a named range asks a server": (Outside("172.16.9.1"), server(SMALL), 8000),
+    "a pod of a namespace with a like name asks a server": (Pod("chat-2", CHAT.labels), server(SMALL), 8000),
+    "a pod of another namespace with such labels asks a server": (Pod("default", CHAT.labels), server(SMALL), 8000),
+    "a caller asks a smoke test": (CHAT, smoke(SMALL), 8000),
+    "a caller asks the preflight": (CHAT, PREFLIGHT_POD, 222),
+    "a server asks a caller": (server(SMALL), CHAT, 8000),
+    "a server asks a load balancer": (server(SMALL), PROXY, 443),
     "monitoring's neighbours ask a server": (Pod("gmp-system", {"app": "other"}), server(SMALL), 8000),
     "another pod of kube-system asks a server": (Pod("kube-system", {"k8s-app": "other"}), server(SMALL), 8000),
     "one model asks another": (server(SMALL), server(LARGE), 8000),
@@ -154,13 +189,31 @@ FORBIDDEN = {
     "a server reaches pods elsewhere": (server(SMALL), STRANGER, 443),
     "preflight pods reach a server": (PREFLIGHT_POD, server(GROUP), 8000),
     "preflight pods go to the internet": (PREFLIGHT_POD, HUB, 443),
-    "a pod of no policy in the namespace is open": (GATEWAY, Pod("serving", {"app": "forgotten"}), 8000),
+    "a pod of no policy in the namespace is open": (CHAT, Pod("serving", {"app": "forgotten"}), 8000),
 }
 
 
 @pytest.mark.parametrize(("source", "target", "port"), NEEDED.values(), ids=NEEDED)
 def test_what_is_needed_is_let_through(source: Pod | Outside, target: Pod | Outside, port: int) -> None:
     assert connects(source, target, port)
+
+
+@pytest.mark.parametrize("caller", CALLERS.values(), ids=CALLERS)
+@pytest.mark.parametrize("model", PLAN.models, ids=lambda model: model.name)
+def test_who_is_named_may_call_every_model_and_who_is_not_may_call_none(
+    caller: Pod | Outside, model: ModelServerPlan
+) -> None:
+    assert connects(caller, server(model), 8000)
+    assert not connects(caller, server(model), 8000, of=NOBODY_NAMED)
+
+
+@pytest.mark.parametrize("model", PLAN.models, ids=lambda model: model.name)
+def test_without_a_word_port_forward_and_metrics_work_and_nothing_else(model: ModelServerPlan) -> None:
+    (policy,) = [each for each in NOBODY_NAMED if each["metadata"]["name"] == model.name]
+    peers = [peer for rule in policy["spec"]["ingress"] if rule.get("ports") for peer in rule["from"]]
+    for other in (TUNNEL, MONITORING, smoke(model)):
+        assert connects(other, server(model), 8000, of=NOBODY_NAMED)
+    assert len(peers) == 3
 
 
 @pytest.mark.parametrize(("source", "target", "port"), FORBIDDEN.values(), ids=FORBIDDEN)
