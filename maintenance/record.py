@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oracle import environment
+from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -72,7 +73,11 @@ def main() -> int:
     names: list[str] = parser.parse_args().part
     if strangers := [name for name in names if name not in known]:
         parser.error(f"there is no part {', '.join(strangers)}; write {', '.join(known)}")
-    return record(names)
+    raise_when_interrupted()
+    try:
+        return record(names)
+    except KeyboardInterrupt:
+        return EXIT_STATUS
 
 
 if __name__ == "__main__":

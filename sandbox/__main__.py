@@ -18,14 +18,13 @@ from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.engine import Busy, Engine, engine
 from sandbox.events import event_log
 from sandbox.home import CLOUD_VARIABLE, Home, UnknownStack
+from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
 from sandbox.models.behaviour import Behaviour, UnknownBehaviour
 from sandbox.paper import BaseError, preview_change
 from sandbox.policy_pack import NoPack, executable_pack
 from sandbox.render import RenderError, render
 from sandbox.sharing import NothingGiven, clusters, require_given, tenants
 from sandbox.tools import ToolsError
-
-INTERRUPTED = 130
 
 
 class Protected(Exception):
@@ -50,6 +49,7 @@ _EXPECTED = (
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; returns its exit code."""
+    raise_when_interrupted()
     options = _parse(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         # The engine has said what is wrong, on the lines above.
         return 1
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return EXIT_STATUS
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -120,10 +120,10 @@ def _up(options: argparse.Namespace) -> int:
     with engine(home, _say) as running:
         # As `pulumi up` does: an update by itself finds what is protected only after it has begun.
         if running.protected() and _stoppable(running, lambda: running.preview(_say)) is None:
-            return INTERRUPTED
+            return EXIT_STATUS
         result = _stoppable(running, lambda: running.up(_say))
     if result is None:
-        return INTERRUPTED
+        return EXIT_STATUS
     _say(_summary(home, result.outputs, time.monotonic() - started))
     return 0
 
@@ -138,7 +138,7 @@ def _preview(options: argparse.Namespace) -> int:
         # A preview of what is not there leaves nothing there.
         if not existed:
             home.remove()
-    return 0 if result is not None else INTERRUPTED
+    return 0 if result is not None else EXIT_STATUS
 
 
 def _previewed(running: Engine, options: argparse.Namespace) -> Any:
@@ -177,10 +177,10 @@ def _destroy(options: argparse.Namespace) -> int:
                 "lifts that first"
             )
         if protected and not _stoppable(running, lambda: running.lift_protection(_say) or True):
-            return INTERRUPTED
+            return EXIT_STATUS
         done = _stoppable(running, lambda: running.destroy(_say) or True)
     if not done:
-        return INTERRUPTED
+        return EXIT_STATUS
     # A command that was killed may have left a control plane that the cloud has no record of.
     for plane in [] if home.shares_cloud else _planes(home):
         plane.destroy()

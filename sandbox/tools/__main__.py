@@ -1,9 +1,9 @@
 """Gets every tool, with progress on stderr, and prints where they are."""
 
 import dataclasses
-import signal
 import sys
 
+from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
 from sandbox.tools import ToolsError, cluster_tools, engine_tools, lws_chart
 
 
@@ -13,8 +13,7 @@ def _report(line: str) -> None:
 
 def main() -> int:
     """Returns the exit status."""
-    # Ended from outside, builds shall end too, as they do on Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    raise_when_interrupted()
     try:
         engine, cluster, chart = engine_tools(_report), cluster_tools(_report), lws_chart(_report)
     except ToolsError as error:
@@ -22,7 +21,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         _report("interrupted; nothing half-made is left")
-        return 130
+        return EXIT_STATUS
     for tools in (engine, cluster):
         for field in dataclasses.fields(tools):
             print(f"{field.name}: {getattr(tools, field.name)}")

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.conftest import Checkout
+from tests.sandbox.signals import BACKGROUND, TERMINAL, started_from
 
 pytestmark = pytest.mark.timeout(600)
 
 
-def _start(checkout: Checkout) -> subprocess.Popen[str]:
+def _start(checkout: Checkout, where: signal.Handlers = TERMINAL) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        ["make", "--no-print-directory", "up", "STACK=dev"],
+        started_from(where, ["make", "--no-print-directory", "up", "STACK=dev"]),
         cwd=checkout.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -51,9 +52,12 @@ def _locks(checkout: Checkout) -> list[Path]:
     return list((checkout.folder / ".sandbox").glob("*/state/.pulumi/locks/**/*.json"))
 
 
-@pytest.mark.parametrize("moment", ["network-vpc created", "gke-cluster creating", "serving-secret created"])
-def test_ctrl_c_stops_in_order_and_up_goes_on(checkout: Checkout, moment: str) -> None:
-    process = _start(checkout)
+@pytest.mark.parametrize(
+    ("moment", "where"),
+    [("network-vpc created", TERMINAL), ("gke-cluster creating", BACKGROUND), ("serving-secret created", TERMINAL)],
+)
+def test_ctrl_c_stops_in_order_and_up_goes_on(checkout: Checkout, moment: str, where: signal.Handlers) -> None:
+    process = _start(checkout, where)
     _wait_for(process, moment)
     # As a terminal does: to the whole foreground group.
     os.killpg(process.pid, signal.SIGINT)

@@ -16,6 +16,7 @@ import pytest
 from pulumi._types import input_type_types
 
 from sandbox.tools import engine_environment, engine_tools
+from tests.sandbox.signals import BACKGROUND, TERMINAL, started_from
 
 _ROOT = Path(__file__).parents[2]
 
@@ -107,8 +108,11 @@ class Machine:
             except ToolsError as error:
                 sys.exit(f"error: {{error}}")
             """
+        return self.start_command([sys.executable, "-c", textwrap.dedent(program)])
+
+    def start_command(self, command: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(program)],
+            command,
             cwd=_ROOT,
             env=self.environment(),
             stdout=subprocess.PIPE,
@@ -209,12 +213,21 @@ def test_a_failed_build_is_told_in_one_line_with_its_log(machine: Machine) -> No
     assert machine.entries() == []
 
 
-def test_an_interrupted_build_ends_and_leaves_nothing(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("where", "sent"),
+    [(TERMINAL, signal.SIGINT), (BACKGROUND, signal.SIGINT), (TERMINAL, signal.SIGTERM), (BACKGROUND, signal.SIGTERM)],
+)
+@pytest.mark.parametrize("module", [["sandbox.tools"], ["sandbox", "up", "--stack", "dev"]], ids=lambda it: it[0])
+def test_an_interrupted_build_ends_and_leaves_nothing(
+    machine: Machine, module: list[str], where: signal.Handlers, sent: signal.Signals
+) -> None:
     machine.go(build="hang")
-    with machine.start(_CLUSTER) as child:
+    with machine.start_command(started_from(where, [sys.executable, "-m", *module])) as child:
         builder = machine.wait_for_build()
-        child.send_signal(signal.SIGINT)
-        child.communicate(timeout=30)
+        child.send_signal(sent)
+        _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Traceback" not in errors
     assert machine.entries() == []
     assert not _alive(builder)
 
