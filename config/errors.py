@@ -88,7 +88,7 @@ def _example(path: str) -> str:
 
 def _how_to_set(namespace: str, location: Sequence[int | str], field: str) -> str:
     if len(location) == 1 and field == "project":
-        return "Set it with: pulumi config set project <your Google Cloud project id>"
+        return f"Set it with: pulumi config set {namespace}:project <your Google Cloud project id>"
     return _EXAMPLES.get(field, f"Write {field}: … there")
 
 

@@ -13,7 +13,7 @@ from config.errors import ConfigurationError, Problem, key_path, problems_of
 from config.settings import HUGGING_FACE_TOKEN, Settings
 
 NAMESPACE = "inference-platform"
-"""The project's name in Pulumi.yaml, and so the prefix of our keys in a stack file."""
+"""The prefix of our keys in a stack file. It stays, whatever `pulumi new` calls a project made of this one."""
 
 
 def validate(
@@ -41,7 +41,7 @@ def validate(
             Problem(
                 key_path(NAMESPACE, [HUGGING_FACE_TOKEN]),
                 "stands there in plain text",
-                f"Revoke that token, then: pulumi config set --secret {HUGGING_FACE_TOKEN}",
+                f"Revoke that token, then: pulumi config set --secret {NAMESPACE}:{HUGGING_FACE_TOKEN}",
             )
         )
     elif "token" in plain and HUGGING_FACE_TOKEN in secret_keys:
@@ -49,7 +49,7 @@ def validate(
             Problem(
                 key_path(NAMESPACE, [HUGGING_FACE_TOKEN]),
                 "is set, and so is token, which says that it is elsewhere",
-                f"Keep one: pulumi config rm {HUGGING_FACE_TOKEN}",
+                f"Keep one: pulumi config rm {NAMESPACE}:{HUGGING_FACE_TOKEN}",
             )
         )
     elif to_deploy and HUGGING_FACE_TOKEN not in secret_keys and "token" not in plain:
@@ -57,7 +57,7 @@ def validate(
             Problem(
                 key_path(NAMESPACE, [HUGGING_FACE_TOKEN]),
                 "is missing",
-                f"Set it with: pulumi config set --secret {HUGGING_FACE_TOKEN}",
+                f"Set it with: pulumi config set --secret {NAMESPACE}:{HUGGING_FACE_TOKEN}",
             )
         )
     if to_deploy and "project" not in plain:
@@ -65,7 +65,7 @@ def validate(
             Problem(
                 key_path(NAMESPACE, ["project"]),
                 "is missing",
-                "Set it with: pulumi config set project <your Google Cloud project id>",
+                f"Set it with: pulumi config set {NAMESPACE}:project <your Google Cloud project id>",
             )
         )
     try:

@@ -22,8 +22,8 @@ Made by `make record` from the models that read a stack file; do not edit. Keys 
 `Pulumi.<stack>.yaml` with the prefix `{NAMESPACE}:`; `[]` is any position of a list, and a field that differs by its
 mapping's `kind` stands here once for each. *Effect* is the most that a change tears down and builds again.
 
-`{HUGGING_FACE_TOKEN}` is the one secret: `pulumi config set --secret {HUGGING_FACE_TOKEN}`. Editors complete and check
-these keys by [the schema](stack.schema.json), which the first line of each stack file names.
+`{HUGGING_FACE_TOKEN}` is the one secret: `pulumi config set --secret {NAMESPACE}:{HUGGING_FACE_TOKEN}`. Editors
+complete and check these keys by [the schema](stack.schema.json), which the first line of each stack file names.
 
 """
 _COLUMNS = ("Key", "Type", "Default", "Unit", "Effect", "Example", "What it is")

@@ -13,7 +13,7 @@ def stack_schema() -> dict[str, Any]:
     definitions = settings.pop("$defs", {})
     properties = {f"{NAMESPACE}:{key}": value for key, value in settings["properties"].items()}
     properties[f"{NAMESPACE}:{HUGGING_FACE_TOKEN}"] = {
-        "description": f"written by `pulumi config set --secret {HUGGING_FACE_TOKEN}`, never by hand",
+        "description": f"written by `pulumi config set --secret {NAMESPACE}:{HUGGING_FACE_TOKEN}`, never by hand",
         "type": "object",
         "properties": {"secure": {"type": "string"}},
         "required": ["secure"],

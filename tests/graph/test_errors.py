@@ -20,7 +20,7 @@ def _refused(**changes: str | None) -> tuple[str, Graph]:
 @pytest.mark.parametrize(
     ("changes", "where", "advice"),
     [
-        ({"project": None}, "inference-platform:project: is missing", "pulumi config set project"),
+        ({"project": None}, "inference-platform:project: is missing", "pulumi config set inference-platform:project"),
         ({"huggingFaceToken": None}, "inference-platform:huggingFaceToken: is missing", "pulumi config set --secret"),
         ({"project": "Acme"}, "inference-platform:project", "acme-inference"),
         ({"nodePool": "[]"}, "inference-platform:nodePool: is no key", "Did you mean nodePools?"),

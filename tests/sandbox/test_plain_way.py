@@ -30,8 +30,8 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(checkout.folder, folder / "backend")
     for command in (
         ["stack", "init", "dev"],
-        ["config", "set", "project", "acme-inference"],
-        ["config", "set", "--secret", "huggingFaceToken", TOKEN],
+        ["config", "set", "inference-platform:project", "acme-inference"],
+        ["config", "set", "--secret", "inference-platform:huggingFaceToken", TOKEN],
     ):
         run = project.pulumi(*command)
         assert run.returncode == 0, run.stderr
@@ -59,7 +59,7 @@ def test_project_and_token_are_all_that_a_shipped_stack_file_needs(project: Proj
 @pytest.mark.parametrize(
     ("change", "where", "advice"),
     [
-        (["rm", "project"], "inference-platform:project: is missing", "pulumi config set project"),
+        (["rm", "project"], "inference-platform:project: is missing", "pulumi config set inference-platform:project"),
         (["rm", "huggingFaceToken"], "inference-platform:huggingFaceToken: is missing", "config set --secret"),
         (["set", "huggingFaceToken", TOKEN, "--plaintext"], "huggingFaceToken: stands there in plain text", "Revoke"),
         (["set", "project", "Acme"], "inference-platform:project: 'Acme'", "6 to 30 lower-case letters"),

@@ -103,8 +103,8 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_deploying_needs_a_project_and_a_token_and_says_how_to_set_them() -> None:
     text = problems(GOOD, to_deploy=True)
-    assert "pulumi config set project" in text
-    assert "pulumi config set --secret huggingFaceToken" in text
+    assert "pulumi config set inference-platform:project" in text
+    assert "pulumi config set --secret inference-platform:huggingFaceToken" in text
 
 
 def test_a_token_in_plain_text_is_refused_and_not_repeated() -> None:
