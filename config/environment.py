@@ -6,10 +6,11 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from config.intent import Intent, ProjectId
 
-LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+# Both as Google and Kubernetes take them: they go on Google's resources and on the objects of the cluster.
+LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$")]
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^projects/[^/]+/notificationChannels/[^/]+$")]
-LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)?$")]
 
 
 def _as_text(value: Any) -> Any:

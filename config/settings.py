@@ -48,7 +48,7 @@ class Settings(Intent):
     labels: dict[LabelKey, LabelValue] = Field(
         default_factory=dict,
         max_length=32,
-        description="on all that takes labels, for the bill",
+        description="on all that takes labels, at Google and in the cluster: for the bill",
         examples=["{team: search}"],
     )
     protection: Annotated[

@@ -14,6 +14,7 @@ from components.given_network import AnyNetwork, GivenNetwork, GivenNetworkArgs
 from components.given_node_pool import AnyFabric, AnyNodePool, GivenFabric, GivenNodePool, GivenNodePoolArgs
 from components.gke_cluster import GkeCluster, GkeClusterArgs
 from components.kubernetes_access import KubernetesAccess, KubernetesAccessArgs
+from components.labelling import labelling
 from components.nccl_installer import NcclInstaller, NcclInstallerArgs
 from components.node_daemon import NodeDaemon, NodeDaemonArgs
 from components.pod_networks import PodNetworks, PodNetworksArgs
@@ -196,7 +197,9 @@ def _build_in_cluster(
 ) -> None:
     access = KubernetesAccess("access", KubernetesAccessArgs(cluster=cluster))
     # What lives in the cluster goes with it: a destroy need not ask a dying API server for each object.
-    in_cluster = pulumi.ResourceOptions(providers=[access.provider], deleted_with=cluster.gone_with)
+    in_cluster = pulumi.ResourceOptions.merge(
+        pulumi.ResourceOptions(providers=[access.provider], deleted_with=cluster.gone_with), labelling(plan.labels)
+    )
 
     pools = list(node_pools.values())
     needs: list[pulumi.Resource] = []

@@ -1,12 +1,14 @@
-"""The labels by which objects of a model server find each other, and the hash by which a revision of it is known."""
+"""The labels on everything, those by which objects of a model server find each other, and the hash of a revision."""
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from planning.plan import ModelServerPlan
 
-PART_OF = {"app.kubernetes.io/part-of": "inference-platform"}
+ON_EVERYTHING = {"app.kubernetes.io/part-of": "inference-platform"}
+"""On every object of every stack and on every pod, beside the stack file's own `labels`."""
 SERVER = {"app.kubernetes.io/name": "vllm"}
 INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
@@ -31,8 +33,37 @@ def answering_pods(plan: ModelServerPlan) -> dict[str, str]:
     return {GROUP_NAME: plan.group_name, WORKER_INDEX: "0"} if plan.is_group else pods_of(plan)
 
 
-def labels_of(plan: ModelServerPlan) -> dict[str, str]:
-    return {**pods_of(plan), **PART_OF}
+def labelled(manifest: Mapping[str, Any], stack_labels: Mapping[str, str]) -> dict[str, Any]:
+    """The same object with the labels that everything has, on itself and on all pods that it makes.
+
+    A label that is there already stays, and no selector changes: it finds what it found before.
+    """
+    common = {**ON_EVERYTHING, **stack_labels}
+    changed = _with(manifest, common)
+    for path in _pod_templates(changed):
+        holder = changed
+        for key in path[:-1]:
+            holder[key] = dict(holder[key])
+            holder = holder[key]
+        holder[path[-1]] = _with(holder[path[-1]], common)
+    return changed
+
+
+def _with(labelled: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]:
+    metadata: Mapping[str, Any] = labelled.get("metadata") or {}
+    return {**labelled, "metadata": {**metadata, "labels": {**common, **(metadata.get("labels") or {})}}}
+
+
+def _pod_templates(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where they are below `spec`: of a workload, of a CronJob's Job, of the two halves of a group."""
+    for key, value in node.items():
+        if not isinstance(value, Mapping) or (not path and key != "spec"):
+            continue
+        inner = cast(Mapping[str, Any], value)
+        if key.lower().endswith("template") and "containers" in (inner.get("spec") or {}):
+            yield (*path, key)
+        else:
+            yield from _pod_templates(inner, (*path, key))
 
 
 def revision_of(*templates: Any) -> str:

@@ -9,7 +9,7 @@ def pod_monitoring(namespace: str) -> Manifest:
     return {
         "apiVersion": "monitoring.googleapis.com/v1",
         "kind": "PodMonitoring",
-        "metadata": {"name": "model-servers", "namespace": namespace, "labels": dict(labels.PART_OF)},
+        "metadata": {"name": "model-servers", "namespace": namespace},
         "spec": {
             "selector": {"matchLabels": labels.SERVER},
             "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s"}],

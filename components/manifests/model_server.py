@@ -94,7 +94,7 @@ def smoke_service(plan: ModelServerPlan, revision: str) -> Manifest:
     """Leads to servers of one revision alone, so that a smoke test never asks the one that is about to go."""
     selector = {**labels.answering_pods(plan), labels.REVISION: revision}
     service = _service(plan, smoke_service_name(plan), selector)
-    service["metadata"]["labels"] = {"app.kubernetes.io/name": "smoke-test", **labels.PART_OF}
+    service["metadata"]["labels"] = {"app.kubernetes.io/name": "smoke-test"}
     return service
 
 
@@ -134,5 +134,5 @@ def _service(plan: ModelServerPlan, name: str, selector: dict[str, str]) -> Mani
 
 
 def _metadata(plan: ModelServerPlan, name: str, annotations: dict[str, Any] | None = None) -> ObjectMeta:
-    metadata: ObjectMeta = {"name": name, "namespace": plan.namespace, "labels": labels.labels_of(plan)}
+    metadata: ObjectMeta = {"name": name, "namespace": plan.namespace, "labels": labels.pods_of(plan)}
     return {**metadata, "annotations": annotations} if annotations else metadata

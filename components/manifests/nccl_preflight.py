@@ -32,7 +32,7 @@ def hosts(plan: PreflightPlan) -> Manifest:
         "metadata": {
             "name": plan.name,
             "namespace": plan.namespace,
-            "labels": {**preflight_labels(plan), **labels.PART_OF},
+            "labels": preflight_labels(plan),
             # It has no endpoints until the Job runs.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
@@ -47,7 +47,7 @@ def hosts(plan: PreflightPlan) -> Manifest:
 
 def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
     """`pool_identity` says which pool was tested: another one makes another Job, and so another test."""
-    job_labels = {**preflight_labels(plan), **labels.PART_OF}
+    job_labels = preflight_labels(plan)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -86,7 +86,7 @@ def _policy(
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": name, "namespace": namespace, "labels": dict(labels.PART_OF)},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "podSelector": {"matchLabels": pods} if pods else {},
             "policyTypes": ["Ingress", "Egress"],

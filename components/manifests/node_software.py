@@ -11,7 +11,7 @@ def daemon_set(
     name: str, namespace: str, *, node_pools: tuple[str, ...], taints: tuple[Taint, ...], pod: dict[str, Any]
 ) -> Manifest:
     """On the nodes of these pools alone: others of the same GPU may lack the fabric."""
-    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "inference-platform"}
+    labels = {"app.kubernetes.io/name": name}
     expression = {"key": NODE_POOL_LABEL, "operator": "In", "values": list(node_pools)}
     terms = {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
     return {

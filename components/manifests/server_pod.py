@@ -42,7 +42,7 @@ def pod_template(plan: ModelServerPlan, role: Role, token: TokenSource, priority
     shared = {labels.NODE_USE: "shared"} if plan.scheduling.shares_node else {}
     return {
         "metadata": {
-            "labels": {**labels.labels_of(plan), labels.COMPONENT: role.value, **shared},
+            "labels": {**labels.pods_of(plan), labels.COMPONENT: role.value, **shared},
             "annotations": {
                 "inference-platform/model": plan.model,
                 **(transport.annotations(plan.transport) if plan.transport else {}),

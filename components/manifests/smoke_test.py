@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from components.manifests import labels
 from components.manifests.common import (
     ACCELERATOR_LABEL,
     NODE_POOL_LABEL,
@@ -32,7 +31,7 @@ def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Mani
     another token, which makes the same Job anew, since its template cannot change."""
     patience = plan.lifecycle.progress_deadline
     deadline = patience + _TOKEN_SECONDS + _MARGIN_SECONDS
-    job_labels = {**smoke_labels(plan), **labels.PART_OF}
+    job_labels = smoke_labels(plan)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -6,7 +6,6 @@ from typing import Any
 import pulumi
 import yaml
 
-from components.manifests.labels import PART_OF
 from components.manifests.types import Manifest
 from planning.plan import SecretManagerSecret
 
@@ -68,4 +67,4 @@ def provider_class(name: str, namespace: str, secret: SecretManagerSecret, proje
 
 
 def _labels(name: str) -> dict[str, str]:
-    return {"app.kubernetes.io/name": name, **PART_OF}
+    return {"app.kubernetes.io/name": name}

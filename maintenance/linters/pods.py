@@ -58,7 +58,7 @@ def _expand(manifest: Manifest) -> Iterator[PodObject]:
             template = manifest["spec"]["leaderWorkerTemplate"]
             for role, key, index in ((Role.LEADER, "leaderTemplate", "0"), (Role.WORKER, "workerTemplate", "1")):
                 yield PodObject(f"{name}, {role}", role, _pod(manifest, template[key], index, role))
-        case "Deployment" if _is_ours(manifest):
+        case "Deployment" if _is_server(manifest):
             yield PodObject(name, Role.SERVER, manifest)
         case "Job":
             role = _JOBS[manifest["metadata"]["labels"]["inference-platform/job"]]
@@ -91,8 +91,8 @@ def _template(manifest: Manifest) -> tuple[Manifest, Manifest]:
     return template["metadata"], template["spec"]
 
 
-def _is_ours(manifest: Manifest) -> bool:
-    return manifest["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") == "inference-platform"
+def _is_server(manifest: Manifest) -> bool:
+    return manifest["metadata"].get("labels", {}).get("app.kubernetes.io/name") == "vllm"
 
 
 def _pod(group: Manifest, template: Manifest, index: str, role: Role) -> Manifest:

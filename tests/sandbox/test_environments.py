@@ -138,6 +138,9 @@ def test_staging_comes_up_protected_and_rolls_its_servers_to_another_token(check
     assert cluster["resourceLabels"] == {"environment": "staging", "cost-centre": "inference"}
     assert "unchanged" in checkout.succeed("preview", "staging")
     assert "control plane at" in checkout.succeed("status", "staging")
+    for namespace in ("serving", "lws-system"):
+        pods = objects(checkout, "staging", "pods", namespace)
+        assert pods and all(pod["metadata"]["labels"]["cost-centre"] == "inference" for pod in pods), namespace
     (before,) = objects(checkout, "staging", "deployments", "serving")
     with engine(Home.of(checkout.folder, "staging"), print) as running:
         running.stack.set_config("inference-platform:huggingFaceToken", auto.ConfigValue(OTHER_TOKEN, secret=True))

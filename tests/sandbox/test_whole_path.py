@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.manifests.labels import ON_EVERYTHING
 from sandbox.home import CANARY_TOKEN
 from tests.sandbox.conftest import Checkout
 from tests.sandbox.stacks import edited, values
@@ -34,6 +35,10 @@ def _model(checkout: Checkout) -> dict[str, Any]:
     return model
 
 
+def _labels(item: dict[str, Any]) -> dict[str, str]:
+    return item["metadata"].get("labels", {})
+
+
 class TestH200:
     """The tests of this class build on each other, in this order."""
 
@@ -57,6 +62,11 @@ class TestH200:
         assert len({pod["node"] for pod in servers}) == len(servers) == 2
         assert controller["phase"] == "Running" and "-system-" in controller["node"]
         assert CANARY_TOKEN not in output
+
+    def test_every_pod_in_the_cluster_has_the_labels_that_everything_has(self, checkout: Checkout) -> None:
+        pods = json.loads(checkout.make("kubectl", "h200", ARGS="get pods -A -o json").stdout)["items"]
+        without = [pod["metadata"]["name"] for pod in pods if not ON_EVERYTHING.items() <= _labels(pod).items()]
+        assert len(pods) > 5 and without == []
 
     def test_second_up_changes_nothing_and_the_checkout_stays_clean(self, checkout: Checkout) -> None:
         output = checkout.succeed("up", "h200")
