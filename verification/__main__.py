@@ -4,15 +4,16 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from config import ConfigurationError
-from verification.cluster_checks import Check, cluster_checks
+from verification.cluster_checks import cluster_checks
 from verification.expectations import Expectations
 from verification.job_checks import job_checks
 from verification.kubectl import Kubectl
 from verification.model_checks import ModelChecks
-from verification.results import CheckFailed, NotObservable, Result, Status, failed, table
+from verification.results import Check, CheckFailed, Result, Status, failed, outcome, table, write_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: the cluster cannot be reached: {error}", file=sys.stderr)
         return 2
     print(table(results))
+    if options.report:
+        facts = [f"stack `{options.stack}`, cluster `{expected.cluster}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"]
+        write_report(options.report, results, f"After `up`: {options.stack}", facts)
     return 1 if failed(results) else 0
 
 
@@ -44,15 +48,7 @@ def verify(kubectl: Kubectl, expected: Expectations, timeout: float) -> list[Res
 
 
 def _run(subject: str, checks: Iterable[Check]) -> Iterable[Result]:
-    for name, check in checks:
-        try:
-            yield Result(subject, name, Status.PASSED, check())
-        except NotObservable as error:
-            yield Result(subject, name, Status.NOT_OBSERVABLE, str(error))
-        except CheckFailed as error:
-            yield Result(subject, name, Status.FAILED, str(error))
-        except (LookupError, TypeError) as error:
-            yield Result(subject, name, Status.FAILED, f"the answer is not of the expected form: {error!r}")
+    return (outcome(subject, name, look) for name, look in checks)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -62,6 +58,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--kubectl", default="kubectl", help="the command to run; default: %(default)s")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds for one answer of a model; default: 60")
+    parser.add_argument("--report", type=Path, help="file to write the table to as well, as Markdown")
     return parser.parse_args(arguments)
 
 

@@ -1,29 +1,29 @@
 """The cluster itself: its nodes, LeaderWorkerSet, and the Hugging Face token."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from verification.expectations import Expectations, ExpectedPool, ExpectedToken
 from verification.kubectl import Kubectl
-from verification.results import CheckFailed
+from verification.results import Check, CheckFailed
+from verification.rows import VerifyRow
 
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 GPU = "nvidia.com/gpu"
 LWS_CRD = "leaderworkersets.leaderworkerset.x-k8s.io"
 LWS_CONTROLLER = "deployment/lws-controller-manager"
 
-Check = tuple[str, Callable[[], str]]
-
 
 def cluster_checks(kubectl: Kubectl, expected: Expectations) -> Iterator[Check]:
     """Names of checks, and what to call for each: it returns what was seen, or raises."""
-    yield "API server", lambda: _version(kubectl)
+    yield VerifyRow.API_SERVER, lambda: _version(kubectl)
     for pool in expected.pools:
-        yield f"nodes of {pool.name}", lambda pool=pool: _nodes(kubectl, pool)
-    yield "LeaderWorkerSet kind", lambda: _established(kubectl)
-    yield "LeaderWorkerSet controller", lambda: _available(kubectl, expected.lws_namespace)
+        yield f"{VerifyRow.NODES} {pool.name}", lambda pool=pool: _nodes(kubectl, pool)
+    yield VerifyRow.ADDRESSES, lambda: _addresses(kubectl, expected)
+    yield VerifyRow.LWS_KIND, lambda: _established(kubectl)
+    yield VerifyRow.LWS_CONTROLLER, lambda: _available(kubectl, expected.lws_namespace)
     for namespace in sorted({model.namespace for model in expected.models}):
-        yield f"token in {namespace}", lambda namespace=namespace: _token(kubectl, namespace, expected.token)
+        yield f"{VerifyRow.TOKEN} {namespace}", lambda namespace=namespace: _token(kubectl, namespace, expected.token)
 
 
 def condition(resource: dict[str, Any], kind: str) -> bool:
@@ -45,6 +45,27 @@ def _nodes(kubectl: Kubectl, pool: ExpectedPool) -> str:
     if 0 in per_node:
         raise CheckFailed(f"{seen}: the driver or the device plugin is not there yet")
     return seen
+
+
+def _addresses(kubectl: Kubectl, expected: Expectations) -> str:
+    """Of every node, so that one that anybody on the internet can knock at is found; of a cluster that was there
+    before, only those of the stack's own pools are the stack's to judge."""
+    own = {pool.name for pool in expected.pools}
+    nodes = [
+        node
+        for node in kubectl.items("nodes")
+        if expected.own_cluster or node["metadata"]["labels"].get(NODE_POOL_LABEL) in own
+    ]
+    reachable = [node["metadata"]["name"] for node in nodes if external_addresses(node)]
+    if reachable:
+        raise CheckFailed(f"{len(reachable)} of {len(nodes)} nodes have one: {', '.join(reachable)}")
+    return f"none of {len(nodes)} nodes has one"
+
+
+def external_addresses(node: dict[str, Any]) -> list[str]:
+    """Of the node, as its kubelet and Google's cloud controller have them."""
+    addresses: list[dict[str, str]] = node["status"].get("addresses", [])
+    return [each["address"] for each in addresses if each["type"] in ("ExternalIP", "ExternalDNS") and each["address"]]
 
 
 def _established(kubectl: Kubectl) -> str:

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import PINS, VLLM_RELEASES
 from config import read_stack_file
-from planning.plan import ModelServerPlan, PlatformPlan
+from config.models import ModelSettings
+from config.settings import Settings
+from planning.plan import ClusterPlan, ModelServerPlan, PlatformPlan
 from planning.platform import plan_platform
 
 
@@ -21,6 +24,12 @@ class ExpectedModel:
     gpus_per_node: int
     tensor_parallel: int
     pipeline_parallel: int
+    vllm_version: str
+    nccl: str
+    """That the release brings."""
+    driver_branch_floor: int
+    cuda_compatibility: bool
+    """An older driver is bridged."""
 
     @property
     def pods(self) -> int:
@@ -47,6 +56,8 @@ class ExpectedToken:
 @dataclass(frozen=True)
 class Expectations:
     cluster: str
+    own_cluster: bool
+    """All of it is the stack's."""
     pools: tuple[ExpectedPool, ...]
     lws_namespace: str
     token: ExpectedToken
@@ -57,21 +68,25 @@ class Expectations:
     @classmethod
     def of(cls, folder: Path, stack: str) -> "Expectations":
         """Of `folder/Pulumi.<stack>.yaml`. Raises ConfigurationError."""
-        return expectations(plan_platform(read_stack_file(folder, stack), stack))
+        settings = read_stack_file(folder, stack)
+        return expectations(settings, plan_platform(settings, stack))
 
 
-def expectations(plan: PlatformPlan) -> Expectations:
+def expectations(settings: Settings, plan: PlatformPlan) -> Expectations:
+    wanted = {model.name: model for model in settings.models}
     return Expectations(
         cluster=plan.cluster.name,
+        own_cluster=isinstance(plan.cluster, ClusterPlan),
         pools=tuple(ExpectedPool(pool.name, pool.min_nodes) for pool in plan.node_pools if not pool.waits),
         lws_namespace=plan.leader_worker_set.namespace,
         token=ExpectedToken("secretproviderclass" if plan.token.secret else "secret", plan.token.name),
-        models=tuple(_model(model) for model in plan.models),
+        models=tuple(_model(wanted[model.name], model) for model in plan.models),
         preflights={preflight.name: preflight.tested_with for preflight in plan.preflights},
     )
 
 
-def _model(plan: ModelServerPlan) -> ExpectedModel:
+def _model(wanted: ModelSettings, plan: ModelServerPlan) -> ExpectedModel:
+    release = VLLM_RELEASES[wanted.vllm_version or PINS.vllm]
     return ExpectedModel(
         name=plan.name,
         namespace=plan.namespace,
@@ -82,4 +97,8 @@ def _model(plan: ModelServerPlan) -> ExpectedModel:
         gpus_per_node=plan.shape.gpus_per_node,
         tensor_parallel=plan.shape.tensor_parallel,
         pipeline_parallel=plan.shape.pipeline_parallel,
+        vllm_version=release.version,
+        nccl=release.nccl,
+        driver_branch_floor=release.driver_branch_floor,
+        cuda_compatibility=wanted.cuda_compatibility,
     )

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from verification import parsers
-from verification.cluster_checks import Check, condition
+from verification.cluster_checks import condition
 from verification.kubectl import Kubectl
-from verification.results import CheckFailed, NotObservable
+from verification.results import Check, CheckFailed, NotObservable
 
 JOB_LABEL = "inference-platform/job"
 PREFLIGHT = "preflight"

@@ -8,10 +8,11 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from verification import parsers
-from verification.cluster_checks import Check, condition
+from verification.cluster_checks import condition
 from verification.expectations import ExpectedModel
 from verification.kubectl import Kubectl, NotFound, Proxy, ServiceAddress
-from verification.results import CheckFailed, NotObservable
+from verification.results import Check, CheckFailed, NotObservable
+from verification.rows import VerifyRow
 
 LWS = "leaderworkersets.leaderworkerset.x-k8s.io"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
@@ -50,18 +51,20 @@ class ModelChecks:
         self._timeout = timeout
 
     def checks(self) -> Iterator[Check]:
-        yield "pods Ready", self._pods_ready
+        yield VerifyRow.PODS, self._pods_ready
         if self._model.nodes > 1:
-            yield "LeaderWorkerSet", self._group
-        yield "/v1/models", self._models
-        yield "chat", self._chat
-        yield "completions", self._completions
-        yield "metrics", self._metrics
-        yield "nvidia-smi", self._gpus
-        yield "engine log", self._engine_log
+            yield VerifyRow.GROUP, self._group
+        yield VerifyRow.MODELS, self._models
+        yield VerifyRow.CHAT, self._chat
+        yield VerifyRow.COMPLETIONS, self._completions
+        yield VerifyRow.METRICS, self._metrics
+        yield VerifyRow.NVIDIA_SMI, self._gpus
+        yield VerifyRow.DRIVER, self._driver
+        yield VerifyRow.ENGINE_LOG, self._engine_log
         if self._model.nodes > 1:
-            yield "NCCL network", self._nccl_network
-            yield "GPUDirect", self._gpudirect
+            yield VerifyRow.NCCL_NETWORK, self._nccl_network
+            yield VerifyRow.NCCL_VERSION, self._nccl_version
+            yield VerifyRow.GPUDIRECT, self._gpudirect
 
     @cached_property
     def _workload(self) -> _Workload:
@@ -152,13 +155,17 @@ class ModelChecks:
         )
         return f"{len(families)} families; the server that was asked has generated {generated:.0f} tokens"
 
-    def _gpus(self) -> str:
-        pod = self._leader()
-        text = self._kubectl.execute(*_place(pod), *parsers.NVIDIA_SMI)
+    @cached_property
+    def _smi(self) -> list[parsers.Gpu]:
+        """Raises CheckFailed, NotObservable."""
+        text = self._kubectl.execute(*_place(self._leader()), *parsers.NVIDIA_SMI)
         try:
-            found = parsers.gpus(text)
+            return parsers.gpus(text)
         except ValueError as error:
             raise CheckFailed(str(error)) from error
+
+    def _gpus(self) -> str:
+        found = self._smi
         if len(found) != self._model.gpus_per_node:
             raise CheckFailed(f"{len(found)} GPUs instead of {self._model.gpus_per_node}")
         names = ", ".join(sorted({gpu.name for gpu in found}))
@@ -167,6 +174,9 @@ class ModelChecks:
         if min(used) == 0:
             raise CheckFailed(f"{seen}: a GPU holds nothing")
         return seen
+
+    def _driver(self) -> str:
+        return judge_driver({gpu.driver for gpu in self._smi}, self._model)
 
     def _engine_log(self) -> str:
         log = parsers.engine_log(self._log_of(self._leader()))
@@ -192,6 +202,9 @@ class ModelChecks:
         if "Socket" in log.networks or (wanted and log.networks != frozenset([wanted])):
             raise CheckFailed(f"NCCL uses {seen}" + (f" instead of {wanted}" if wanted else ": plain TCP"))
         return f"NCCL uses {seen}"
+
+    def _nccl_version(self) -> str:
+        return judge_nccl(parsers.nccl_version(self._log_of(self._leader())), self._model)
 
     def _gpudirect(self) -> str:
         log = self._nccl_log()
@@ -223,6 +236,26 @@ class ModelChecks:
             if pod["metadata"].get("labels", {}).get(WORKER_INDEX_LABEL, "0") == "0":
                 return pod
         raise CheckFailed("there is no pod")
+
+
+def judge_driver(drivers: set[str], model: ExpectedModel) -> str:
+    """Against what the CUDA of the model's vLLM needs. Raises CheckFailed."""
+    branches = sorted(int(driver.partition(".")[0]) for driver in drivers)
+    seen = f"{', '.join(sorted(drivers))}; vLLM {model.vllm_version} needs R{model.driver_branch_floor}"
+    if not branches or branches[0] < model.driver_branch_floor:
+        if branches and model.cuda_compatibility:
+            return f"{seen}, and CUDA's compatibility libraries bridge the gap"
+        raise CheckFailed(seen)
+    return seen
+
+
+def judge_nccl(version: str | None, model: ExpectedModel) -> str:
+    """Against the NCCL that the release is recorded to bring. Raises CheckFailed, NotObservable."""
+    if version is None:
+        raise NotObservable("the log does not say: NCCL_DEBUG=VERSION would have it said")
+    if version != model.nccl:
+        raise CheckFailed(f"{version}, where vLLM {model.vllm_version} is recorded with {model.nccl}")
+    return f"{version}, as vLLM {model.vllm_version} is recorded"
 
 
 def _place(pod: dict[str, Any]) -> tuple[str, str, str]:

@@ -100,6 +100,16 @@ def nccl_log(text: str) -> NcclLog:
     )
 
 
+# NCCL's own line at NCCL_DEBUG=VERSION or more, and vLLM's when it loads the library for several GPUs.
+_NCCL_VERSION = re.compile(r"\bNCCL version (\d+\.\d+\.\d+)|vLLM is using nccl==(\d+\.\d+\.\d+)")
+
+
+def nccl_version(text: str) -> str | None:
+    """Of a server's log; None if neither NCCL nor vLLM says it."""
+    found = [match[1] or match[2] for match in _NCCL_VERSION.finditer(text)]
+    return found[-1] if found else None
+
+
 @dataclass(frozen=True)
 class NcclTest:
     """The result of an nccl-tests program; bandwidths in GB/s."""

@@ -1,8 +1,9 @@
 """What a check can find, and the table of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Status(StrEnum):
@@ -29,21 +30,58 @@ class Result:
     detail: str
 
 
+Check = tuple[str, Callable[[], str]]
+"""A check's name, and what to call for it: it returns what was seen, or raises."""
+
+_HEADERS = ("SUBJECT", "CHECK", "RESULT", "DETAIL")
+
+
+def outcome(subject: str, check: str, look: Callable[[], str], otherwise: Status = Status.FAILED) -> Result:
+    """What the check finds; an answer of another form than expected is `otherwise`, and never a traceback."""
+    try:
+        return Result(subject, check, Status.PASSED, look())
+    except NotObservable as error:
+        return Result(subject, check, Status.NOT_OBSERVABLE, str(error))
+    except CheckFailed as error:
+        return Result(subject, check, Status.FAILED, str(error))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return Result(subject, check, otherwise, f"the answer is not of the expected form: {error!r}")
+
+
 def table(results: Sequence[Result]) -> str:
     """For a terminal: columns, and the count of each status in the last line."""
-    rows = [("SUBJECT", "CHECK", "RESULT", "DETAIL")]
-    rows += [(each.subject, each.check, each.status.value, " ".join(each.detail.split())) for each in results]
+    rows = [_HEADERS, *map(_cells, results)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
         for row in rows
     ]
-    counts = ", ".join(f"{_count(results, status)} {status.value.lower()}" for status in Status)
-    return "\n".join([*lines, "", f"{counts} here"])
+    return "\n".join([*lines, "", f"{_counts(results)} here"])
+
+
+def markdown(results: Sequence[Result], title: str, facts: Iterable[str]) -> str:
+    """The same table as a report to send: under a title, after lines that say of what it is."""
+    rows = [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in _cells(each)] for each in results]
+    lines = [f"| {' | '.join(row)} |" for row in [[header.lower() for header in _HEADERS], ["---"] * 4, *rows]]
+    return "\n".join([f"# {title}", "", *(f"- {fact}" for fact in facts), "", *lines, "", f"{_counts(results)}.", ""])
+
+
+def write_report(file: Path, results: Sequence[Result], title: str, facts: Iterable[str]) -> None:
+    """The report, in a folder that need not be there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(markdown(results, title, facts), encoding="utf-8")
 
 
 def failed(results: Iterable[Result]) -> bool:
     return any(result.status is Status.FAILED for result in results)
+
+
+def _cells(result: Result) -> tuple[str, str, str, str]:
+    return (result.subject, result.check, result.status.value, " ".join(result.detail.split()))
+
+
+def _counts(results: Sequence[Result]) -> str:
+    return ", ".join(f"{_count(results, status)} {status.value.lower()}" for status in Status)
 
 
 def _count(results: Iterable[Result], status: Status) -> int:

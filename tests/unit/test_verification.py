@@ -3,13 +3,19 @@
 import socket
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from verification import parsers
+from verification.cluster_checks import NODE_POOL_LABEL, cluster_checks
+from verification.expectations import Expectations, ExpectedModel, ExpectedPool, ExpectedToken
 from verification.job_checks import judge
 from verification.kubectl import Kubectl, NotFound, Proxy, ServiceAddress
-from verification.results import CheckFailed, NotObservable, Result, Status, failed, table
+from verification.model_checks import judge_driver, judge_nccl
+from verification.results import CheckFailed, NotObservable, Result, Status, failed, table, write_report
+from verification.rows import VerifyRow
 
 
 def complaining(text: str) -> Kubectl:
@@ -107,3 +113,110 @@ def test_a_server_that_dies_over_a_request_is_a_failure_and_no_traceback() -> No
         with pytest.raises(CheckFailed, match=r"/v1/models: .*(closed|reset)"):
             proxy.text(ServiceAddress("serving", "gemma", 8000), "/v1/models", 5)
         thread.join()
+
+
+def model_of(**others: Any) -> ExpectedModel:
+    """One of vLLM 0.33.0 as the catalogue has it."""
+    return ExpectedModel(
+        **{
+            "name": "gemma",
+            "namespace": "serving",
+            "served_name": "google/gemma-3-1b-it",
+            "port": 8000,
+            "replicas": 1,
+            "nodes": 1,
+            "gpus_per_node": 1,
+            "tensor_parallel": 1,
+            "pipeline_parallel": 1,
+            "vllm_version": "0.33.0",
+            "nccl": "2.30.7",
+            "driver_branch_floor": 580,
+            "cuda_compatibility": False,
+            **others,
+        }
+    )
+
+
+def test_a_driver_older_than_the_images_cuda_needs_is_a_failure() -> None:
+    assert judge_driver({"580.159.04"}, model_of()) == "580.159.04; vLLM 0.33.0 needs R580"
+    with pytest.raises(CheckFailed, match="needs R580"):
+        judge_driver({"580.159.04", "570.86.15"}, model_of())
+    with pytest.raises(CheckFailed, match="needs R580"):
+        judge_driver(set(), model_of(cuda_compatibility=True))
+    assert "bridge the gap" in judge_driver({"570.86.15"}, model_of(cuda_compatibility=True))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "vllm-0:1:1 [0] NCCL INFO NCCL version 2.30.7+cuda13.0",
+        "NCCL version 2.30.7+cuda13.0",
+        "INFO 11-28 10:00:00 [pynccl.py:70] vLLM is using nccl==2.30.7",
+    ],
+)
+def test_the_nccl_that_runs_is_held_against_the_one_that_the_release_is_recorded_with(line: str) -> None:
+    found = parsers.nccl_version(f"something\n{line}\nmore")
+    assert judge_nccl(found, model_of()).startswith("2.30.7, as vLLM 0.33.0")
+    with pytest.raises(CheckFailed, match=r"2\.30\.7, where vLLM 0\.33\.0 is recorded with 2\.31\.2"):
+        judge_nccl(found, model_of(nccl="2.31.2"))
+    with pytest.raises(NotObservable):
+        judge_nccl(parsers.nccl_version("nothing of it"), model_of())
+
+
+def nodes(*addresses: list[dict[str, str]]) -> Kubectl:
+    """A kubectl that knows these nodes, all of the pool `h200` but for the last."""
+    items = [
+        {
+            "metadata": {
+                "name": f"node-{i}",
+                "labels": {NODE_POOL_LABEL: "h200" if i < len(addresses) - 1 else "other"},
+            },
+            "status": {"addresses": each},
+        }
+        for i, each in enumerate(addresses)
+    ]
+    return Kubectl([sys.executable, "-c", f"import json; print(json.dumps({{'items': {items!r}}}))"])
+
+
+def addresses_row(kubectl: Kubectl, *, own_cluster: bool) -> str:
+    expected = Expectations(
+        cluster="c",
+        own_cluster=own_cluster,
+        pools=(ExpectedPool("h200", 1),),
+        lws_namespace="lws-system",
+        token=ExpectedToken("secret", "token"),
+        models=(),
+        preflights={},
+    )
+    return dict(cluster_checks(kubectl, expected))[VerifyRow.ADDRESSES]()
+
+
+def test_a_node_that_the_internet_can_reach_is_a_failure() -> None:
+    inside, outside = {"type": "InternalIP", "address": "10.0.0.1"}, {"type": "ExternalIP", "address": "34.1.2.3"}
+    assert addresses_row(nodes([inside], [inside]), own_cluster=True) == "none of 2 nodes has one"
+    with pytest.raises(CheckFailed, match="1 of 2 nodes have one: node-0"):
+        addresses_row(nodes([inside, outside], [inside]), own_cluster=True)
+
+
+def test_nodes_of_others_in_a_cluster_that_was_there_are_not_judged() -> None:
+    inside, outside = {"type": "InternalIP", "address": "10.0.0.1"}, {"type": "ExternalIP", "address": "34.1.2.3"}
+    assert addresses_row(nodes([inside], [outside]), own_cluster=False) == "none of 1 nodes has one"
+    with pytest.raises(CheckFailed, match="node-1"):
+        addresses_row(nodes([inside], [outside]), own_cluster=True)
+
+
+def test_a_report_is_the_table_as_markdown_with_every_cell_in_its_place(tmp_path: Path) -> None:
+    results = [Result("a|b", "chat", Status.FAILED, "one\ntwo \\ three")]
+    file = tmp_path / "new" / "report.md"
+    write_report(file, results, "After `up`: dev", ["stack `dev`"])
+    assert file.read_text(encoding="utf-8").splitlines() == [
+        "# After `up`: dev",
+        "",
+        "- stack `dev`",
+        "",
+        "| subject | check | result | detail |",
+        "| --- | --- | --- | --- |",
+        "| a\\|b | chat | FAILED | one two \\\\ three |",
+        "",
+        "0 passed, 1 failed, 0 not observable.",
+    ]
