@@ -13,7 +13,7 @@ export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images bench
+.PHONY: help setup tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 
 tools: setup ## get or build the engine, the provider and the control plane
 	@$(BIN)/python -m sandbox.tools
+
+doctor: setup ## ask whether up can work; on Google: python -m verification.doctor --stack STACK
+	@$(SANDBOX) doctor --stack $(STACK)
 
 up: setup ## build the stack in the sandbox
 	@$(SANDBOX) up --stack $(STACK)

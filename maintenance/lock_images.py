@@ -8,23 +8,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
-from urllib.request import parse_http_list, parse_keqv_list
 
-import requests
 from ruamel.yaml import YAML
 
+from verification.doctor.hidden import Hidden
+from verification.doctor.registry import manifest
+from verification.doctor.web import Web
+from verification.results import NotObservable
+
 RELEASES = Path(__file__).parents[1] / "catalog" / "releases"
-_TIMEOUT_SECONDS = 10
-_DOCKER_HUB = {"docker.io": "registry-1.docker.io"}
-# An index first: the digest must be that of all architectures.
-_MANIFEST_TYPES = ", ".join(
-    [
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    ]
-)
+_SECONDS = 20.0
+"""For one image."""
 
 Resolve = Callable[[str, str], str]
 
@@ -35,19 +29,15 @@ class RegistryError(Exception):
 
 def resolve(repository: str, tag: str, scheme: str = "https") -> str:
     """The digest (`sha256:…`) that the image's registry gives for the tag. Raises RegistryError."""
-    host, _, name = repository.partition("/")
-    address = f"{scheme}://{_DOCKER_HUB.get(host, host)}/v2/{name}/manifests/{tag}"
     try:
-        answer = _head(address, {})
-        if answer.status_code == requests.codes.unauthorized:
-            answer = _head(address, {"Authorization": f"Bearer {_anonymous_token(answer)}"})
-        answer.raise_for_status()
-    except (requests.RequestException, KeyError, ValueError) as error:
+        found = manifest(Web(_SECONDS, Hidden()), f"{repository}:{tag}", scheme=scheme)
+    except NotObservable as error:
         raise RegistryError(f"{repository}:{tag}: {error}") from error
-    digest = answer.headers.get("Docker-Content-Digest", "")
-    if not digest.startswith("sha256:"):
+    if found.status != 200:
+        raise RegistryError(f"{repository}:{tag}: the registry answers {found.status}")
+    if not (found.digest or "").startswith("sha256:"):
         raise RegistryError(f"{repository}:{tag}: the registry names no digest")
-    return digest
+    return str(found.digest)
 
 
 def lock(folder: Path, resolve_image: Resolve, today: date, report: Callable[[str], None]) -> bool:
@@ -87,24 +77,6 @@ def _images(node: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(node, list):
         for value in cast(list[Any], node):
             yield from _images(value)
-
-
-def _head(address: str, headers: dict[str, str]) -> requests.Response:
-    return requests.head(
-        address, headers={"Accept": _MANIFEST_TYPES, **headers}, timeout=_TIMEOUT_SECONDS, allow_redirects=True
-    )
-
-
-def _anonymous_token(challenge: requests.Response) -> str:
-    """The token that a public registry gives anyone who follows its challenge."""
-    scheme, _, parameters = challenge.headers["WWW-Authenticate"].partition(" ")
-    if scheme.lower() != "bearer":
-        raise ValueError(f"the registry wants {scheme} credentials")
-    wanted = parse_keqv_list(parse_http_list(parameters))
-    answer = requests.get(wanted.pop("realm"), params=wanted, timeout=_TIMEOUT_SECONDS)
-    answer.raise_for_status()
-    body = answer.json()
-    return str(body.get("token") or body["access_token"])
 
 
 def main() -> int:

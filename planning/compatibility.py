@@ -45,7 +45,7 @@ def plan_gke_version(settings: Settings, findings: Findings) -> str | None:
             machine_of(pool)
         except KeyError:
             continue
-        for what, floors in _floors(pool):
+        for what, floors in gke_floors(pool):
             _check_floor(version, f"{what} of nodePools[{index}]", floors, findings)
     return version
 
@@ -66,7 +66,7 @@ def _check_channel(version: str, name: str, channel: GkeChannel, findings: Findi
         )
 
 
-def _floors(pool: NodePoolSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
+def gke_floors(pool: NodePoolSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What a pool needs of GKE, and the lowest versions that have it."""
     accelerator, machine = machine_of(pool)
     yield machine.name, accelerator.gke_floors_of(machine)

@@ -15,6 +15,7 @@ from pulumi.automation.errors import CommandError
 
 from sandbox.cloud import InvalidTable
 from sandbox.cluster import ClusterError, ControlPlane
+from sandbox.doctor import doctor
 from sandbox.engine import Busy, Engine, engine
 from sandbox.events import event_log
 from sandbox.home import CLOUD_VARIABLE, Home, UnknownStack
@@ -86,8 +87,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("status", _status, "show what is up")
     kubectl = add("kubectl", _kubectl, "run kubectl against the stack's cluster")
     kubectl.add_argument("arguments", nargs="*", help="after --")
+    examining = add("doctor", _doctor, "ask the stand-in of Google whether the stack can be built")
+    examining.add_argument("--report", type=Path, help="file to write the table to as well, as Markdown")
     verify = add("verify", _verify, "check everything that is up, and what the models answer")
     verify.add_argument("--timeout", default="60", help="seconds for one answer of a model; default: 60")
+    verify.add_argument("--report", help="file to write the table to as well, as Markdown")
     add("preflight", _preflight, "measure the fabric between nodes once more")
     behave = add("behave", _behave, "have a model's servers misbehave, or behave again")
     behave.add_argument("--model", required=True, help="its name in the stack file; '*' is every model")
@@ -231,8 +235,14 @@ def _kubectl(options: argparse.Namespace) -> int:
     return subprocess.run(plane.kubectl_command(*options.arguments), check=False).returncode
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    report: Path | None = options.report
+    return doctor(_home(options), report.resolve() if report else None)
+
+
 def _verify(options: argparse.Namespace) -> int:
-    return _check(options, "verification", "--stack", options.stack, "--timeout", options.timeout)
+    report = ["--report", options.report] if options.report else []
+    return _check(options, "verification", "--stack", options.stack, "--timeout", options.timeout, *report)
 
 
 def _preflight(options: argparse.Namespace) -> int:

@@ -1,10 +1,11 @@
-"""What a person tells the stand-in about Google: machines it does not know, reservations that exist, and what fails."""
+"""What a person tells the stand-in about Google: machines, reservations, and what fails."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.cloud.faults import Fault
 from sandbox.cloud.tables import Family, Reservation, Row, load, parse
+from sandbox.google.situation import Situation
 
 
 class Scenario(Row):
@@ -13,6 +14,8 @@ class Scenario(Row):
     families: Mapping[str, Family] = {}
     reservations: tuple[Reservation, ...] | None = None
     faults: tuple[Fault, ...] = ()
+    google: Situation = Situation()
+    """What is asked before anything is made."""
 
 
 def read_scenario(file: Path | None) -> Scenario:

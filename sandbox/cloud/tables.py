@@ -161,6 +161,10 @@ class Reservation(Row):
     machine_type: str
     count: int
     status: Status = Status.ACTIVE
+    in_use: int = 0
+    """Machines that somebody else runs on."""
+    shared: bool = True
+    """With the projects that name it, where it is another's."""
     blocks: Mapping[str, tuple[str, ...]] = {}
 
 
@@ -181,11 +185,16 @@ class Tables:
         self.reservations = reservations
 
     @cached_property
-    def _machines(self) -> dict[str, tuple[Family, Shape]]:
+    def families(self) -> tuple[Family, ...]:
+        """All there are, those that are given last."""
         rows: dict[str, Any] = load(_HERE / "machines.yaml")["families"]
-        families = {name: parse(Family, row, f"machines.yaml: families.{name}") for name, row in rows.items()}
+        known = (parse(Family, row, f"machines.yaml: families.{name}") for name, row in rows.items())
+        return (*known, *self._given.values())
+
+    @cached_property
+    def _machines(self) -> dict[str, tuple[Family, Shape]]:
         machines: dict[str, tuple[Family, Shape]] = {}
-        for family in (*families.values(), *self._given.values()):
+        for family in self.families:
             machines |= {machine: (family, shape) for machine, shape in family.machines.items()}
         return machines
 

@@ -1,0 +1,53 @@
+"""Every image and chart of the plan: there, and to be had without credentials, from a registry that may limit."""
+
+from collections.abc import Iterator
+
+from catalog import CHART_RELEASES
+from planning.plan import PlatformPlan
+from verification.doctor.look import Look, Question
+from verification.doctor.registry import manifest
+from verification.doctor.rows import Row
+from verification.results import CheckFailed, NotObservable
+
+_GOOGLES = (".pkg.dev", "gcr.io")
+_MIRROR = "serve it from a remote repository of Artifact Registry, and write that in the model's image"
+_FEW = 10
+"""Pulls of an address; all nodes behind one NAT share it."""
+
+
+def image_questions(look: Look, mirror: str | None) -> Iterator[Question]:
+    for reference in images(look.plan):
+        yield Question(reference, Row.IMAGE, lambda reference=reference: _image(look, reference, mirror))
+
+
+def images(plan: PlatformPlan) -> list[str]:
+    """Once each, and the LeaderWorkerSet chart where it is one of a registry."""
+    found = [model.image for model in plan.models]
+    found += [image for each in plan.nccl_installers for image in (each.image, each.pause_image, each.host_image or "")]
+    found += [each.image for each in (*plan.node_daemons, *plan.preflights)]
+    if plan.fabric and plan.fabric.sidecar:
+        found.append(plan.fabric.sidecar.image)
+    controller = plan.leader_worker_set
+    if controller.chart.startswith("oci://"):
+        found.append(f"{controller.chart.removeprefix('oci://')}:{controller.version}")
+    release = next((each for each in CHART_RELEASES.values() if each.reference == controller.chart), None)
+    found += [f"{image.repository}:{controller.controller_tag}" for image in release.images] if release else []
+    return sorted(set(filter(None, found)))
+
+
+def _image(look: Look, reference: str, mirror: str | None) -> str:
+    found = manifest(look.web, reference, mirror)
+    host = reference.partition("/")[0]
+    if found.status == 200 and found.digest:
+        limit = f"{found.pulls_left} of {found.pulls} pulls are left to this address" if found.pulls_left else ""
+        if found.pulls_left and found.pulls_left.isdigit() and int(found.pulls_left) < _FEW:
+            raise CheckFailed(f"there, but {limit}: {_MIRROR}")
+        limit += ", and nodes share theirs" if limit else ""
+        return "; ".join(filter(None, ["there", limit]))
+    if found.status == 429:
+        raise CheckFailed(f"{host} refuses this address for today (429), as it may the nodes' one: {_MIRROR}")
+    if found.status in (401, 403) and host.endswith(_GOOGLES):
+        raise NotObservable("private: nodes read it as their own account, which nobody can try from here")
+    if found.status in (401, 403, 404):
+        raise CheckFailed(f"{host} has no such image that everybody may pull ({found.status}): correct its name or tag")
+    raise NotObservable(f"{host} answers {found.status}; ask again later")
