@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from maintenance import accelerators_page, architecture_page, configuration_page, stack_schema
+from maintenance import accelerators_page, architecture_page, assumptions_page, configuration_page, stack_schema
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 GENERATED: dict[str, Callable[[], str]] = {
     "accelerators.md": accelerators_page.page,
     "architecture.md": architecture_page.page,
+    "assumptions.md": assumptions_page.page,
     "configuration.md": configuration_page.page,
     "stack.schema.json": stack_schema.text,
 }
