@@ -279,13 +279,7 @@ def test_there_are_as_many_scenarios_as_rows_and_every_row_can_fail() -> None:
     assert failing == set(Row)
 
 
-NOT_YET = pytest.mark.xfail(reason="it asks the stable channel for a version that only regular has")
-"""As Google's release notes have it; the row of the doctor is right."""
-
-
-@pytest.mark.parametrize(
-    "stack", [pytest.param(each, marks=NOT_YET if each == "production" else ()) for each in stack_names(CHECKOUT)]
-)
+@pytest.mark.parametrize("stack", stack_names(CHECKOUT))
 def test_a_good_day_fails_no_row_of_a_shipped_stack(doctor: Doctor, stack: str) -> None:
     run = doctor.examine(stack)
     assert run.failed() == {}, run.said
