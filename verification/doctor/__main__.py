@@ -13,7 +13,7 @@ from verification.doctor.examination import Wish, examine
 from verification.doctor.hidden import Hidden
 from verification.results import failed, table, write_report
 
-NO_PROJECT = "error: no project: `pulumi config set inference-platform:project ID` writes it in the stack file, or give --project ID"
+NO_PROJECT = "error: no project: write it with `pulumi config set inference-platform:project ID`, or give --project ID"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
