@@ -37,7 +37,10 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "gemma3_text": _GEMMA3,
     "gemma4_text": {**_GEMMA3, "vocab_size": 262144, "sliding_window": 512},
     "gpt_oss": {**_GPT_OSS, "max_position_embeddings": 131072},
+    "qwen3": {"head_dim": 128},
     "qwen3_moe": {"head_dim": 128},
+    "qwen3_vl_text": {"head_dim": 128},
+    "qwen3_vl_moe_text": {"head_dim": 128},
     "cohere2": {"tie_word_embeddings": True},
 }
 _ALIASES = {
@@ -63,6 +66,10 @@ class ConfigReader:
                 return self._fields[key]
         return default
 
+    def plain(self, name: str) -> Any:
+        """The field of exactly that name."""
+        return self._fields.get(name)
+
     def integer(self, *names: str) -> int:
         for name in names:
             value = self.get(name)
@@ -79,3 +86,19 @@ def whole_number(name: str, value: Any) -> int:
 
 def mapping(value: Any) -> dict[str, Any]:
     return dict(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else {}
+
+
+def integers(name: str, value: list[Any]) -> list[int]:
+    return [whole_number(name, number) for number in value]
+
+
+def text_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The part that describes the language model, with what the outer part says for it."""
+    text = mapping(config.get("text_config") or config.get("llm_config") or config.get("language_config"))
+    if not text:
+        return config
+    if text.get("tie_word_embeddings") is None:
+        text["tie_word_embeddings"] = config.get("tie_word_embeddings")
+    if "model_type" not in text and config.get("model_type") == "gemma3":
+        text["model_type"] = "gemma3_text"
+    return text

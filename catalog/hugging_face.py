@@ -1,26 +1,38 @@
 """Reads a Hugging Face `config.json` into a `Model`."""
 
-import math
-from collections import Counter
+from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from catalog._config_quantization import quantization_of
-from catalog._config_reader import Config, ConfigReader, UnreadableConfigError, mapping, whole_number
-from catalog._config_vision import vision_of
-from catalog.model import (
-    AttentionGroup,
-    Experts,
-    FullAttention,
-    LinearAttention,
-    MlaAttention,
-    Model,
-    SlidingAttention,
-    WeightFormat,
+from catalog._config_attention import (
+    Attention,
+    attention_of,
+    context_of,
+    layers_of,
+    nemotron_pattern,
+    rotary_of,
+    unscaled_context_of,
 )
+from catalog._config_quantization import quantization_of
+from catalog._config_reader import (
+    Config,
+    ConfigReader,
+    UnreadableConfigError,
+    integers,
+    mapping,
+    text_config,
+    whole_number,
+)
+from catalog._config_unmodelled import refuse_unmodelled
+from catalog._config_vision import vision_of
+from catalog._formats import LinearPart, WeightFormat
+from catalog.model import Experts, LinearAttention, MlaAttention, Model, NoAttention, StateSpace, Vision
 
-__all__ = ["UnreadableConfigError", "model_from_config"]
+__all__ = ["QUANTIZATION_FILE", "UnreadableConfigError", "model_from_config"]
+
+QUANTIZATION_FILE = "hf_quant_config.json"
+"""What ModelOpt writes beside a config.json."""
 
 _QUERY_KEY_NORM = {
     "qwen3",
@@ -28,88 +40,130 @@ _QUERY_KEY_NORM = {
     "qwen3_next",
     "qwen3_5_text",
     "qwen3_5_moe_text",
+    "qwen3_vl_text",
+    "qwen3_vl_moe_text",
     "gemma3",
     "gemma3_text",
     "gemma4_text",
 }
-_QUERY_BIAS = {"qwen2", "qwen2_moe", "qwen2_vl", "qwen2_5_vl"}
+_QUERY_BIAS = {"qwen2", "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text", "seed_oss"}
 _FOUR_NORMS = {"gemma2", "gemma3", "gemma3_text", "gemma4_text", "glm4"}
-_UNGATED = {"gpt2", "gpt_neox", "gpt_bigcode", "falcon", "opt", "phi", "starcoder2", "bloom", "gptj", "mpt"}
+_UNGATED = {"nemotron_h"}
 _OUTPUT_GATE = {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"}
 # Here `intermediate_size` is that of one expert.
-_EXPERTS_ONLY = {"mixtral", "gpt_oss", "phimoe", "minimax_m2", "olmoe", "granitemoe"}
-_SLIDING_EVERY_OTHER = {"gemma2", "gpt_oss"}
+_EXPERTS_ONLY = {"mixtral", "gpt_oss", "minimax_m2"}
+_SHARED_GATE = {"qwen2_moe", "qwen3_next", "qwen3_5_moe_text"}
 
 
-def model_from_config(config: Config, id: str) -> Model:
-    """The model that `config` describes. Raises UnreadableConfigError."""
+def model_from_config(config: Config, id: str, quantization: Mapping[str, Any] | None = None) -> Model:
+    """The model that `config` describes. Raises UnreadableConfigError.
+
+    `quantization` is the content of the `hf_quant_config.json` beside it, where there is one.
+    """
     try:
-        return _model(config, id)
+        return _model(config, id, quantization)
     except UnreadableConfigError:
         raise
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "config.json"
         raise UnreadableConfigError(f"{where}: {first['msg']}") from error
-    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise UnreadableConfigError(f"config.json has a field of an unexpected form: {error}") from error
 
 
-def _model(config: Config, id: str) -> Model:
-    text = mapping(config.get("text_config") or config.get("llm_config") or config.get("language_config"))
+def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> Model:
     outer = dict(config)
-    if text:
-        text.setdefault("tie_word_embeddings", config.get("tie_word_embeddings"))
-        text.setdefault("quantization_config", config.get("quantization_config"))
-        if "model_type" not in text and config.get("model_type") == "gemma3":
-            text["model_type"] = "gemma3_text"
-    reader = ConfigReader(text or outer)
-    _refuse_unmodelled(reader)
-    attention = _attention(reader)
+    text = text_config(outer)
+    reader = ConfigReader(text)
+    architecture = _architecture(config, reader)
+    refuse_unmodelled(architecture, outer, reader)
+    attention = attention_of(reader)
     heads = reader.integer("num_attention_heads")
-    latent = any(isinstance(group, MlaAttention) for group in attention)
+    latent = any(isinstance(group, MlaAttention) for group in attention.groups)
+    experts = _experts(reader)
+    vision = vision_of(reader, config)
     fields: dict[str, Any] = {
         "id": id,
-        "architecture": _architecture(config, reader),
+        "architecture": architecture,
         "hidden_size": reader.integer("hidden_size"),
         "attention_heads": heads,
         "key_value_heads": None if latent else _key_value_heads(reader, heads),
-        "head_dim": _head_dim(reader, heads),
-        "attention": attention,
+        "head_dim": _head_dim(reader, heads, attention),
+        "attention": attention.groups,
+        "order": attention.order,
+        "rotary": rotary_of(reader),
         "intermediate_size": _intermediate_size(reader),
         "gated_mlp": reader.kind not in _UNGATED,
-        "experts": _experts(reader),
+        "experts": experts,
         "attention_bias": bool(reader.get("attention_bias", reader.kind in _QUERY_BIAS or reader.kind == "gpt_oss")),
-        "output_bias": bool(reader.get("attention_bias", reader.kind == "gpt_oss")) and reader.kind not in _QUERY_BIAS,
-        "query_key_norm": bool(reader.get("use_qk_norm", reader.kind in _QUERY_KEY_NORM)),
+        "output_bias": _output_bias(reader),
+        "query_key_norm": reader.kind in _QUERY_KEY_NORM or bool(reader.get("use_qk_norm", False)),
         "output_gate": bool(reader.get("attn_output_gate", reader.kind in _OUTPUT_GATE)),
-        "norms_per_layer": 4 if reader.kind in _FOUR_NORMS else 2,
+        "norms_per_layer": _norms(reader, attention),
+        "draft_layers": _draft_layers(reader),
         "tied_embeddings": bool(reader.get("tie_word_embeddings", False)),
         "vocabulary": reader.integer("vocab_size"),
-        "context": _context(reader),
-        "vision": vision_of(mapping(config.get("vision_config")), reader, config),
+        "context": context_of(reader),
+        "unscaled_context": unscaled_context_of(reader),
+        "vision": vision,
         "dtype": _dtype(reader.get("dtype") or reader.get("torch_dtype") or config.get("torch_dtype")),
-        "quantization": quantization_of(mapping(reader.get("quantization_config"))),
+        "quantization": quantization_of(
+            mapping(outer.get("quantization_config") or reader.get("quantization_config")),
+            quantization,
+            # The draft layers come after the others, and lists name them in the same way.
+            layers_of(reader) + _draft_layers(reader),
+            _parts(attention, experts, vision),
+            beside_dense=experts is not None and experts.beside_dense,
+        ),
     }
     return Model.model_validate(fields, by_name=True)
 
 
-def _refuse_unmodelled(reader: ConfigReader) -> None:
-    if reader.get("attention_chunk_size"):
-        raise UnreadableConfigError(
-            f"{reader.kind or 'this model'}: chunked attention is not modelled; describe it by hand"
-        )
-    if reader.get("num_kv_shared_layers"):
-        raise UnreadableConfigError(
-            "num_kv_shared_layers: layers that share a KV cache are not modelled; describe it by hand"
-        )
-    if reader.get("is_encoder_decoder"):
-        raise UnreadableConfigError("encoder-decoder models are not modelled")
-    for key in ("mamba_d_state", "ssm_state_size", "state_size"):
-        if reader.get(key):
-            raise UnreadableConfigError(
-                f"{key}: Mamba layers are not modelled; describe the model with its checkpointGib"
-            )
+def _parts(attention: Attention, experts: Experts | None, vision: Vision | None) -> frozenset[LinearPart]:
+    """The linear layers that such a model has."""
+    parts = {LinearPart.OUTPUT_EMBEDDING}
+    for group in attention.groups:
+        match group:
+            case MlaAttention():
+                parts |= {LinearPart.ATTENTION, LinearPart.ATTENTION_OUTPUT, LinearPart.LATENT_EXPANSION}
+                if group.indexer_heads:
+                    parts.add(LinearPart.INDEXER)
+            case LinearAttention() | StateSpace():
+                parts |= {LinearPart.STATE, LinearPart.STATE_OUTPUT}
+            case NoAttention():
+                pass
+            case _:
+                parts |= {LinearPart.ATTENTION, LinearPart.ATTENTION_OUTPUT}
+    if experts is None or experts.dense_layers or experts.every > 1 or experts.beside_dense:
+        parts |= {LinearPart.DENSE, LinearPart.DENSE_OUTPUT}
+    if experts is not None:
+        parts.add(LinearPart.EXPERTS)
+        if experts.shared_intermediate_size:
+            parts.add(LinearPart.SHARED_EXPERTS)
+    if vision is not None:
+        parts.add(LinearPart.VISION)
+    return frozenset(parts)
+
+
+def _norms(reader: ConfigReader, attention: Attention) -> int:
+    if any(isinstance(group, NoAttention) for group in attention.groups):
+        return 1
+    if reader.kind == "gemma4_text" and reader.get("enable_moe_block"):
+        return 7
+    return 4 if reader.kind in _FOUR_NORMS else 2
+
+
+def _draft_layers(reader: ConfigReader) -> int:
+    """Layers for speculative decoding that the checkpoint has."""
+    value = reader.get("num_nextn_predict_layers") or reader.get("mtp_num_hidden_layers") or 0
+    return whole_number("num_nextn_predict_layers", value)
+
+
+def _output_bias(reader: ConfigReader) -> bool:
+    biased = bool(reader.get("attention_bias", reader.kind == "gpt_oss"))
+    # Their query, key and value projections alone have one (vLLM's qwen2.py and mimo.py; Glm4's is named for it).
+    return biased and reader.kind not in _QUERY_BIAS | {"mimo", "glm4", "glm4_moe"}
 
 
 def _architecture(config: Config, reader: ConfigReader) -> str:
@@ -126,10 +180,13 @@ def _key_value_heads(reader: ConfigReader, heads: int) -> int:
     return heads if value is None else whole_number("num_key_value_heads", value)
 
 
-def _head_dim(reader: ConfigReader, heads: int) -> int:
-    value = reader.get("head_dim")
+def _head_dim(reader: ConfigReader, heads: int, attention: Attention) -> int:
+    value = reader.get("head_dim") or reader.get("attention_head_dim")
     if value is not None:
         return whole_number("head_dim", value)
+    for group in attention.groups:
+        if isinstance(group, MlaAttention):
+            return group.qk_nope_head_dim + group.qk_rope_head_dim
     hidden = reader.integer("hidden_size")
     if hidden % heads:
         raise UnreadableConfigError(
@@ -141,147 +198,72 @@ def _head_dim(reader: ConfigReader, heads: int) -> int:
 def _intermediate_size(reader: ConfigReader) -> int | None:
     if reader.kind in _EXPERTS_ONLY:
         return None
+    if reader.kind == "llama4_text":
+        return reader.integer("intermediate_size_mlp")
+    if reader.kind == "nemotron_h" and "-" not in nemotron_pattern(reader):
+        return None
     value = reader.get("intermediate_size")
     if value is None and reader.get("moe_intermediate_size") is not None:
         return None
-    if value is None and reader.kind in _UNGATED:
-        return 4 * reader.integer("hidden_size")
     return reader.integer("intermediate_size")
 
 
 def _experts(reader: ConfigReader) -> Experts | None:
     names = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
     count = next((value for name in names if (value := reader.get(name))), None)
-    if not count:
+    if not count or (reader.kind == "nemotron_h" and "E" not in nemotron_pattern(reader)):
         return None
     size = reader.get("moe_intermediate_size") or reader.integer("intermediate_size")
-    layers = reader.integer("num_hidden_layers")
-    step = int(reader.get("decoder_sparse_step", reader.get("moe_layer_freq", 1)) or 1)
-    only_dense = cast(list[Any], reader.get("mlp_only_layers", []) or [])
-    dense = int(reader.get("first_k_dense_replace", 0) or 0) + len(only_dense)
-    if step > 1:
-        dense = layers - layers // step
-    shared = reader.get("shared_expert_intermediate_size")
-    if shared is None:
-        shared = int(reader.get("n_shared_experts", 0) or 0) * int(size)
+    dense, every = _expert_layers(reader)
     return Experts(
         count=whole_number("number of experts", count),
         per_token=reader.integer("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk"),
         intermediate_size=whole_number("moe_intermediate_size", size),
-        shared_intermediate_size=int(shared),
+        shared_intermediate_size=_shared(reader, whole_number("moe_intermediate_size", size)),
+        shared_gate=reader.kind in _SHARED_GATE,
+        latent_size=reader.get("moe_latent_size"),
         dense_layers=dense,
+        every=every,
+        beside_dense=reader.kind == "gemma4_text",
         bias=reader.kind == "gpt_oss",
+        wide_router=_wide_router(reader),
     )
 
 
-def _layer_types(reader: ConfigReader, layers: int) -> Counter[str]:
-    given = reader.get("layer_types")
-    if isinstance(given, list):
-        return Counter(str(kind) for kind in cast(list[Any], given)[:layers])
-    interval = reader.get("full_attention_interval")
-    if interval or reader.get("linear_num_value_heads"):
-        full = layers // int(interval or 4)
-        return Counter({"linear_attention": layers - full, "full_attention": full})
-    if not reader.get("sliding_window") or reader.get("use_sliding_window") is False:
-        return Counter({"full_attention": layers})
-    pattern = reader.get("sliding_window_pattern")
-    if pattern is None and reader.kind in ("gemma3", "gemma3_text", "gemma4_text"):
-        pattern = 6
-    elif pattern is None and reader.kind == "cohere2":
-        pattern = 4
-    elif reader.kind in _SLIDING_EVERY_OTHER:
-        pattern = 2
-    if reader.kind.startswith("qwen"):  # the field is always there; only use_sliding_window turns it on
-        return Counter({"full_attention": layers})
-    if isinstance(pattern, int) and pattern > 1:
-        full = layers // pattern
-        return Counter({"sliding_attention": layers - full, "full_attention": full})
-    return Counter({"sliding_attention": layers})
+def _wide_router(reader: ConfigReader) -> bool:
+    """vLLM's minimax_m2.py and glm4_moe.py and mimo_v2.py (its class default)."""
+    return reader.kind in {"minimax_m2", "mimo_v2_flash", "glm4_moe"}
 
 
-def _attention(reader: ConfigReader) -> tuple[AttentionGroup, ...]:
-    layers = reader.integer("num_hidden_layers")
-    if reader.get("kv_lora_rank") is not None:
-        return (_latent_attention(reader, layers),)
-    groups: list[AttentionGroup] = []
-    for kind, count in _layer_types(reader, layers).items():
-        match kind:
-            case "full_attention" | "attention":
-                groups.append(
-                    FullAttention(
-                        layers=count,
-                        key_value_heads=reader.get("num_global_key_value_heads"),
-                        head_dim=reader.get("global_head_dim"),
-                        rope_cache_tokens=_linear_rope_tokens(reader),
-                    )
-                )
-            case "sliding_attention":
-                groups.append(
-                    SlidingAttention(
-                        layers=count,
-                        window=reader.integer("sliding_window"),
-                        own_rotary_table=reader.kind in _FOUR_NORMS - {"gemma2", "glm4"},
-                    )
-                )
-            case "linear_attention":
-                groups.append(_linear_attention(reader, count))
-            case _:
-                raise UnreadableConfigError(f"layer_types: attention of the kind {kind} is not modelled")
-    return tuple(sorted(groups, key=lambda group: group.kind))
+def _shared(reader: ConfigReader, size: int) -> int:
+    """Width of all shared experts together."""
+    for name in ("shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "shared_intermediate_size"):
+        value = reader.get(name)
+        if value is not None:
+            return whole_number(name, value)
+    if reader.kind == "llama4_text":
+        return size
+    return whole_number("n_shared_experts", reader.get("n_shared_experts") or 0) * size
 
 
-def _latent_attention(reader: ConfigReader, layers: int) -> MlaAttention:
-    indexer = int(reader.get("index_n_heads", 0) or 0)
-    indexer_dim = int(reader.get("index_head_dim", 0) or 0) if indexer else 0
-    return MlaAttention(
-        layers=layers,
-        kv_lora_rank=reader.integer("kv_lora_rank"),
-        qk_rope_head_dim=reader.integer("qk_rope_head_dim"),
-        qk_nope_head_dim=reader.integer("qk_nope_head_dim"),
-        v_head_dim=reader.integer("v_head_dim"),
-        q_lora_rank=reader.get("q_lora_rank"),
-        indexer_heads=indexer,
-        indexer_head_dim=indexer_dim,
-        indexer_bytes_per_token=2 * indexer_dim,
-    )
-
-
-def _linear_attention(reader: ConfigReader, layers: int) -> LinearAttention:
-    return LinearAttention(
-        layers=layers,
-        key_heads=reader.integer("linear_num_key_heads"),
-        value_heads=reader.integer("linear_num_value_heads"),
-        key_head_dim=reader.integer("linear_key_head_dim"),
-        value_head_dim=reader.integer("linear_value_head_dim"),
-        convolution=int(reader.get("linear_conv_kernel_dim", 4)),
-    )
-
-
-def _rope(reader: ConfigReader) -> dict[str, Any]:
-    """The scaling of the full-attention layers' rotary embedding, in either spelling."""
-    parameters = mapping(reader.get("rope_parameters"))
-    nested = mapping(parameters.get("full_attention"))
-    rope = nested or parameters or mapping(reader.get("rope_scaling"))
-    return {**rope, "rope_type": str(rope.get("rope_type", rope.get("type", "default")))}
-
-
-def _linear_rope_tokens(reader: ConfigReader) -> int | None:
-    rope = _rope(reader)
-    if rope["rope_type"] != "linear":
-        return None
-    return math.ceil(reader.integer("max_position_embeddings") * float(rope.get("factor", 1.0)))
-
-
-def _context(reader: ConfigReader) -> int:
-    """The longest context as vLLM derives it: a scaled rotary embedding multiplies the positions, except Gemma 3's."""
-    positions = reader.integer("max_position_embeddings")
-    rope = _rope(reader)
-    if rope["rope_type"] in ("default", "llama3", "longrope", "su", "mrope") or reader.kind.startswith("gemma3"):
-        return positions
-    if rope["rope_type"] == "yarn":
-        original = rope.get("original_max_position_embeddings")
-        return positions if original is None else math.ceil(float(original) * float(rope.get("factor", 1.0)))
-    return math.ceil(positions * float(rope.get("factor", 1.0)))
+def _expert_layers(reader: ConfigReader) -> tuple[int, int]:
+    """How many layers are dense before the first with experts, and which of the others have them: one in so many."""
+    layers = layers_of(reader)
+    dense = whole_number("first_k_dense_replace", reader.get("first_k_dense_replace") or 0)
+    frequency = reader.get("moe_layer_freq")
+    if isinstance(frequency, list):
+        pattern = integers("moe_layer_freq", cast(list[Any], frequency))
+        dense = pattern.index(1)
+        if pattern != [0] * dense + [1] * (layers - dense):
+            raise UnreadableConfigError("moe_layer_freq: dense layers among those with experts are not modelled")
+        frequency = 1
+    only_dense = integers("mlp_only_layers", cast(list[Any], reader.get("mlp_only_layers") or []))
+    if only_dense:
+        if sorted(only_dense) != list(range(len(only_dense))):
+            raise UnreadableConfigError("mlp_only_layers: dense layers among those with experts are not modelled")
+        dense = max(dense, len(only_dense))
+    step = reader.get("decoder_sparse_step") or reader.get("interleave_moe_layer_step") or frequency or 1
+    return dense, whole_number("decoder_sparse_step", step)
 
 
 def _dtype(name: Any) -> WeightFormat:

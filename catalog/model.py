@@ -4,170 +4,98 @@ An entry of the catalogue, the same fields in a stack file, or a Hugging Face `c
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from catalog._attention import (
+    AttentionGroup,
+    ChunkedAttention,
+    FullAttention,
+    HeadedAttention,
+    LinearAttention,
+    MlaAttention,
+    NoAttention,
+    SlidingAttention,
+    Stateful,
+    StateSpace,
+)
 from catalog._entry import Entries, Entry
+from catalog._formats import (
+    Count,
+    KvCacheDtype,
+    LinearPart,
+    QuantisedPart,
+    Quantization,
+    StoredOtherwise,
+    WeightFormat,
+)
 
 if TYPE_CHECKING:
     from catalog.recorded import Record
 
-Count = Annotated[int, Field(gt=0)]
-
-
-class WeightFormat(StrEnum):
-    """How the weights of linear layers are stored; embeddings, norms and routers stay in the model's dtype."""
-
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-    FLOAT32 = "float32"
-    FP8 = "fp8"
-    INT8 = "int8"
-    INT4 = "int4"
-    MXFP4 = "mxfp4"
-    NVFP4 = "nvfp4"
-
-    @property
-    def bytes_per_weight(self) -> float:
-        """Bytes of one weight with its share of the scales."""
-        return _BYTES_PER_WEIGHT[self]
-
-    @property
-    def quantised(self) -> bool:
-        return self not in (WeightFormat.BFLOAT16, WeightFormat.FLOAT16, WeightFormat.FLOAT32)
-
-
-# Scales: fp8 one float32 per 128 x 128 block, int4 one 16-bit per 32 weights, mxfp4 one byte per 32, nvfp4 one per 16.
-_BYTES_PER_WEIGHT = {
-    WeightFormat.BFLOAT16: 2.0,
-    WeightFormat.FLOAT16: 2.0,
-    WeightFormat.FLOAT32: 4.0,
-    WeightFormat.FP8: 1.0 + 4 / (128 * 128),
-    WeightFormat.INT8: 1.0,
-    WeightFormat.INT4: 0.5 + 2 / 32,
-    WeightFormat.MXFP4: 0.5 + 1 / 32,
-    WeightFormat.NVFP4: 0.5 + 1 / 16,
-}
-
-
-class QuantisedPart(StrEnum):
-    """Which linear layers a quantised checkpoint stores in the small format."""
-
-    LINEAR = "linear"
-    EXPERTS = "experts"
-
-
-class KvCacheDtype(StrEnum):
-    """vLLM's `--kv-cache-dtype`; auto is the dtype of the activations."""
-
-    AUTO = "auto"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-    FP8 = "fp8"
-    FP8_E4M3 = "fp8_e4m3"
-    FP8_E5M2 = "fp8_e5m2"
-    FP8_DS_MLA = "fp8_ds_mla"
-
-    @property
-    def quantised(self) -> bool:
-        return self.value.startswith("fp8")
-
-
-class Quantization(Entry):
-    format: WeightFormat = Field(description="how the weights of linear layers are stored")
-    covers: QuantisedPart = Field(
-        default=QuantisedPart.LINEAR, description="all linear layers, or those of the experts alone"
-    )
-    block: Count | None = Field(default=None, description="rows that share a scale; shards must be a multiple of it")
-
-
-class FullAttention(Entry):
-    """Layers whose KV cache grows with the whole context."""
-
-    kind: Literal["full"] = Field(default="full", description="attention over the whole context")
-    layers: Count = Field(description="layers of this kind")
-    key_value_heads: Count | None = Field(default=None, description="where it differs from the model's")
-    head_dim: Count | None = Field(default=None, description="where it differs from the model's")
-    rope_cache_tokens: Count | None = Field(
-        default=None, description="positions of the rotary table, where that is not the context (linear scaling)"
-    )
-
-
-class SlidingAttention(Entry):
-    """Layers that look back `window` tokens."""
-
-    kind: Literal["sliding"] = Field(default="sliding", description="attention over a window")
-    layers: Count = Field(description="layers of this kind")
-    window: Count = Field(description="tokens that a layer looks back")
-    key_value_heads: Count | None = Field(default=None, description="where it differs from the model's")
-    head_dim: Count | None = Field(default=None, description="where it differs from the model's")
-    own_rotary_table: bool = Field(default=False, description="its rotary base differs from that of the full layers")
-
-
-class MlaAttention(Entry):
-    """Multi-head latent attention: one compressed key and value per token, the same on every tensor-parallel rank."""
-
-    kind: Literal["mla"] = Field(default="mla", description="multi-head latent attention")
-    layers: Count = Field(description="layers of this kind")
-    kv_lora_rank: Count = Field(description="width of the compressed key and value")
-    qk_rope_head_dim: int = Field(ge=0, description="part of a head with rotary positions")
-    qk_nope_head_dim: Count = Field(description="part of a head without")
-    v_head_dim: Count = Field(description="width of a head's values")
-    q_lora_rank: Count | None = Field(
-        default=None, description="width of the compressed query; none: it is not compressed"
-    )
-    indexer_heads: int = Field(default=0, description="heads of the indexer of sparse attention; 0: there is none")
-    indexer_head_dim: int = Field(default=0, description="width of one of them")
-    indexer_bytes_per_token: int = Field(default=0, description="of one layer, beside the latent cache")
-
-
-class LinearAttention(Entry):
-    """Gated delta-rule layers: a state of constant size per sequence, no cache per token."""
-
-    kind: Literal["linear"] = Field(default="linear", description="gated delta rule")
-    layers: Count = Field(description="layers of this kind")
-    key_heads: Count = Field(description="heads of the keys")
-    value_heads: Count = Field(description="heads of the values")
-    key_head_dim: Count = Field(description="width of a key")
-    value_head_dim: Count = Field(description="width of a value")
-    convolution: Count = Field(default=4, description="tokens that the convolution before it spans")
-    state_bytes_per_element: int = Field(default=4, description="bytes of a number of the recurrent state")
-
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of one layer's state of one sequence, whole model."""
-        key, value = self.key_heads * self.key_head_dim, self.value_heads * self.value_head_dim
-        recurrent = self.value_heads * self.key_head_dim * self.value_head_dim * self.state_bytes_per_element
-        return recurrent + (2 * key + value) * (self.convolution - 1) * 2
-
-
-AttentionGroup = Annotated[
-    FullAttention | SlidingAttention | MlaAttention | LinearAttention, Field(discriminator="kind")
+__all__ = [
+    "MODELS",
+    "AttentionGroup",
+    "ChunkedAttention",
+    "Experts",
+    "FullAttention",
+    "HeadedAttention",
+    "KvCacheDtype",
+    "LinearAttention",
+    "LinearPart",
+    "MlaAttention",
+    "Model",
+    "NoAttention",
+    "QuantisedPart",
+    "Quantization",
+    "SlidingAttention",
+    "StateSpace",
+    "Stateful",
+    "StoredOtherwise",
+    "Vision",
+    "WeightFormat",
 ]
 
 
 class Experts(Entry):
-    """The mixture-of-experts part; `dense_layers` come before it and use the model's own intermediate size."""
+    """The mixture-of-experts part; layers without it use the model's own intermediate size."""
 
     count: Count = Field(description="routed experts of a layer")
     per_token: Count = Field(description="experts that one token goes through")
     intermediate_size: Count = Field(description="width of one expert")
     shared_intermediate_size: int = Field(default=0, ge=0, description="of all shared experts together")
+    shared_gate: bool = Field(default=False, description="a weight for each input decides the shared experts' share")
+    latent_size: Count | None = Field(
+        default=None, description="width that tokens are projected to before the experts; none: they are not"
+    )
     dense_layers: int = Field(default=0, ge=0, description="layers before the first one with experts")
+    every: Count = Field(default=1, description="one layer in so many has experts, the last of each so many")
+    beside_dense: bool = Field(default=False, description="these layers have a dense feed-forward part as well")
     bias: bool = Field(default=False, description="the experts have biases")
+    wide_router: bool = Field(default=False, description="the router's weights are kept in float32")
 
 
 class Vision(Entry):
     """The image encoder: its weights, and what one image takes to encode."""
 
-    parameters: Count = Field(description="weights of the image encoder")
+    parameters: int = Field(default=0, ge=0, description="weights that tensor parallel cuts")
+    whole_parameters: int = Field(default=0, ge=0, description="weights that every rank holds whole")
     hidden_size: Count = Field(description="the encoder's width")
     intermediate_size: Count = Field(description="width of the encoder's feed-forward layers")
-    patches_per_image: Count = Field(description="that the encoder sees")
-    tokens_per_image: Count = Field(description="that the language model sees")
+    patches_per_image: Count = Field(description="that the encoder sees of the largest image")
+    tokens_per_image: Count = Field(description="that the language model sees of it")
+    widths_in_flight: Count = Field(
+        default=4, description="tensors of the encoder's width that one patch has at once, at the peak of an encoding"
+    )
+    deepstack_levels: int = Field(
+        default=0, ge=0, description="inner layers whose embeddings are kept for a whole batch (deepstack)"
+    )
+    cut_sizes: tuple[int, ...] = Field(
+        default=(), description="widths that tensor parallel cuts, and whose shards must be whole scale groups"
+    )
 
 
 class Model(Entry):
@@ -183,6 +111,11 @@ class Model(Entry):
     attention: tuple[AttentionGroup, ...] = Field(
         min_length=1, description="groups of layers by their kind of attention"
     )
+    order: tuple[int, ...] | None = Field(
+        default=None,
+        description="which group each layer is of, by its number from 0, repeated to the last layer; "
+        "none: kinds are spread evenly",
+    )
     intermediate_size: Count | None = Field(
         default=None, description="width of the feed-forward layers; none: not known, or all layers have experts"
     )
@@ -194,9 +127,20 @@ class Model(Entry):
     query_key_norm: bool = Field(default=False, description="queries and keys are normalised")
     output_gate: bool = Field(default=False, description="the query projection has a gate of its own size")
     norms_per_layer: Count = Field(default=2, description="norms of the width of the model in each layer")
+    draft_layers: int = Field(
+        default=0, ge=0, description="layers for speculative decoding (MTP) in the checkpoint, loaded only if asked for"
+    )
     tied_embeddings: bool = Field(default=False, description="input and output share their embeddings")
     vocabulary: Count = Field(description="tokens that there are")
     context: Count = Field(description="tokens; the longest that the model was made for")
+    unscaled_context: Count | None = Field(
+        default=None, description="what vLLM serves unless it is told a longer one; none: the whole context"
+    )
+    rotary: int | None = Field(
+        default=None,
+        ge=0,
+        description="width of a head's rotary part in layers with keys and values; none: the whole head",
+    )
     vision: Vision | None = Field(default=None, description="the image encoder; none: it reads text alone")
     checkpoint_gib: float | None = Field(default=None, gt=0, description="GiB of the weight files, where known")
     dtype: WeightFormat = Field(
@@ -214,9 +158,7 @@ class Model(Entry):
     def _hangs_together(self) -> Self:
         if self.dtype.quantised:
             raise ValueError("dtype is that of the activations; name a quantised format in quantization.format")
-        if self.key_value_heads is None and any(
-            isinstance(g, FullAttention | SlidingAttention) for g in self.attention
-        ):
+        if self.key_value_heads is None and any(isinstance(g, HeadedAttention) for g in self.attention):
             raise ValueError("keyValueHeads is missing")
         if self.key_value_heads is not None and self.attention_heads % self.key_value_heads:
             raise ValueError(
@@ -226,6 +168,8 @@ class Model(Entry):
             raise ValueError("experts.denseLayers needs intermediateSize")
         if self.experts is not None and self.experts.dense_layers > self.layers:
             raise ValueError(f"experts.denseLayers is more than the {self.layers} layers")
+        if self.order is not None and self._counts_of_order() != [group.layers for group in self.attention]:
+            raise ValueError(f"order has {self._counts_of_order()} layers of each group, attention others")
         if not self.counted and self.checkpoint_gib is None:
             raise ValueError("give intermediateSize or experts, or else checkpointGib")
         return self
@@ -246,9 +190,38 @@ class Model(Entry):
         records, of = self._said
         return records if records and of == self.model_dump_json() else ()
 
+    def _counts_of_order(self) -> list[int]:
+        kinds = self.layer_kinds
+        return [kinds.count(index) for index in range(len(self.attention))]
+
     @property
     def layers(self) -> int:
         return sum(group.layers for group in self.attention)
+
+    @cached_property
+    def layer_kinds(self) -> tuple[int, ...]:
+        """The number of the group of each layer, first to last."""
+        total = self.layers
+        if self.order:
+            return tuple(self.order[layer % len(self.order)] for layer in range(total))
+        largest = max(range(len(self.attention)), key=lambda index: self.attention[index].layers)
+        kinds: list[int] = []
+        for layer in range(total):
+            due = [
+                index
+                for index, group in enumerate(self.attention)
+                if index != largest and group.layers * (layer + 1) // total > kinds.count(index)
+            ]
+            kinds.append(due[0] if due else largest)
+        # Two kinds that were due at once left one of them behind; the tail belongs to it.
+        for index, group in enumerate(self.attention):
+            while kinds.count(index) < group.layers:
+                kinds[len(kinds) - 1 - kinds[::-1].index(largest)] = index
+        return tuple(kinds)
+
+    def has_experts(self, layer: int) -> bool:
+        experts = self.experts
+        return experts is not None and layer >= experts.dense_layers and (layer + 1) % experts.every == 0
 
     @property
     def counted(self) -> bool:
@@ -264,11 +237,16 @@ class Model(Entry):
         return self.quantization.format if self.quantization else self.dtype
 
     @classmethod
-    def from_hugging_face_config(cls, config: Mapping[str, Any], id: str) -> "Model":
-        """The model that a `config.json` describes. Raises `UnreadableConfigError`, which names what is missing."""
+    def from_hugging_face_config(
+        cls, config: Mapping[str, Any], id: str, quantization: Mapping[str, Any] | None = None
+    ) -> "Model":
+        """The model that a `config.json` describes, and the `hf_quant_config.json` beside it where there is one.
+
+        Raises `UnreadableConfigError`, which names what is missing or not modelled.
+        """
         from catalog.hugging_face import model_from_config
 
-        return model_from_config(config, id)
+        return model_from_config(config, id, quantization)
 
 
 MODELS: Entries[Model] = Entries(Path(__file__).parent / "models", Model)

@@ -81,6 +81,9 @@ class VllmRelease(Entry):
     shutdown_timeout_flag: bool
     environment: dict[str, str] = Field(default_factory=dict[str, str])
     defaults: ServerDefaults
+    flashinfer_sampler: bool = Field(
+        default=False, description="the image can run FlashInfer's sampling kernel, and its profile run does"
+    )
     memory_basis: Basis = Field(description="of a memory model for this release: measured, or estimated from another")
     tried: tuple[Tried, ...] = ()
     sources: tuple[str, ...]

@@ -22,10 +22,11 @@ from oracle.records import case_of
 from planning.engine import ServeSettings, engine_of
 from planning.kv_cache import KvLayout, kv_layout
 from planning.legality import cache_objection, pipeline_objection, tensor_objection
+from planning.memory import cache_settings
 from planning.recorded import Answer as Recorded
 from planning.recorded import recorded_answer
 from planning.shape import GpuNode
-from planning.weights import COMMUNICATOR, Sharding, stages_of, weight_bytes
+from planning.weights import COMMUNICATOR, Sharding, buffer_bytes, stages_of, weight_bytes
 
 _LIMIT = 1.0
 """Per cent that weights may be off."""
@@ -137,7 +138,7 @@ def model_of(config: Config) -> Model:
     """As the plan reads it: the catalogue's entry of that id, else the config.json. Raises UnreadableConfigError."""
     if config.id in MODELS:
         return MODELS[config.id]
-    return Model.from_hugging_face_config(config.config, config.id)
+    return Model.from_hugging_face_config(config.config, config.id, config.quantization)
 
 
 _Planned = tuple[list[float], list[KvLayout]]
@@ -156,17 +157,29 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
     if objection is not None:
         return objection
     sharding = Sharding(question.tensor, question.pipeline, question.tensor if question.expert_parallel else 1)
-    settings = ServeSettings(model.context, 0.9, 256, 8192, engine.block_size, question.cache)
+    settings = ServeSettings(
+        model.context,
+        0.9,
+        256,
+        8192,
+        engine.block_size,
+        question.cache,
+        draft_tokens=question.draft_tokens,
+        own_draft=question.draft_tokens > 0,
+    )
     stages = stages_of(model, question.pipeline)
     said = None if formulas else recorded_answer(model, node.card, sharding, settings, engine)
     if said is not None:
         if said.case.refusal is not None:
             return said.case.refusal
         return [said.weights(stage) for stage in stages], [said.layout(stage) for stage in stages]
-    return (
-        [weight_bytes(model, sharding, stage) for stage in stages],
-        [kv_layout(model, question.cache, engine.block_size, question.tensor, question.pipeline, s) for s in stages],
-    )
+    cache = cache_settings(model, settings, engine)
+    weights = [
+        weight_bytes(model, sharding, stage, draft=settings.own_draft)
+        + buffer_bytes(model, stage, settings.max_num_batched_tokens)
+        for stage in stages
+    ]
+    return weights, [kv_layout(model, cache, question.tensor, question.pipeline, stage) for stage in stages]
 
 
 def _beside(name: str, shape: str, model: Model, planned: _Planned, answer: Answer, question: Question) -> Row:

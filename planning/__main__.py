@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from catalog import ACCELERATORS, PINS, REGION_PRICES, CapacityKind, InvalidEntry
-from catalog.hugging_face import UnreadableConfigError
+from catalog.hugging_face import QUANTIZATION_FILE, UnreadableConfigError
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import with_records_beside
 from config import ConfigurationError
@@ -149,17 +149,23 @@ def _model(options: argparse.Namespace) -> Model:
     if options.model is not None:
         return _named("model", options.model, MODELS)
     file: Path = options.config
+    config = _json_object(file)
+    name = file.parent.name if file.name == "config.json" and file.parent.name else file.stem
+    beside = file.with_name(QUANTIZATION_FILE)
+    quantization = _json_object(beside) if beside.exists() else None
+    return with_records_beside(Model.from_hugging_face_config(config, name, quantization), file)
+
+
+def _json_object(file: Path) -> dict[str, Any]:
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise _Unanswerable(f"{file}: {error.strerror}") from error
     except ValueError as error:
         raise _Unanswerable(f"{file} is no JSON: {error}") from error
-    if not isinstance(config, dict):
+    if not isinstance(content, dict):
         raise _Unanswerable(f"{file} holds no JSON object")
-    name = file.parent.name if file.name == "config.json" and file.parent.name else file.stem
-    model = Model.from_hugging_face_config(config, name)  # pyright: ignore[reportUnknownArgumentType]
-    return with_records_beside(model, file)
+    return cast(dict[str, Any], content)
 
 
 def _request(options: argparse.Namespace) -> ShapeRequest:

@@ -1,8 +1,8 @@
 """The peak of vLLM's profile run on one GPU, and what it sets aside for CUDA graphs."""
 
-from catalog.model import Experts, MlaAttention, Model
+from catalog.model import MlaAttention, Model, SlidingAttention
 from planning.engine import Engine, Runner, ServeSettings, capture_sizes
-from planning.weights import MIB, Sharding, Stage, embedding_bytes
+from planning.weights import GIB, MIB, Sharding, Stage, embedding_bytes
 
 _CUBLAS_WORKSPACE = 32 * MIB
 """Torch's cuBLAS workspace on Hopper, taken at the first matrix product, so inside the profile run."""
@@ -13,22 +13,39 @@ _TOP_P_ROWS = 132
 def peak_activation(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine) -> float:
     """The peak of vLLM's profile run, a batch of `max_num_batched_tokens` and then the sampler.
 
-    The larger of the forward pass, the sampler on the last stage, and a cold torch.compile.
+    The larger of the forward pass, the sampler on the last stage, and torch.compile.
     """
     tokens, hidden = settings.max_num_batched_tokens, settings.max_num_batched_tokens * model.hidden_size * 2
-    experts = _expert_workspace(model.experts, model.hidden_size, tokens, sharding) if model.experts else 0.0
-    kept = experts + _CUBLAS_WORKSPACE
+    experts = _expert_workspace(model, tokens, sharding)
+    kept = experts + (0 if engine.libraries_before_snapshot else _CUBLAS_WORKSPACE)
     forward = kept + 3 * hidden + _widest_layer(model, sharding, tokens, settings)
     sampler = 0.0
     if stage.last:
         rows = min(settings.max_num_seqs, tokens)
-        sampler = kept + hidden + 2 * rows * model.hidden_size * 2 + _sampler(model.vocabulary, rows, engine, model)
+        copies = 1 if engine.profiles_flashinfer_sampler else 2
+        sampler = kept + hidden + copies * rows * model.hidden_size * 2
+        sampler += _sampler(model.vocabulary, rows, engine, model)
     compile_peak = 0.0
-    if stage.first and not settings.enforce_eager and not settings.compile_cache:
+    cached = settings.compile_cache and not engine.libraries_before_snapshot
+    if stage.first and not settings.enforce_eager and not cached:
         compile_peak = embedding_bytes(model, sharding.tensor) + 2 * hidden
     encoder = _image_encoder(model, sharding, tokens) if stage.first else 0.0
-    state = _sampling_state(model.vocabulary, settings.max_num_seqs) if engine.charges_v2_state and stage.last else 0.0
-    return max(forward, sampler, compile_peak, encoder) + state
+    return max(forward, sampler, compile_peak, encoder)
+
+
+def kept_beside_weights(
+    model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine
+) -> float:
+    """Bytes that a runner sets aside before its profile run, and keeps: 0.33's sampling state, tables and inputs."""
+    if not engine.charges_v2_state:
+        return 0.0
+    tables = settings.max_num_seqs * settings.max_model_len / settings.block_size * 4
+    state = _sampling_state(model.vocabulary, settings.max_num_seqs) if stage.last else 0.0
+    return state + tables + _INPUTS
+
+
+_INPUTS = 0.02 * GIB
+"""Of the V2 runner of 0.33: what it kept beside sampling state and block tables was 0.01 to 0.06 GiB."""
 
 
 def _sampler(vocabulary: int, rows: int, engine: Engine, model: Model) -> float:
@@ -37,6 +54,8 @@ def _sampler(vocabulary: int, rows: int, engine: Engine, model: Model) -> float:
     if engine.runner(model) is Runner.V1:
         # 16-bit logits, their float32 copy, probabilities and exponential noise, and the top-p kernel's buffer.
         return entry * (2 + 4 + 4 + 4) + min(rows, _TOP_P_ROWS) * vocabulary * 4
+    if engine.profiles_flashinfer_sampler:  # 14 bytes a logit, measured on H200 within 0.007 GiB
+        return entry * (2 + 4 + 4 + 4)
     if engine.charges_v2_state:  # profiles top-k and top-p too
         return entry * (2 + 4 + 4)
     return entry * (2 + 4)
@@ -73,10 +92,18 @@ def _chunked_prefill_tokens(settings: ServeSettings) -> int:
     return max(min(wanted, 64 * 1024), settings.max_num_seqs * settings.block_size)
 
 
-def _expert_workspace(experts: Experts, hidden: int, tokens: int, sharding: Sharding) -> float:
+def _expert_workspace(model: Model, tokens: int, sharding: Sharding) -> float:
     """The two buffers of the fused experts: they are kept, so they lie under the sampler's peak as well."""
+    experts = model.experts
+    if experts is None:
+        return 0.0
+    hidden = experts.latent_size or model.hidden_size
     size = experts.intermediate_size / (1 if sharding.expert_parallel else sharding.tensor)
     return tokens * experts.per_token * (max(size, hidden) + max(2 * size, hidden)) * 2
+
+
+_FEED_FORWARD_WIDTHS = 4
+"""Tensors of an encoder's width that are alive beside those of a feed-forward layer."""
 
 
 def _image_encoder(model: Model, sharding: Sharding, tokens: int) -> float:
@@ -85,20 +112,35 @@ def _image_encoder(model: Model, sharding: Sharding, tokens: int) -> float:
         return 0.0
     vision = model.vision
     images = max(1, tokens // vision.tokens_per_image)
-    width = 2 * vision.intermediate_size / sharding.tensor + 4 * vision.hidden_size
+    feed_forward = _FEED_FORWARD_WIDTHS * vision.hidden_size + 2 * vision.intermediate_size / sharding.tensor
+    width = max(feed_forward, vision.widths_in_flight * vision.hidden_size)
     return images * (vision.patches_per_image * width + vision.tokens_per_image * model.hidden_size) * 2
 
 
 # MiB of one layer in one captured graph, from the charges and sizes measured with 0.24: piecewise and full graphs of
-# the V1 runner and what its first capture takes, and either kind of the V2 runner.
+# the V1 runner and what its first capture takes.
 _V1_PIECEWISE, _V1_FULL, _V1_FIRST = 0.153 * MIB, 0.103 * MIB, 66 * MIB
-_V2_GRAPH = 0.30 * MIB
+# 0.33 charges one capture of all piecewise and of two full graphs, and the cost of the second for every other full one
+# (vllm/v1/worker/gpu/cudagraph_utils.py). That cost was 2.4 MiB for 26 layers of 4 query heads, 6.5 for 32 of 32, 11.6
+# for 62 of 32 and 22.0 for 64 of 64; the capture, 51 sizes, 19 MiB a layer of full attention and 13 of a window.
+_FULL_GRAPH, _FULL_GRAPH_PER_HEAD = 1.9 * MIB, 0.0049 * MIB
+_CAPTURE, _CAPTURE_OF_WINDOW, _MEASURED_SIZES = 19 * MIB, 13 * MIB, 51
 
 
-def charged_graphs(stage: Stage, settings: ServeSettings, engine: Engine, runner: Runner) -> float:
+def charged_graphs(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine) -> float:
     """What vLLM sets aside for CUDA graphs. The V2 runner of 0.24 sets nothing aside, although it captures them."""
     sizes = capture_sizes(settings)
     full = sum(1 for size in sizes if size <= settings.max_num_seqs)
-    if runner is Runner.V1:
+    if engine.runner(model) is Runner.V1:
         return _V1_FIRST + stage.total * (_V1_PIECEWISE * (len(sizes) - 1) + _V1_FULL * max(0, full - 1))
-    return stage.total * _V2_GRAPH * (len(sizes) + full) if engine.charges_v2_graphs else 0.0
+    if not engine.charges_v2_graphs:
+        return 0.0
+    windows = sum(
+        layers
+        for group, layers in zip(model.attention, stage.layers, strict=True)
+        if isinstance(group, SlidingAttention)
+    )
+    capture = (stage.total - windows) * _CAPTURE + windows * _CAPTURE_OF_WINDOW
+    heads = stage.total * model.attention_heads / sharding.tensor
+    second = _FULL_GRAPH + heads * _FULL_GRAPH_PER_HEAD
+    return capture * len(sizes) / _MEASURED_SIZES + max(0, full - 2) * second

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from catalog.model import FullAttention, LinearAttention, MlaAttention, Model, SlidingAttention
-from planning.weights import Sharding, Stage, key_value_heads
+from catalog.model import HeadedAttention, LinearAttention, MlaAttention, Model, StateSpace
+from planning.layers import key_value_heads
+from planning.weights import Sharding, Stage
 
 _BYTES = 2
 """Adapters are held in 16 bits."""
@@ -24,7 +25,7 @@ def _linears(model: Model, sharding: Sharding, stage: Stage) -> Iterator[Linear]
     hidden, tensor = model.hidden_size, sharding.tensor
     for group, layers in zip(model.attention, stage.layers, strict=True):
         match group:
-            case FullAttention() | SlidingAttention():
+            case _ if isinstance(group, HeadedAttention):
                 head = group.head_dim or model.head_dim
                 query = model.attention_heads / tensor * head
                 keys = key_value_heads(model, group, tensor) * head
@@ -42,13 +43,20 @@ def _linears(model: Model, sharding: Sharding, stage: Stage) -> Iterator[Linear]
                 value = group.value_heads * group.value_head_dim / tensor
                 yield (hidden, 2 * value, 2 * layers)
                 yield (value, hidden, layers)
-    dense = stage.dense_layers if model.experts else stage.total
+            case StateSpace():
+                inner = group.inner / tensor
+                yield (hidden, 2 * inner, layers)
+                yield (inner, hidden, layers)
+            case _:
+                pass
+    routed = sum(1 for layer in range(stage.start, stage.start + stage.total) if model.has_experts(layer))
+    dense = stage.total - routed
     if model.intermediate_size is not None:
         inner = model.intermediate_size / tensor
         yield (hidden, inner, (2 if model.gated_mlp else 1) * dense)
         yield (inner, hidden, dense)
     if model.experts is not None:
         inner = model.experts.intermediate_size / (1 if sharding.expert_parallel else tensor)
-        count = model.experts.count // sharding.experts * (stage.total - dense)
+        count = model.experts.count // sharding.experts * routed
         yield (hidden, inner, 2 * count)
         yield (inner, hidden, count)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from catalog import Basis
-from catalog.model import LinearAttention, Model
+from catalog.model import ChunkedAttention, Model, Stateful
 from planning.engine import Card, Engine, ServeSettings
 from planning.weights import Sharding
 
@@ -19,7 +19,7 @@ class Trust:
 def trust_in(
     model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine, *, recorded: bool
 ) -> Trust:
-    """Measured is what the measurements covered: a release and card, TP 1 and 2, 16-bit weights and cache, text."""
+    """Measured is what the measurements covered: a release and card, a few ranks, 16-bit weights and cache, text."""
     lacks = list(_not_measured(model, card, sharding, settings, engine))
     if not lacks:
         return Trust(Basis.MEASURED, f"vLLM {engine.release} was measured on {card.name} with models of this kind")
@@ -38,19 +38,20 @@ def trust_in(
 
 
 def _not_measured(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> list[str]:
-    linear = any(isinstance(group, LinearAttention) for group in model.attention)
+    kinds = [group for group in model.attention if isinstance(group, Stateful | ChunkedAttention)]
     reasons = {
-        f"vLLM {engine.version}": not engine.measured,
-        card.name: not card.measured,
+        f"vLLM {engine.version}": not engine.measured_cards,
+        card.name: not card.measured or (bool(engine.measured_cards) and card.name not in engine.measured_cards),
         "quantised weights": model.quantization is not None,
         "images": model.vision is not None,
-        "linear layers": linear,
+        "linear, state-space or chunked layers": bool(kinds),
+        model.architecture: bool(engine.measured_cards) and model.architecture not in engine.measured_architectures,
         "a model whose shape is not wholly known": not model.counted,
         f"a cache in {settings.kv_cache_dtype}": settings.kv_cache_dtype.quantised,
-        f"TP {sharding.tensor}": sharding.tensor > 2,
+        f"TP {sharding.tensor}": sharding.tensor > engine.measured_tensor,
         f"PP {sharding.pipeline}": sharding.pipeline > 1,
         "expert parallel": sharding.expert_parallel,
         "adapters": bool(settings.adapter_slots),
-        "a draft model": bool(settings.draft_gib),
+        "a draft model": bool(settings.draft_gib) or bool(settings.draft_tokens),
     }
     return [reason for reason, holds in reasons.items() if holds]

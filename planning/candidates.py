@@ -4,7 +4,14 @@ from dataclasses import replace
 from math import ceil, floor
 
 from catalog.model import Model
-from planning.engine import Card, Engine, ServeSettings, default_max_num_batched_tokens, default_max_num_seqs
+from planning.engine import (
+    Card,
+    Engine,
+    ServeSettings,
+    default_max_num_batched_tokens,
+    default_max_num_seqs,
+    engine_of,
+)
 from planning.legality import (
     cache_objection,
     expert_parallel_needed,
@@ -26,10 +33,15 @@ def evaluate(
     engine: Engine,
 ) -> Candidate:
     """Memory and concurrency of one shape, legal or not, for the wanted context or else the longest that is enough."""
-    experts = expert_parallel_needed(model, tensor) if request.expert_parallel is None else request.expert_parallel
+    experts = request.expert_parallel
+    if experts is None:
+        experts = expert_parallel_needed(model, tensor, refines=engine.refines_expert_blocks)
     sharding = Sharding(tensor, pipeline, tensor if experts and model.is_moe else 1)
     settings = resolve(model, node.card, request, engine)
     memory = gpu_memory(model, node.card, sharding, settings, engine)
+    if request.max_num_seqs is None and memory.state_blocks:
+        settings = _with_states(settings, memory.state_blocks)
+        memory = gpu_memory(model, node.card, sharding, settings, engine)
     if request.max_model_len is None and request.min_context is not None and not memory.fits:
         longest = memory.largest_max_model_len
         if longest >= request.min_context:
@@ -44,6 +56,18 @@ def evaluate(
     nodes = max(1, ceil(tensor * pipeline / node.gpus))
     concurrency = min(concurrency, settings.max_num_seqs)
     return Candidate(tensor, pipeline, experts and model.is_moe, nodes, memory, settings, concurrency)
+
+
+_SPARE_STATES = 0.9
+"""Of the blocks that are counted: a server that has a few less than the plan must start as well."""
+
+
+def _with_states(settings: ServeSettings, blocks: int) -> ServeSettings:
+    """As many sequences as there are surely blocks for, if that is less than vLLM would take."""
+    room = max(1, int(blocks * _SPARE_STATES))
+    if settings.max_num_seqs <= room:
+        return settings
+    return replace(settings, max_num_seqs=room, fewer_sequences=True)
 
 
 def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> ServeSettings:
@@ -61,6 +85,8 @@ def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> 
         adapter_slots=request.adapter_slots,
         adapter_rank=request.adapter_rank,
         draft_gib=request.draft_gib,
+        draft_tokens=request.draft_tokens,
+        own_draft=request.own_draft,
     )
 
 
@@ -80,9 +106,30 @@ def refuse_impossible(model: Model, request: ShapeRequest) -> None:
     objection = cache_objection(model, request.kv_cache_dtype)
     if objection is not None:
         raise ShapeRefused(f"kv_cache_dtype: {objection}", {})
+    objection = batch_objection(request)
+    if objection is not None:
+        raise ShapeRefused(objection, {"max_num_seqs": request.max_num_seqs or 0})
+    objection = draft_objection(model, request)
+    if objection is not None:
+        raise ShapeRefused(objection, {})
     needed = model.minimum_vllm
     if needed is not None and _version(request.vllm) < _version(needed):
         raise ShapeRefused(f"{model.id} needs vLLM {needed} or newer, not {request.vllm}", {})
+
+
+def batch_objection(request: ShapeRequest) -> str | None:
+    """vLLM's own check at start (config/scheduler.py, verify_max_model_len), or None."""
+    seqs, batched = request.max_num_seqs, request.max_num_batched_tokens
+    if seqs is not None and batched is not None and batched < seqs:
+        return f"max_num_batched_tokens {batched} is less than max_num_seqs {seqs}: each needs a token of a step"
+    return None
+
+
+def draft_objection(model: Model, request: ShapeRequest) -> str | None:
+    """Why the checkpoint cannot draft for itself, or None."""
+    if request.own_draft and model.counted and not model.draft_layers:
+        return f"speculative method mtp: {model.id} is not known to have layers for it; write draftLayers if it has"
+    return None
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -92,10 +139,11 @@ def _version(text: str) -> tuple[int, ...]:
 def shapes_of(model: Model, node: GpuNode, request: ShapeRequest) -> list[tuple[int, int]]:
     """Legal shapes, fewest GPUs first. Raises ShapeRefused for a fixed value that is not legal."""
     tensor, pipeline = request.tensor_parallel, request.pipeline_parallel
+    refines = engine_of(request.vllm).refines_expert_blocks
     if tensor is not None:
-        objection = tensor_objection(model, node, tensor, request.expert_parallel)
+        objection = tensor_objection(model, node, tensor, request.expert_parallel, refines=refines)
         if objection is not None:
-            legal = legal_tensor_parallel(model, node, request.expert_parallel)
+            legal = legal_tensor_parallel(model, node, request.expert_parallel, refines=refines)
             values = ", ".join(map(str, legal))
             raise ShapeRefused(f"tensor parallel {tensor}: {objection}; legal values: {values}", {"legal": legal})
     tensors = (
@@ -103,7 +151,7 @@ def shapes_of(model: Model, node: GpuNode, request: ShapeRequest) -> list[tuple[
         if tensor is not None
         else [
             value
-            for value in legal_tensor_parallel(model, node, request.expert_parallel)
+            for value in legal_tensor_parallel(model, node, request.expert_parallel, refines=refines)
             if node.gpus % value == 0 or value % node.gpus == 0
         ]
     )
@@ -137,6 +185,9 @@ def objection_to(candidate: Candidate, model: Model, request: ShapeRequest) -> s
     memory = candidate.memory
     if not memory.fits:
         return shortage(memory)
+    objection = states_objection(candidate)
+    if objection is not None:
+        return objection
     if request.replicas is not None:
         per_replica = ceil(request.min_concurrency / request.replicas)
         if floor(candidate.concurrency) < per_replica:
@@ -145,6 +196,17 @@ def objection_to(candidate: Candidate, model: Model, request: ShapeRequest) -> s
                 f"tokens at once, {per_replica} are wanted of each replica"
             )
     return None
+
+
+def states_objection(candidate: Candidate) -> str | None:
+    """Why vLLM ends at its start though the cache is large enough (config/compilation.py, 0.33.0), or None."""
+    blocks, seqs = candidate.memory.state_blocks, candidate.settings.max_num_seqs
+    if blocks is None or seqs <= blocks:
+        return None
+    return (
+        f"max_num_seqs {seqs} is more than the {blocks} blocks of the cache, and each sequence that decodes needs one "
+        f"for its states; write at most {max(1, int(blocks * _SPARE_STATES))}"
+    )
 
 
 def shortage(memory: GpuMemory) -> str:

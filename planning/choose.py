@@ -234,9 +234,9 @@ def _active_share(model: Model) -> float:
     experts = model.experts
     layers = model.layers - experts.dense_layers
     routed = 3 * layers * experts.count * experts.intermediate_size * model.hidden_size
-    idle = routed * (1 - experts.per_token / experts.count) * model.weight_format.bytes_per_weight
+    idle = routed * (1 - experts.per_token / experts.count) * model.weight_format.bytes_per_element
     # At batch 1 nearly all weights of a mixture are its routed experts; what they leave is read in full.
-    total = routed * model.weight_format.bytes_per_weight + 2 * model.vocabulary * model.hidden_size * 2
+    total = routed * model.weight_format.bytes_per_element + 2 * model.vocabulary * model.hidden_size * 2
     return max(0.02, 1 - idle / total)
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
-from catalog import VLLM_RELEASES, Basis
+from catalog import VLLM_RELEASES, Basis, VllmRelease
 from catalog.model import KvCacheDtype, Model
+from planning.kv_cache import OLDER_STATES, StateRules
 
 
 class Runner(StrEnum):
@@ -23,7 +24,12 @@ class Engine:
     """The release that was asked for."""
     release: str
     """The one whose behaviour this is."""
-    measured: bool
+    measured_cards: frozenset[str]
+    """Cards on which this very release was measured."""
+    measured_tensor: int
+    """The most ranks that it was measured with."""
+    measured_architectures: frozenset[str]
+    """Classes that it was measured with."""
     gpu_memory_utilization: float
     block_size: int
     max_num_seqs: tuple[int, int]
@@ -35,6 +41,15 @@ class Engine:
     every_model_v2: bool = False
     charges_v2_graphs: bool = False
     charges_v2_state: bool = False
+    profiles_flashinfer_sampler: bool = False
+    """The profile run samples with FlashInfer's kernel, which has a copy of the logits more."""
+    libraries_before_snapshot: bool = False
+    """cuBLAS's handles and workspace are there before vLLM's first look at the memory."""
+    refines_expert_blocks: bool = False
+    """Blocks of fp8 that a shard of experts cuts are made finer, or the shard is padded."""
+    states_need_blocks: bool = False
+    """The engine ends at its start if more sequences may decode than there are blocks for their states."""
+    states: StateRules = OLDER_STATES
     sliding_window_batches: int = 0
     """Batches in flight that a sliding window keeps blocks for, besides the pipeline's own."""
 
@@ -55,6 +70,11 @@ _V2_ARCHITECTURES = frozenset(
 )
 
 
+# vllm/v1/kv_cache_interface.py, MambaSpec: two blocks with prefix caching, and one for a checkpoint inside a prefill;
+# layers/mamba/gdn: such checkpoints lie at multiples of 64 tokens (0.33.0).
+_STATES_033 = StateRules(blocks=3, alignment=64)
+
+
 @lru_cache
 def engine_of(version: str) -> Engine:
     """The behaviour of that release, or of the nearest that was looked into (0.24 or 0.33). Raises ValueError."""
@@ -65,13 +85,36 @@ def engine_of(version: str) -> Engine:
     if number >= (0, 33):
         newest = _engine(version, "0.33.0", tried=number == (0, 33))
         return replace(
-            newest, every_model_v2=True, charges_v2_graphs=True, charges_v2_state=True, sliding_window_batches=1
+            newest,
+            every_model_v2=True,
+            charges_v2_graphs=True,
+            charges_v2_state=True,
+            profiles_flashinfer_sampler=VLLM_RELEASES["0.33.0"].flashinfer_sampler,
+            libraries_before_snapshot=True,
+            refines_expert_blocks=True,
+            states_need_blocks=True,
+            states=_STATES_033,
+            sliding_window_batches=1,
         )
     older = _engine(version, "0.24.0", tried=number == (0, 24))
     small, large, _ = older.max_num_batched_tokens
     # vllm/engine/arg_utils.py and config/cache.py: the 160 GiB tier came after 0.24, the utilisation was 0.9 to 0.18.
-    older = replace(older, max_num_batched_tokens=(small, large, large))
+    # vllm/config/compilation.py: the check of states against blocks came with pull request 38270, in 0.19.
+    older = replace(older, max_num_batched_tokens=(small, large, large), states_need_blocks=number >= (0, 19))
     return older if number >= (0, 20) else replace(older, gpu_memory_utilization=0.90)
+
+
+_MEASURED_FIRST = frozenset({"LlamaForCausalLM", "Gemma3ForCausalLM", "Qwen3ForCausalLM"})
+_MEASURED = {
+    "0.24.0": _MEASURED_FIRST | {"Qwen3MoeForCausalLM", "DeepseekV2ForCausalLM"},
+    "0.33.0": _MEASURED_FIRST,
+}
+
+
+def _cards(release: VllmRelease) -> frozenset[str]:
+    return frozenset(
+        tried.with_["gpu"] for tried in release.tried if "gpu" in tried.with_ and tried.basis is Basis.MEASURED
+    )
 
 
 def _engine(version: str, release: str, *, tried: bool) -> Engine:
@@ -80,7 +123,9 @@ def _engine(version: str, release: str, *, tried: bool) -> Engine:
     return Engine(
         version=version.removeprefix("v"),
         release=release,
-        measured=tried and entry.memory_basis is Basis.MEASURED,
+        measured_cards=_cards(entry) if tried and entry.memory_basis is Basis.MEASURED else frozenset(),
+        measured_tensor=2 if release == "0.24.0" else 1,
+        measured_architectures=_MEASURED[release],
         gpu_memory_utilization=defaults.gpu_memory_utilization,
         block_size=defaults.block_size,
         max_num_seqs=(defaults.max_num_seqs_small, defaults.max_num_seqs),
@@ -122,6 +167,12 @@ class ServeSettings:
     adapter_rank: int = 0
     draft_gib: float = 0.0
     """Of a draft model's weights, over the ranks of tensor parallel."""
+    draft_tokens: int = 0
+    """Drafted for each sequence in one step."""
+    own_draft: bool = False
+    """The draft is the checkpoint's own layers (MTP)."""
+    fewer_sequences: bool = False
+    """`max_num_seqs` is less than vLLM would take: each sequence that decodes needs a block for its states."""
 
 
 def _is_large(card: Card, engine: Engine) -> bool:

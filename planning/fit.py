@@ -5,10 +5,11 @@ from typing import Any
 
 from catalog.accelerator import Accelerator, Basis, MachineType
 from catalog.model import KvCacheDtype, Model
-from planning.candidates import evaluate, shortage
+from planning.candidates import batch_objection, draft_objection, evaluate, shortage, states_objection
 from planning.engine import engine_of
 from planning.kv_cache import bytes_per_token
 from planning.legality import cache_objection, legal_tensor_parallel, pipeline_objection, tensor_objection
+from planning.loaded import shape_warnings
 from planning.memory import GpuMemory
 from planning.shape import GpuNode, ShapeRequest
 
@@ -88,7 +89,11 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         f"and {settings.max_num_seqs} sequences, {memory.non_torch_gib:.2f} outside torch, "
         f"{memory.graphs_gib:.2f} charged for CUDA graphs by the {memory.runner} runner, as in vLLM {engine.release}",
     ]
-    if memory.fits:
+    states = states_objection(candidate)
+    fits = memory.fits and states is None
+    if memory.fits and states is not None:
+        reasons.append(f"does not start: {states}")
+    elif memory.fits:
         reasons.append(
             f"fits: {memory.kv_cache_gib:.2f} of {memory.budget_gib:.2f} GiB are left for "
             f"{memory.kv_cache_tokens} tokens, {memory.max_concurrency:.2f} requests of {settings.max_model_len}"
@@ -103,7 +108,7 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         tensor_parallel=tensor,
         pipeline_parallel=pipeline,
         expert_parallel=candidate.experts,
-        fits=memory.fits,
+        fits=fits,
         basis=memory.basis,
         basis_reason=memory.basis_reason,
         gpu_memory_gib=node.card.torch_gib,
@@ -125,14 +130,15 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         max_num_batched_tokens=settings.max_num_batched_tokens,
         kv_cache_dtype=settings.kv_cache_dtype,
         reasons=tuple(reasons),
-        warnings=_warnings(model, memory),
+        warnings=(*_warnings(model, memory), *shape_warnings(model, node, tensor, settings)),
     )
 
 
 def _illegal(model: Model, node: GpuNode, tensor: int, pipeline: int, request: ShapeRequest) -> str | None:
-    objection = tensor_objection(model, node, tensor, request.expert_parallel)
+    refines = engine_of(request.vllm).refines_expert_blocks
+    objection = tensor_objection(model, node, tensor, request.expert_parallel, refines=refines)
     if objection is not None:
-        legal = ", ".join(map(str, legal_tensor_parallel(model, node, request.expert_parallel)))
+        legal = ", ".join(map(str, legal_tensor_parallel(model, node, request.expert_parallel, refines=refines)))
         return f"tensor parallel {tensor} is not legal: {objection}; legal values: {legal}"
     objection = pipeline_objection(model, node, tensor, pipeline)
     if objection is not None:
@@ -140,6 +146,9 @@ def _illegal(model: Model, node: GpuNode, tensor: int, pipeline: int, request: S
     objection = cache_objection(model, request.kv_cache_dtype)
     if objection is not None:
         return f"kv cache dtype: {objection}"
+    for objection in (batch_objection(request), draft_objection(model, request)):
+        if objection is not None:
+            return objection
     if request.max_model_len is not None and request.max_model_len > model.context:
         return f"max model len {request.max_model_len} is more than the model's context of {model.context} tokens"
     return None

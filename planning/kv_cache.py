@@ -2,23 +2,62 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil
+from math import ceil, lcm
 
 from catalog.model import (
     AttentionGroup,
+    ChunkedAttention,
     FullAttention,
+    HeadedAttention,
     KvCacheDtype,
     LinearAttention,
     MlaAttention,
     Model,
+    NoAttention,
     SlidingAttention,
+    Stateful,
 )
-from planning.weights import Stage, key_value_heads, stages_of
+from planning.layers import draft_group, key_value_heads
+from planning.weights import Stage, stages_of
 
 _FP8_DS_MLA = 656
 """Bytes of one token and layer: 512 in fp8, 16 of scales, 64 rotary ones in bfloat16."""
-_STATE_BLOCKS = 2
-"""Blocks of a linear layer's state that one request holds: its own and the one that prefix caching keeps."""
+_LARGE_BLOCK = 64
+"""Tokens of a block where a latent cache is in fp8 or has an indexer, or where heads are wider than FlashAttention's
+and the cache is in fp8: the smallest that those kernels take (vLLM 0.33.0 on capability 9.0)."""
+_WIDEST_FLASH_HEAD = 256
+_INDEXER_SCALE = 4
+"""Bytes of the scale beside an indexer's key in fp8 (vllm/model_executor/models/deepseek_v2.py, Indexer)."""
+
+
+@dataclass(frozen=True)
+class StateRules:
+    """What a release does with the states of linear and state-space layers."""
+
+    blocks: int = 2
+    """That one request holds, before drafted tokens add one each."""
+    alignment: int = 16
+    """Tokens that a block of a model with gated delta-rule layers is a multiple of."""
+
+
+OLDER_STATES = StateRules()
+"""Of the releases before 0.33 that were looked into (0.24 to 0.29)."""
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """What decides the layout beside the model and its shards."""
+
+    dtype: KvCacheDtype = KvCacheDtype.AUTO
+    block_size: int = 16
+    states: StateRules = OLDER_STATES
+    draft_tokens: int = 0
+    draft_layers: int = 0
+
+    def of(self, model: Model) -> KvCacheDtype:
+        """The dtype that `auto` stands for: what the checkpoint asks for, where it does."""
+        asked = model.quantization.kv_cache if model.quantization else KvCacheDtype.AUTO
+        return asked if self.dtype is KvCacheDtype.AUTO else self.dtype
 
 
 @dataclass(frozen=True)
@@ -28,18 +67,18 @@ class BlockGroup:
     tables: int
     tokens_per_block: int
     window: int | None = None
+    chunk: int | None = None
+    """Starts anew at each of its multiples."""
     constant_blocks: int | None = None
-    chunked: bool = False
-    """The window is a chunk, which starts anew at each of its multiples."""
 
     def blocks(self, length: int, in_flight: int) -> int:
         """Blocks that one request of `length` tokens may hold while `in_flight` tokens are being computed."""
         if self.constant_blocks is not None:
             return self.tables * self.constant_blocks
+        if self.chunk is not None:
+            return self.tables * ceil(min(self.chunk + in_flight, length) / self.tokens_per_block)
         if self.window is None:
             return self.tables * ceil(length / self.tokens_per_block)
-        if self.chunked:
-            return self.tables * ceil(min(self.window + in_flight, length) / self.tokens_per_block)
         held = min(self.window - 1 + in_flight, length)
         return self.tables * (ceil(held / self.tokens_per_block) + 1)
 
@@ -66,48 +105,90 @@ class KvLayout:
         return low
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """Layers of one group of the model that keep something, whole model and this stage."""
+
+    attention: AttentionGroup
+    total: int
+    here: int
+    per_token: int
+    """Bytes of one layer, without an indexer's."""
+    indexer: int = 0
+    """Bytes of a token of all indexers of the stage: a key in fp8 and its scale, whatever the cache's dtype."""
+
+
 @lru_cache(maxsize=65536)
-def kv_layout(model: Model, dtype: KvCacheDtype, block_size: int, tensor: int, pipeline: int, stage: Stage) -> KvLayout:
+def kv_layout(model: Model, cache: CacheSettings, tensor: int, pipeline: int, stage: Stage) -> KvLayout:
     """The layout on one GPU. Several kinds of layers are cut into groups of as many layers as the rarest kind has."""
-    per_token = [_bytes_per_token(model, group, dtype, tensor) for group in model.attention]
-    if len(model.attention) == 1 and not isinstance(model.attention[0], LinearAttention):
-        return KvLayout(
-            block_bytes=block_size * per_token[0] * stage.total,
-            groups=(_group(model.attention[0], 1, block_size),),
-        )
-    tokens, page = _page(model, per_token, block_size, tensor)
-    size = _group_size([group.layers for group in model.attention])
-    tables = [ceil(group.layers / size) for group in model.attention]
+    kinds = _kinds(model, cache, tensor, stage)
+    if len(kinds) == 1 and not isinstance(kinds[0].attention, Stateful):
+        tokens = _block_of(model, cache)
+        size = kinds[0].per_token * kinds[0].here + kinds[0].indexer
+        return KvLayout(block_bytes=tokens * size, groups=(_group(kinds[0], cache, 1, tokens),))
+    tokens, page = _page(model, cache, kinds, tensor)
+    size = _group_size([kind.total for kind in kinds])
+    tables = [ceil(kind.total / size) for kind in kinds]
     # A stage has its share of each group's layers, and every group reserves as many slots as the fullest one.
-    slots = max(ceil(layers / count) for layers, count in zip(stage.layers, tables, strict=True))
-    if pipeline == 1:
-        slots = size
-    groups = tuple(
-        _group(group, count, block) for group, count, block in zip(model.attention, tables, tokens, strict=True)
-    )
+    slots = size if pipeline == 1 else max(ceil(k.here / count) for k, count in zip(kinds, tables, strict=True))
+    groups = tuple(_group(kind, cache, count, block) for kind, count, block in zip(kinds, tables, tokens, strict=True))
     return KvLayout(block_bytes=page * slots, groups=groups)
+
+
+def _kinds(model: Model, cache: CacheSettings, tensor: int, stage: Stage) -> list[_Kind]:
+    """Draft layers are full attention like the model's own, on the last stage."""
+    draft = draft_group(model) if cache.draft_layers else -1
+    kinds: list[_Kind] = []
+    for index, (group, here) in enumerate(zip(model.attention, stage.layers, strict=True)):
+        if isinstance(group, NoAttention):
+            continue
+        more = cache.draft_layers if index == draft else 0
+        per_token = _bytes_per_token(model, group, cache.of(model), tensor)
+        added = more if stage.last else 0
+        kinds.append(_Kind(group, group.layers + more, here + added, per_token, _indexer_bytes(group, stage, added)))
+    return kinds
 
 
 def bytes_per_token(model: Model, dtype: KvCacheDtype, tensor: int, pipeline: int = 1) -> int:
     """Bytes that one more token of a long context takes on one GPU of the fullest stage."""
-    growing = (FullAttention, MlaAttention)
+    cache = CacheSettings(dtype=dtype)
     return max(
         sum(
-            layers * _bytes_per_token(model, group, dtype, tensor)
-            for group, layers in zip(model.attention, stage.layers, strict=True)
-            if isinstance(group, growing)
+            kind.here * kind.per_token + kind.indexer
+            for kind in _kinds(model, cache, tensor, stage)
+            if isinstance(kind.attention, FullAttention | MlaAttention)
         )
         for stage in stages_of(model, pipeline)
     )
 
 
-def _group(attention: AttentionGroup, tables: int, tokens_per_block: int) -> BlockGroup:
-    match attention:
+def _block_of(model: Model, cache: CacheSettings) -> int:
+    """Tokens of a block before states or other kinds make it larger."""
+    quantised = cache.of(model).quantised
+    for group in model.attention:
+        if isinstance(group, MlaAttention) and (group.indexer_heads or quantised):
+            return max(cache.block_size, _LARGE_BLOCK)
+        if isinstance(group, HeadedAttention) and quantised and (group.head_dim or 0) > _WIDEST_FLASH_HEAD:
+            return max(cache.block_size, _LARGE_BLOCK)
+    return cache.block_size
+
+
+def _indexer_bytes(group: AttentionGroup, stage: Stage, draft_layers: int) -> int:
+    if not isinstance(group, MlaAttention) or not group.indexer_heads:
+        return 0
+    indexers = group.indexers(stage.start, stage.start + stage.total) + draft_layers
+    return indexers * (group.indexer_head_dim + _INDEXER_SCALE)
+
+
+def _group(kind: _Kind, cache: CacheSettings, tables: int, tokens_per_block: int) -> BlockGroup:
+    match kind.attention:
         case SlidingAttention():
-            return BlockGroup(tables, tokens_per_block, window=attention.window)
-        case LinearAttention():
-            return BlockGroup(tables, tokens_per_block, constant_blocks=_STATE_BLOCKS)
-        case FullAttention() | MlaAttention():
+            return BlockGroup(tables, tokens_per_block, window=kind.attention.window)
+        case ChunkedAttention():
+            return BlockGroup(tables, tokens_per_block, chunk=kind.attention.chunk)
+        case _ if isinstance(kind.attention, Stateful):
+            return BlockGroup(tables, tokens_per_block, constant_blocks=cache.states.blocks + cache.draft_tokens)
+        case _:
             return BlockGroup(tables, tokens_per_block)
 
 
@@ -116,25 +197,39 @@ def _group_size(layers: list[int]) -> int:
     return max(layers) if max(layers) < min(layers) * 1.5 else min(layers)
 
 
-def _page(model: Model, per_token: list[int], block_size: int, tensor: int) -> tuple[list[int], int]:
+def _page(model: Model, cache: CacheSettings, kinds: list[_Kind], tensor: int) -> tuple[list[int], int]:
     """Tokens of a block for each kind, and the bytes of one layer's block, made the same for all kinds."""
-    widest = max(per_token)
-    states = [ceil(g.state_bytes / tensor) for g in model.attention if isinstance(g, LinearAttention)]
+    widest = max(kind.per_token for kind in kinds)
+    states = [
+        ceil(kind.attention.state_bytes(cache.draft_tokens) / tensor)
+        for kind in kinds
+        if isinstance(kind.attention, Stateful)
+    ]
+    block_size = _block_of(model, cache)
     if states and widest:  # a block of attention becomes as large as a state
-        block_size = max(block_size, ceil(ceil(max(states) / widest) / block_size) * block_size)
+        linear = any(isinstance(kind.attention, LinearAttention) for kind in kinds)
+        unit = lcm(block_size, cache.states.alignment if linear else 1)
+        block_size = max(block_size, ceil(ceil(max(states) / widest) / unit) * unit)
     page = max([block_size * widest, *states])
-    return [block_size if not size else block_size * max(1, widest // size) for size in per_token], page
+    blocks = [block_size if not kind.per_token else block_size * max(1, widest // kind.per_token) for kind in kinds]
+    return blocks, page
 
 
 def _bytes_per_token(model: Model, group: AttentionGroup, dtype: KvCacheDtype, tensor: int) -> int:
-    """Bytes of one token in one layer on one GPU."""
+    """Bytes of one token in one layer on one GPU, without an indexer's."""
     width = 1 if dtype.quantised else 2
     match group:
-        case FullAttention() | SlidingAttention():
-            return 2 * key_value_heads(model, group, tensor) * (group.head_dim or model.head_dim) * width
+        case FullAttention() | SlidingAttention() | ChunkedAttention():
+            return key_value_heads(model, group, tensor) * _key_and_value(model, group) * width
         case MlaAttention():
             latent = (group.kv_lora_rank + group.qk_rope_head_dim) * width
-            packed = dtype is KvCacheDtype.FP8_DS_MLA
-            return (_FP8_DS_MLA if packed else latent) + group.indexer_bytes_per_token
-        case LinearAttention():
+            return _FP8_DS_MLA if dtype is KvCacheDtype.FP8_DS_MLA else latent
+        case _:
             return 0
+
+
+def _key_and_value(model: Model, group: HeadedAttention) -> int:
+    """Numbers of a head's key and value."""
+    head = group.head_dim or model.head_dim
+    value = None if isinstance(group, ChunkedAttention) else group.value_head_dim
+    return head + (value or head)

@@ -4,14 +4,14 @@ from functools import lru_cache
 from math import ceil
 
 from catalog.model import (
-    FullAttention,
+    HeadedAttention,
     KvCacheDtype,
     LinearAttention,
     MlaAttention,
     Model,
-    QuantisedPart,
-    SlidingAttention,
+    StateSpace,
 )
+from planning.scales import cut_expert_scales, cut_scales
 from planning.shape import GpuNode
 
 
@@ -24,14 +24,20 @@ def cache_objection(model: Model, dtype: KvCacheDtype) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def legal_tensor_parallel(model: Model, node: GpuNode, expert_parallel: bool | None = None) -> tuple[int, ...]:
+def legal_tensor_parallel(
+    model: Model, node: GpuNode, expert_parallel: bool | None = None, *, refines: bool = True
+) -> tuple[int, ...]:
     """Every tensor-parallel size that vLLM accepts for the model inside one NVLink domain."""
     sizes = range(1, node.tensor_domain + 1)
-    return tuple(size for size in sizes if tensor_objection(model, node, size, expert_parallel) is None)
+    return tuple(
+        size for size in sizes if tensor_objection(model, node, size, expert_parallel, refines=refines) is None
+    )
 
 
-def tensor_objection(model: Model, node: GpuNode, tensor: int, expert_parallel: bool | None = None) -> str | None:
-    """Why that size is not legal, or None."""
+def tensor_objection(
+    model: Model, node: GpuNode, tensor: int, expert_parallel: bool | None = None, *, refines: bool = True
+) -> str | None:
+    """Why that size is not legal, or None. `refines`: the release cuts the fp8 blocks of experts finer."""
     if tensor < 1:
         return "it must be at least 1"
     domain = node.tensor_domain
@@ -39,14 +45,14 @@ def tensor_objection(model: Model, node: GpuNode, tensor: int, expert_parallel: 
         return f"{node.machine_type} joins {domain} GPUs, and tensor parallel stays among them"
     if tensor > node.gpus and tensor % node.gpus:
         return f"it fills no whole nodes of {node.gpus} GPUs"
-    return _indivisible(model, tensor) or _odd_experts(model, tensor, expert_parallel)
+    return _indivisible(model, tensor) or _odd_experts(model, tensor, expert_parallel, refines=refines)
 
 
 def _indivisible(model: Model, tensor: int) -> str | None:
     if model.attention_heads % tensor:
         return f"{model.attention_heads} attention heads are no multiple of it"
     for group in model.attention:
-        if isinstance(group, FullAttention | SlidingAttention):
+        if isinstance(group, HeadedAttention):
             heads = group.key_value_heads or model.key_value_heads or 1
             if heads % tensor and tensor % heads:
                 return f"{heads} key-value heads can neither be divided nor repeated evenly"
@@ -54,46 +60,32 @@ def _indivisible(model: Model, tensor: int) -> str | None:
             return (
                 f"{group.key_heads} key and {group.value_heads} value heads of the linear layers are no multiples of it"
             )
+        elif isinstance(group, StateSpace) and (
+            group.heads % tensor or (group.groups % tensor and tensor % group.groups)
+        ):
+            return f"{group.heads} heads in {group.groups} groups of the state-space layers are no multiples of it"
     if ceil(model.vocabulary / 64) * 64 % tensor:
         return f"the vocabulary of {model.vocabulary}, padded to a multiple of 64, is no multiple of it"
     if model.intermediate_size is not None and model.intermediate_size % tensor:
         return f"the intermediate size {model.intermediate_size} is no multiple of it"
-    block = model.quantization.block if model.quantization else None
-    covers_all = model.quantization is not None and model.quantization.covers is QuantisedPart.LINEAR
-    if block and covers_all and model.intermediate_size and model.intermediate_size // tensor % block:
-        return (
-            f"{model.intermediate_size // tensor} rows of the intermediate size are no multiple of the block of {block}"
-        )
-    return None
+    return cut_scales(model, tensor)
 
 
-def _odd_experts(model: Model, tensor: int, expert_parallel: bool | None) -> str | None:
+def _odd_experts(model: Model, tensor: int, expert_parallel: bool | None, *, refines: bool) -> str | None:
     """With expert parallel experts stay whole, but there must be one for every rank."""
     if model.experts is None:
         return None
-    if expert_parallel or (expert_parallel is None and expert_parallel_needed(model, tensor)):
+    if expert_parallel or (expert_parallel is None and expert_parallel_needed(model, tensor, refines=refines)):
         if model.experts.count < tensor:
             return f"{model.experts.count} experts are fewer than the ranks"
         return None
-    return _cut_experts(model, tensor)
+    return cut_expert_scales(model, tensor, refines=refines)
 
 
 @lru_cache(maxsize=4096)
-def expert_parallel_needed(model: Model, tensor: int) -> bool:
+def expert_parallel_needed(model: Model, tensor: int, *, refines: bool = True) -> bool:
     """Whether tensor parallel alone cannot cut the experts, so that they must be dealt out whole."""
-    return _cut_experts(model, tensor) is not None
-
-
-def _cut_experts(model: Model, tensor: int) -> str | None:
-    if model.experts is None or tensor == 1:
-        return None
-    size = model.experts.intermediate_size
-    if size % tensor:
-        return f"the experts' intermediate size {size} is no multiple of it"
-    block = model.quantization.block if model.quantization else None
-    if block and size // tensor % block:
-        return f"{size // tensor} rows of an expert are no multiple of the quantisation block of {block}"
-    return None
+    return cut_expert_scales(model, tensor, refines=refines) is not None
 
 
 def pipeline_objection(model: Model, node: GpuNode, tensor: int, pipeline: int) -> str | None:

@@ -82,7 +82,7 @@ def checkpoint_gib(model: Model) -> float:
     """GiB to fetch: the checkpoint's size, or what its weights count to where that was not found."""
     if model.checkpoint_gib is not None:
         return model.checkpoint_gib
-    return weight_bytes(model, Sharding(), stages_of(model, 1)[0]) / GIB
+    return weight_bytes(model, Sharding(), stages_of(model, 1)[0], draft=True) / GIB
 
 
 def load_time(

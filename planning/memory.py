@@ -1,21 +1,22 @@
 """What vLLM does with a GPU's memory: weights, the peak of its profile run, CUDA graphs, and the KV cache of the rest.
 
 Keyed by vLLM release. Weights and cache are what vLLM's own code said of them, where it was asked, else counted by our
-formulas. The figures of 0.24 were measured on H200 and H100. Each answer says which of these it rests on.
+formulas. The figures of 0.24 were measured on H200 and H100, those of 0.33 on H200.
+Each answer says which of these it rests on.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 from catalog import Basis
-from catalog.model import Model
-from planning.activation import charged_graphs, peak_activation
+from catalog.model import Model, Stateful
+from planning.activation import charged_graphs, kept_beside_weights, peak_activation
 from planning.adapters import adapter_bytes
 from planning.basis import trust_in
 from planning.engine import Card, Engine, Runner, ServeSettings
-from planning.kv_cache import KvLayout, kv_layout
+from planning.kv_cache import CacheSettings, KvLayout, kv_layout
 from planning.recorded import recorded_answer, recorded_refusal
-from planning.weights import GIB, Sharding, Stage, stages_of, weight_bytes
+from planning.weights import GIB, Sharding, Stage, buffer_bytes, stages_of, weight_bytes
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class GpuMemory:
     """The longest context that starts, up to the wanted one; 0 if none does."""
     needed_kv_gib: float
     """GiB of KV cache that one request of the wanted length takes."""
+    state_blocks: int | None
+    """Blocks of the cache where each decoding sequence needs one for its states; None: none does."""
     runner: Runner
     basis: Basis
     basis_reason: str
@@ -67,15 +70,14 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
     answer = recorded_answer(model, card, sharding, settings, engine)
     refusal = recorded_refusal(model, card, sharding, settings, engine)
     said = answer if refusal is None else None
+    cache = cache_settings(model, settings, engine)
     tightest: tuple[int, float, Stage, _Parts, KvLayout] | None = None
     stages = stages_of(model, sharding.pipeline)
     for stage in _distinct(stages) if said is None else stages:
-        weights = weight_bytes(model, sharding, stage) if said is None else said.weights(stage)
+        weights = _weights(model, sharding, stage, settings) if said is None else said.weights(stage)
         parts = _parts(model, sharding, stage, settings, engine, weights)
         layout = (
-            kv_layout(model, settings.kv_cache_dtype, settings.block_size, sharding.tensor, sharding.pipeline, stage)
-            if said is None
-            else said.layout(stage)
+            kv_layout(model, cache, sharding.tensor, sharding.pipeline, stage) if said is None else said.layout(stage)
         )
         room = settings.gpu_memory_utilization * card.torch_gib * GIB - parts.total
         blocks = max(0, int(room // layout.block_bytes))
@@ -99,6 +101,7 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
         wanted_max_model_len=settings.max_model_len,
         largest_max_model_len=layout.longest(blocks, in_flight, settings.max_model_len),
         needed_kv_gib=needed * layout.block_bytes / GIB,
+        state_blocks=blocks if _decodes_by_state(model, settings, engine) else None,
         runner=engine.runner(model),
         basis=trust.basis,
         basis_reason=trust.why,
@@ -106,9 +109,26 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
     )
 
 
+def cache_settings(model: Model, settings: ServeSettings, engine: Engine) -> CacheSettings:
+    """What decides the cache's layout, of the flags and the release."""
+    return CacheSettings(
+        dtype=settings.kv_cache_dtype,
+        block_size=settings.block_size,
+        states=engine.states,
+        draft_tokens=settings.draft_tokens,
+        draft_layers=model.draft_layers if settings.own_draft else 0,
+    )
+
+
+def _decodes_by_state(model: Model, settings: ServeSettings, engine: Engine) -> bool:
+    """vLLM's check hangs on the CUDA graphs of whole decode steps, which an eager engine has not."""
+    stateful = any(isinstance(group, Stateful) for group in model.attention)
+    return stateful and engine.states_need_blocks and not settings.enforce_eager
+
+
 def _distinct(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """One of each kind of stage: the ones between the ends differ only by their number."""
-    seen = {(stage.layers, stage.dense_layers, stage.first, stage.last): stage for stage in reversed(stages)}
+    seen = {(stage.layers, stage.first, stage.last): stage for stage in reversed(stages)}
     return tuple(seen.values())
 
 
@@ -126,16 +146,29 @@ class _Parts:
         return self.weights + self.activation + self.non_torch + self.graphs
 
 
+def _weights(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings) -> float:
+    """By our formulas, with the buffers that a model's class makes beside them; a record has both."""
+    buffers = buffer_bytes(model, stage, settings.max_num_batched_tokens)
+    return weight_bytes(model, sharding, stage, draft=settings.own_draft) + buffers
+
+
 def _parts(
     model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine, weights: float
 ) -> _Parts:
-    runner = engine.runner(model)
+    kept = kept_beside_weights(model, sharding, stage, settings, engine)
     return _Parts(
         weights=weights + _beside_the_model(model, sharding, stage, settings),
-        activation=peak_activation(model, sharding, stage, settings, engine),
-        non_torch=_NON_TORCH_TENSOR_PARALLEL if sharding.tensor * sharding.pipeline > 1 else _NON_TORCH[runner],
-        graphs=0.0 if settings.enforce_eager else charged_graphs(stage, settings, engine, runner),
+        activation=peak_activation(model, sharding, stage, settings, engine) + kept,
+        non_torch=_non_torch(sharding, engine.runner(model), engine),
+        graphs=0.0 if settings.enforce_eager else charged_graphs(model, sharding, stage, settings, engine),
     )
+
+
+def _non_torch(sharding: Sharding, runner: Runner, engine: Engine) -> float:
+    if sharding.tensor * sharding.pipeline > 1:
+        ahead = _NON_TORCH[runner] - _NON_TORCH_LIBRARIES_AHEAD if engine.libraries_before_snapshot else 0.0
+        return _NON_TORCH_TENSOR_PARALLEL - ahead
+    return _NON_TORCH_LIBRARIES_AHEAD if engine.libraries_before_snapshot else _NON_TORCH[runner]
 
 
 def _beside_the_model(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings) -> float:
@@ -147,3 +180,5 @@ def _beside_the_model(model: Model, sharding: Sharding, stage: Stage, settings: 
 # Measured on H200 and H100: CUDA modules and library handles; with NCCL's buffers at TP 2.
 _NON_TORCH = {Runner.V1: 0.24 * GIB, Runner.V2: 0.22 * GIB}
 _NON_TORCH_TENSOR_PARALLEL = 0.54 * GIB
+_NON_TORCH_LIBRARIES_AHEAD = 0.07 * GIB
+"""Where the library handles are there before vLLM's first snapshot (0.33)."""

@@ -8,6 +8,7 @@ from catalog.accelerator import Accelerator, MachineType
 from catalog.model import Model
 from planning.candidates import evaluate, objection_to, refuse_impossible, shapes_of
 from planning.engine import engine_of
+from planning.loaded import shape_warnings
 from planning.shape import (
     Candidate,
     GpuNode,
@@ -228,6 +229,7 @@ def _warnings(model: Model, node: GpuNode, chosen: Candidate) -> tuple[str, ...]
         )
     if not model.counted:
         warnings.append("the weights follow from the checkpoint's size, not from the model's shape: allow for 5 %")
+    warnings += shape_warnings(model, node, chosen.tensor, chosen.settings)
     return tuple(warnings)
 
 

@@ -43,7 +43,12 @@ def recorded_answer(
         return None
     cache = _ALIKE.get(settings.kv_cache_dtype, settings.kv_cache_dtype)
     case = record.case(
-        card.capability, sharding.tensor, sharding.pipeline, sharding.expert_parallel, cache, draft_tokens=0
+        card.capability,
+        sharding.tensor,
+        sharding.pipeline,
+        sharding.expert_parallel,
+        cache,
+        settings.draft_tokens if settings.own_draft else 0,
     )
     return None if case is None else Answer(case)
 
@@ -59,6 +64,11 @@ def recorded_refusal(
 
 
 def _group(group: RecordedGroup) -> BlockGroup:
+    chunked = group.kind == "chunked"
     return BlockGroup(
-        group.tables, group.tokens, window=group.window, constant_blocks=group.blocks, chunked=group.kind == "chunked"
+        group.tables,
+        group.tokens,
+        window=None if chunked else group.window,
+        chunk=group.window if chunked else None,
+        constant_blocks=group.blocks,
     )

@@ -72,6 +72,10 @@ class ShapeRequest:
     adapter_rank: int = 0
     draft_gib: float = 0.0
     """Weights of a draft model for speculative decoding."""
+    draft_tokens: int = 0
+    """Drafted for each sequence in one step."""
+    own_draft: bool = False
+    """By the checkpoint's own layers (MTP)."""
 
     @property
     def fixes_shape(self) -> bool:

@@ -5,25 +5,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 
-from catalog.model import (
-    Experts,
-    FullAttention,
-    LinearAttention,
-    MlaAttention,
-    Model,
-    QuantisedPart,
-    SlidingAttention,
-    Vision,
-)
+from catalog.architectures import traits_of
+from catalog.model import ChunkedAttention, FullAttention, LinearPart, MlaAttention, Model, SlidingAttention
+from planning.layers import Layer, layer_tensors
+from planning.stored import Tensor, matrix
 
 GIB = 1024**3
 MIB = 1024**2
 
 _CHECKPOINT_MARGIN = 1.02
 """What a checkpoint of unknown shape takes in memory over its size on disk (KAITO's estimator)."""
-
-Tensor = tuple[float, int]
-"""Bytes of one tensor on one GPU, and how many there are of it."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +32,11 @@ class Sharding:
 
 @dataclass(frozen=True)
 class Stage:
-    """One pipeline stage: how many layers of which kind it has, in the order of `Model.attention`."""
+    """One pipeline stage: the layers from `start` on, how many of each group of `Model.attention`."""
 
     index: int
+    start: int
     layers: tuple[int, ...]
-    dense_layers: int
     first: bool
     last: bool
 
@@ -56,23 +47,18 @@ class Stage:
 
 @lru_cache(maxsize=4096)
 def stages_of(model: Model, pipeline: int) -> tuple[Stage, ...]:
-    """The stages as vLLM cuts them: a remainder goes to the stages before the last, kinds are spread evenly."""
+    """The stages as vLLM cuts them: a remainder goes to the stages before the last."""
     total = model.layers
     sizes = [total // pipeline] * pipeline
     for behind in range(2, total % pipeline + 2):
         sizes[-behind] += 1
-    dense = model.experts.dense_layers if model.experts else 0
     stages: list[Stage] = []
     start = 0
     for index, size in enumerate(sizes):
-        end = start + size
-        counts = [group.layers * end // total - group.layers * start // total for group in model.attention]
-        largest = max(range(len(counts)), key=lambda i: model.attention[i].layers)
-        counts[largest] += size - sum(counts)
-        stages.append(
-            Stage(index, tuple(counts), max(0, min(dense, end) - start), first=index == 0, last=index == pipeline - 1)
-        )
-        start = end
+        kinds = model.layer_kinds[start : start + size]
+        counts = tuple(kinds.count(group) for group in range(len(model.attention)))
+        stages.append(Stage(index, start, counts, first=index == 0, last=index == pipeline - 1))
+        start += size
     return tuple(stages)
 
 
@@ -89,11 +75,14 @@ def allocated(size: float) -> float:
 
 
 @lru_cache(maxsize=65536)
-def weight_bytes(model: Model, sharding: Sharding, stage: Stage) -> float:
-    """Bytes of weights and rotary tables on one GPU of that stage."""
+def weight_bytes(model: Model, sharding: Sharding, stage: Stage, *, draft: bool = False) -> float:
+    """Bytes of weights and rotary tables on one GPU of that stage; with the checkpoint's own draft layers if wanted."""
     if not model.counted:
         return _from_checkpoint(model, sharding, stage)
-    total = sum(allocated(size) * count for size, count in _tensors(model, sharding, stage))
+    tensors = _tensors(model, sharding, stage)
+    total = sum(allocated(size) * count for size, count in tensors)
+    if draft and stage.last:
+        total += sum(allocated(size) * count for size, count in _draft(model, sharding))
     return total + COMMUNICATOR if sharding.tensor > 1 else total
 
 
@@ -108,13 +97,13 @@ def parameters(model: Model) -> int | None:
     plain = model.model_copy(update={"quantization": None})
     stage = stages_of(model, 1)[0]
     elements = sum(size * count for size, count in _tensors(plain, Sharding(), stage, rotary=False))
-    return round(elements / model.dtype.bytes_per_weight)
+    return round(elements / model.dtype.bytes_per_element)
 
 
 def _from_checkpoint(model: Model, sharding: Sharding, stage: Stage) -> float:
     """The embeddings are known; the rest of the checkpoint is spread evenly over layers and ranks."""
     assert model.checkpoint_gib is not None
-    table = model.vocabulary * model.hidden_size * model.dtype.bytes_per_weight
+    table = model.vocabulary * model.hidden_size * model.dtype.bytes_per_element
     tables = table if model.tied_embeddings else 2 * table
     body = model.checkpoint_gib * GIB * _CHECKPOINT_MARGIN - tables
     ends = table * (1 if model.tied_embeddings and stage.first else int(stage.first) + int(stage.last))
@@ -123,123 +112,70 @@ def _from_checkpoint(model: Model, sharding: Sharding, stage: Stage) -> float:
 
 def _tensors(model: Model, sharding: Sharding, stage: Stage, *, rotary: bool = True) -> Iterator[Tensor]:
     yield from _embeddings(model, sharding.tensor, stage)
-    for group, layers in zip(model.attention, stage.layers, strict=True):
-        match group:
-            case FullAttention() | SlidingAttention():
-                yield from _attention(model, group, sharding.tensor, layers)
-            case MlaAttention():
-                yield from _latent_attention(model, group, sharding.tensor, layers)
-            case LinearAttention():
-                yield from _linear_attention(model, group, sharding.tensor, layers)
-    wide = model.dtype.bytes_per_weight
-    yield (model.hidden_size * wide, stage.total * model.norms_per_layer + int(stage.last))
-    dense = stage.dense_layers if model.experts else stage.total
-    if model.intermediate_size is not None:
-        yield from _mlp(model, model.intermediate_size, sharding.tensor, dense)
-    if model.experts is not None:
-        yield from _experts(model, model.experts, sharding, stage.total - dense)
-    if model.vision is not None and stage.first:
-        yield from _vision(model.vision, sharding.tensor, wide)
+    for layer, count in _layers(model, stage.start, stage.start + stage.total):
+        yield from layer_tensors(model, layer, count, sharding.tensor, sharding.experts)
+    wide = model.dtype.bytes_per_element
+    if stage.last:
+        yield (model.hidden_size * wide, 1)
+    if model.vision is not None and (stage.first or traits_of(model.architecture).vision_on_every_stage):
+        yield (model.vision.parameters / sharding.tensor * wide, 1)
+        yield (model.vision.whole_parameters * wide, 1)
     if rotary:
         yield from _rotary_tables(model)
 
 
+@lru_cache(maxsize=4096)
+def _layers(model: Model, start: int, end: int) -> tuple[tuple[Layer, int], ...]:
+    """The different layers of a stage, and how many there are of each."""
+    counts: dict[Layer, int] = {}
+    for number in range(start, end):
+        layer = Layer.of(model, number)
+        counts[layer] = counts.get(layer, 0) + 1
+    return tuple(counts.items())
+
+
+def _draft(model: Model, sharding: Sharding) -> Iterator[Tensor]:
+    """The checkpoint's layers for speculative decoding: one more layer each, and what joins it to the last."""
+    layer = Layer.draft(model)
+    wide = model.dtype.bytes_per_element
+    for _ in range(model.draft_layers):
+        yield from layer_tensors(model, layer, 1, sharding.tensor, sharding.experts)
+        yield (2 * model.hidden_size * model.hidden_size * wide, 1)
+        yield (model.hidden_size * wide, 3)
+
+
+_INDEXER_BUFFER = 8 * MIB
+"""What vLLM 0.33's class holds more for each layer with an indexer, as it builds it for DeepSeek V3.2 and GLM 5."""
+
+
+def buffer_bytes(model: Model, stage: Stage, batched_tokens: int) -> float:
+    """Bytes that a model's class sets aside with its weights for a whole batch."""
+    total = 0.0
+    if model.vision is not None and stage.first:
+        total += model.vision.deepstack_levels * batched_tokens * model.hidden_size * 2
+    for group in model.attention:
+        if isinstance(group, MlaAttention) and group.indexer_heads:
+            indexers = group.indexers(stage.start, stage.start + stage.total)
+            total += batched_tokens * group.indexer_tokens * 4 + indexers * _INDEXER_BUFFER
+    return total
+
+
 def _embeddings(model: Model, tensor: int, stage: Stage) -> Iterator[Tensor]:
+    traits = traits_of(model.architecture)
     size = embedding_bytes(model, tensor)
-    if model.tied_embeddings:
-        yield (size, 1 if stage.first or stage.last else 0)
-    else:
-        yield (size, int(stage.first) + int(stage.last))
+    everywhere = traits.embeddings_on_every_stage
+    inputs = int(stage.first or everywhere or (model.tied_embeddings and stage.last))
+    yield (size, inputs)
+    if not model.tied_embeddings and (stage.last or traits.head_on_every_stage):
+        form = model.quantization.format_of(LinearPart.OUTPUT_EMBEDDING) if model.quantization else None
+        rows = size / model.dtype.bytes_per_element / model.hidden_size
+        yield from matrix(rows, model.hidden_size, 1, form, model.dtype.bytes_per_element, model.quantization)
 
 
 def embedding_bytes(model: Model, tensor: int) -> float:
     """Bytes of one GPU's shard of an embedding table, whose vocabulary vLLM pads to a multiple of 64."""
     padded = ceil(model.vocabulary / 64) * 64
-    return padded * model.hidden_size * model.dtype.bytes_per_weight / tensor
-
-
-def linear_bytes(model: Model) -> float:
-    """Bytes of one weight of an attention or dense linear layer."""
-    covered = model.quantization is not None and model.quantization.covers is QuantisedPart.LINEAR
-    return model.weight_format.bytes_per_weight if covered else model.dtype.bytes_per_weight
-
-
-def key_value_heads(model: Model, group: FullAttention | SlidingAttention, tensor: int) -> int:
-    """Heads on one GPU: replicated once there are more ranks than heads."""
-    heads = group.key_value_heads or model.key_value_heads
-    assert heads is not None
-    return max(1, heads // tensor)
-
-
-def _attention(model: Model, group: FullAttention | SlidingAttention, tensor: int, layers: int) -> Iterator[Tensor]:
-    width, wide = linear_bytes(model), model.dtype.bytes_per_weight
-    head = group.head_dim or model.head_dim
-    query = model.attention_heads / tensor * head
-    fused = query * (2 if model.output_gate else 1) + 2 * key_value_heads(model, group, tensor) * head
-    yield (fused * model.hidden_size * width, layers)
-    yield (query * model.hidden_size * width, layers)
-    if model.attention_bias:
-        yield (fused * wide, layers)
-    if model.output_bias:
-        yield (model.hidden_size * wide, layers)
-    if model.query_key_norm:
-        yield (head * wide, 2 * layers)
-
-
-def _latent_attention(model: Model, group: MlaAttention, tensor: int, layers: int) -> Iterator[Tensor]:
-    width, wide, hidden = linear_bytes(model), model.dtype.bytes_per_weight, model.hidden_size
-    heads = model.attention_heads / tensor
-    query = heads * (group.qk_nope_head_dim + group.qk_rope_head_dim)
-    latent = group.kv_lora_rank + group.qk_rope_head_dim
-    if group.q_lora_rank is None:
-        yield (query * hidden * width, layers)
-        yield (latent * hidden * width, layers)
-    else:  # the two down-projections are one tensor, whole on every rank
-        yield ((group.q_lora_rank + latent) * hidden * width, layers)
-        yield (query * group.q_lora_rank * width, layers)
-        yield (group.q_lora_rank * wide, layers)
-    up = heads * (group.qk_nope_head_dim + group.v_head_dim) * group.kv_lora_rank
-    yield (up * width, layers)
-    if width != wide:  # the absorbed projections are kept in 16 bits beside the quantised weight
-        yield (up * wide, layers)
-    yield (heads * group.v_head_dim * hidden * width, layers)
-    yield (group.kv_lora_rank * wide, layers)
-    if group.indexer_heads:
-        rank = group.q_lora_rank or hidden
-        indexer = rank * group.indexer_heads * group.indexer_head_dim + hidden * group.indexer_head_dim
-        yield (indexer * width + hidden * group.indexer_heads * wide, layers)
-
-
-def _linear_attention(model: Model, group: LinearAttention, tensor: int, layers: int) -> Iterator[Tensor]:
-    width, hidden = linear_bytes(model), model.hidden_size
-    key, value = group.key_heads * group.key_head_dim, group.value_heads * group.value_head_dim
-    yield ((2 * key + 2 * value) / tensor * hidden * width, layers)
-    yield (2 * group.value_heads / tensor * hidden * width, layers)
-    yield ((2 * key + value) * group.convolution / tensor * model.dtype.bytes_per_weight, layers)
-    yield (value / tensor * hidden * width, layers)
-
-
-def _mlp(model: Model, size: int, tensor: int, layers: int) -> Iterator[Tensor]:
-    shard = size / tensor * model.hidden_size * linear_bytes(model)
-    yield (shard * (2 if model.gated_mlp else 1), layers)
-    yield (shard, layers)
-
-
-def _experts(model: Model, experts: Experts, sharding: Sharding, layers: int) -> Iterator[Tensor]:
-    width, wide, hidden = model.weight_format.bytes_per_weight, model.dtype.bytes_per_weight, model.hidden_size
-    local = ceil(experts.count / sharding.experts)
-    size = experts.intermediate_size / (1 if sharding.expert_parallel else sharding.tensor)
-    yield (local * 2 * size * hidden * width, layers)
-    yield (local * size * hidden * width, layers)
-    if experts.bias:
-        yield (local * (2 * size + hidden) * wide, layers)
-    yield (experts.count * hidden * wide, layers)
-    if experts.shared_intermediate_size:
-        yield from _mlp(model, experts.shared_intermediate_size, sharding.tensor, layers)
-
-
-def _vision(vision: Vision, tensor: int, wide: float) -> Iterator[Tensor]:
-    yield (vision.parameters / tensor * wide, 1)
+    return padded * model.hidden_size * model.dtype.bytes_per_element / tensor
 
 
 def _rotary_tables(model: Model) -> Iterator[Tensor]:
@@ -247,11 +183,19 @@ def _rotary_tables(model: Model) -> Iterator[Tensor]:
     for kind in {type(group): group for group in model.attention}.values():
         match kind:
             case FullAttention():
-                yield ((kind.rope_cache_tokens or model.context) * (kind.head_dim or model.head_dim) * 2, 1)
+                width = _rotary_width(model, kind.head_dim)
+                yield ((kind.rope_cache_tokens or model.context) * width * 2, 1)
             case SlidingAttention():
                 if kind.own_rotary_table or len(model.attention) == 1:
-                    yield (model.context * (kind.head_dim or model.head_dim) * 2, 1)
+                    yield (model.context * (_rotary_width(model, kind.head_dim)) * 2, 1)
+            case ChunkedAttention():
+                if not any(isinstance(group, FullAttention) for group in model.attention):
+                    yield (model.context * model.head_dim * 2, 1)
             case MlaAttention():
                 yield (model.context * kind.qk_rope_head_dim * 2, 1)
-            case LinearAttention():
+            case _:
                 pass
+
+
+def _rotary_width(model: Model, head_dim: int | None) -> int:
+    return (head_dim or model.head_dim) if model.rotary is None else model.rotary

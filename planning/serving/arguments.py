@@ -74,12 +74,12 @@ def _common(
         yield "--enable-expert-parallel"
     if shape.nodes > 1:
         yield from _over_nodes(wanted, shape, lifecycle)
-    if shape.settings.max_model_len != model.context:
+    if shape.settings.max_model_len != (model.unscaled_context or model.context):
         yield from ("--max-model-len", str(shape.settings.max_model_len))
     if wanted.gpu_memory_utilization is not None:
         yield from ("--gpu-memory-utilization", str(wanted.gpu_memory_utilization))
-    if wanted.max_num_seqs is not None:
-        yield from ("--max-num-seqs", str(wanted.max_num_seqs))
+    if wanted.max_num_seqs is not None or shape.settings.fewer_sequences:
+        yield from ("--max-num-seqs", str(shape.settings.max_num_seqs))
     if wanted.max_num_batched_tokens is not None:
         yield from ("--max-num-batched-tokens", str(wanted.max_num_batched_tokens))
     if wanted.kv_cache_dtype.value != "auto":

@@ -12,7 +12,7 @@ _AT_LOAD = {
     "fp8_per_tensor": Quantization(format=WeightFormat.FP8),
     "fp8_per_channel": Quantization(format=WeightFormat.FP8),
     "fp8_per_block": Quantization(format=WeightFormat.FP8, block=128),
-    "mxfp8": Quantization(format=WeightFormat.FP8),
+    "mxfp8": Quantization(format=WeightFormat.MXFP8),
     "int8_per_channel_weight_only": Quantization(format=WeightFormat.INT8),
     "experts_int8": Quantization(format=WeightFormat.INT8, covers=QuantisedPart.EXPERTS),
 }
@@ -23,6 +23,7 @@ _DTYPES = {
     "float32": WeightFormat.FLOAT32,
     "float": WeightFormat.FLOAT32,
 }
+_OWN_LAYERS = frozenset({"mtp", "deepseek_mtp", "qwen3_next_mtp", "qwen3_5_mtp", "glm4_moe_mtp", "mimo_mtp"})
 _NEEDS_DRAFT = frozenset({"eagle", "eagle3", "draft_model", "dflash"})
 
 
@@ -49,6 +50,17 @@ def as_loaded(model: Model, engine: EngineSettings, path: str, findings: Finding
 def adapter_slots(engine: EngineSettings) -> tuple[int, int]:
     """How many adapters a batch may mix, and the rank that each slot is made for."""
     return (0, 0) if engine.lora is None else (engine.lora.max_loras, engine.lora.max_lora_rank)
+
+
+def draft_tokens(engine: EngineSettings) -> int:
+    """Tokens that one step drafts for each sequence."""
+    return 0 if engine.speculative is None else engine.speculative.tokens
+
+
+def drafts_itself(engine: EngineSettings) -> bool:
+    """Whether the checkpoint's own layers draft: method mtp, without another model."""
+    speculative = engine.speculative
+    return speculative is not None and speculative.model is None and speculative.method in _OWN_LAYERS
 
 
 def draft_gib(engine: EngineSettings, path: str, findings: Findings) -> float:

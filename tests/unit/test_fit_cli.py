@@ -63,9 +63,11 @@ def test_every_flag_changes_the_answer(capsys: pytest.CaptureFixture[str]) -> No
         assert answer(capsys, *question, *flags)["kv_cache_tokens"] != plain["kv_cache_tokens"], flags
 
 
-def test_the_pinned_release_is_extrapolated(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_pinned_release_is_measured_on_the_card_it_was_measured_on(capsys: pytest.CaptureFixture[str]) -> None:
     told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200")
     assert told["vllm_version"] == "0.33.0"
+    assert told["basis"] == "measured"
+    told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "b200")
     assert told["basis"] == "extrapolated"
 
 

@@ -39,8 +39,8 @@ def test_every_entry_is_valid_and_named_after_its_model(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name].counted and MODELS[name].checkpoint_gib])
 def test_weights_counted_tensor_by_tensor_agree_with_the_checkpoint(name: str) -> None:
     model = MODELS[name]
-    counted = weight_bytes(model, Sharding(), stages_of(model, 1)[0]) / GIB
-    # Rotary tables and the allocator add 0.6 GiB at most; DeepSeek ships a layer that is not loaded.
+    counted = weight_bytes(model, Sharding(), stages_of(model, 1)[0], draft=True) / GIB
+    # Rotary tables and the allocator add 0.6 GiB at most.
     assert -0.02 * checkpoint_gib(model) < counted - checkpoint_gib(model) < 0.02 * checkpoint_gib(model) + 0.6
 
 
@@ -83,7 +83,7 @@ def test_remaining_layers_go_to_the_stages_before_the_last() -> None:
     model = MODELS["deepseek-ai/DeepSeek-R1"]
     assert [stage.total for stage in stages_of(model, 2)] == [31, 30]
     assert [stage.total for stage in stages_of(model, 4)] == [15, 15, 16, 15]
-    assert [stage.dense_layers for stage in stages_of(model, 2)] == [3, 0]
+    assert [stage.start for stage in stages_of(model, 4)] == [0, 15, 30, 46]
 
 
 @pytest.mark.parametrize("pipeline", [1, 2, 3, 4, 7])
@@ -218,12 +218,12 @@ def test_linear_layers_are_read_from_the_interval() -> None:
     linear = groups["linear"]
     assert isinstance(linear, LinearAttention)
     assert linear.layers == 24
-    assert linear.state_bytes > 32 * 128 * 128 * 2
+    assert linear.state_bytes() > 32 * 128 * 128 * 2
 
 
-def test_an_unknown_kind_of_model_is_read_by_its_common_fields() -> None:
-    model = Model.from_hugging_face_config(LLAMA | {"model_type": "newcomer", "architectures": ["NewForCausalLM"]}, "n")
-    assert parameters(model) == 8_030_261_248
+def test_an_architecture_that_is_not_modelled_is_refused_by_its_name() -> None:
+    with pytest.raises(UnreadableConfigError, match="NewForCausalLM is not modelled"):
+        Model.from_hugging_face_config(LLAMA | {"model_type": "newcomer", "architectures": ["NewForCausalLM"]}, "n")
 
 
 @pytest.mark.parametrize(
@@ -234,11 +234,11 @@ def test_an_unknown_kind_of_model_is_read_by_its_common_fields() -> None:
         ({"vocab_size": "many"}, "vocab_size"),
         ({"num_key_value_heads": 7}, "keyValueHeads"),
         ({"layer_types": ["mamba"] * 32}, "mamba"),
-        ({"attention_chunk_size": 8192}, "chunked"),
+        ({"attention_chunk_size": 8192}, "chunks"),
         ({"quantization_config": {"quant_method": "quip"}}, "quip"),
         ({"rope_scaling": {"rope_type": "linear", "factor": "eight"}}, "unexpected form"),
         ({"hidden_size": -1}, "hidden_size"),
-        ({"num_hidden_layers": 0}, "layers"),
+        ({"num_hidden_layers": 0}, "at least 1 item"),
     ],
 )
 def test_a_config_that_says_too_little_is_refused_by_name(change: dict[str, Any], message: str) -> None:

@@ -29,10 +29,10 @@ from planning.shape import GpuNode, ShapeRequest
 from planning.weights import COMMUNICATOR, GIB, Sharding
 
 ENGINE = engine_of(PINS.vllm)
-QWEN = MODELS["Qwen/Qwen3-32B"]
+PHI = MODELS["microsoft/phi-4"]
 CONFIG = {
-    "architectures": ["Qwen3ForCausalLM"],
-    "model_type": "qwen3",
+    "architectures": ["Phi3ForCausalLM"],
+    "model_type": "phi3",
     "hidden_size": 1024,
     "intermediate_size": 3072,
     "num_hidden_layers": 28,
@@ -64,7 +64,7 @@ def planned(model: Model, accelerator: str = "h200", sharding: Sharding | None =
 
 def test_weights_and_blocks_are_those_that_vllm_said() -> None:
     groups = (RecordedGroup(kind="state", tables=3, tokens=1024, blocks=3), RecordedGroup(tokens=1024))
-    memory = planned(said_of(QWEN, case(groups=groups)))
+    memory = planned(said_of(PHI, case(groups=groups)))
     assert memory.weights_gib == 30
     assert memory.needed_kv_gib * GIB == (9 + 32) * 2**20
     assert memory.basis is Basis.RECORDED
@@ -72,7 +72,7 @@ def test_weights_and_blocks_are_those_that_vllm_said() -> None:
 
 
 def test_tensor_parallel_adds_what_the_communicator_holds() -> None:
-    memory = planned(said_of(QWEN, case(tensor=2)), sharding=Sharding(2))
+    memory = planned(said_of(PHI, case(tensor=2)), sharding=Sharding(2))
     assert memory.weights_gib * GIB == 30 * GIB + COMMUNICATOR
 
 
@@ -81,7 +81,7 @@ def test_windows_and_chunks_grow_as_vllm_counts_them() -> None:
     chunked = RecordedGroup(kind="chunked", tokens=16, window=8192)
     in_flight = 2 * 8192
     held = {
-        kind: planned(said_of(QWEN, case(groups=(group,))), max_model_len=131072).needed_kv_gib * GIB / 2**20
+        kind: planned(said_of(PHI, case(groups=(group,))), max_model_len=131072).needed_kv_gib * GIB / 2**20
         for kind, group in (("sliding", sliding), ("chunked", chunked))
     }
     assert held == {"sliding": (1023 + in_flight + 15) // 16 + 1, "chunked": (8192 + in_flight) // 16}
@@ -101,7 +101,7 @@ def test_windows_and_chunks_grow_as_vllm_counts_them() -> None:
 def test_what_was_said_of_something_else_is_not_read(
     accelerator: str, sharding: Sharding, flags: dict[str, object]
 ) -> None:
-    told, plain = (planned(model, accelerator, sharding, **flags) for model in (said_of(QWEN, case()), untold(QWEN)))
+    told, plain = (planned(model, accelerator, sharding, **flags) for model in (said_of(PHI, case()), untold(PHI)))
     assert told == plain
     assert told.basis is Basis.EXTRAPOLATED
     assert "nor asked" in told.basis_reason
@@ -113,20 +113,20 @@ def untold(model: Model) -> Model:
 
 
 def test_another_release_is_not_read() -> None:
-    assert planned(said_of(QWEN, case(), vllm="0.24.0")) == planned(QWEN)
+    assert planned(said_of(PHI, case(), vllm="0.24.0")) == planned(PHI)
 
 
 def test_a_model_that_was_changed_is_no_longer_the_one_that_was_asked_about() -> None:
-    told = said_of(QWEN, case())
+    told = said_of(PHI, case())
     changed = told.model_copy(update={"quantization": Quantization(format=WeightFormat.FP8)})
     assert planned(told).basis is Basis.RECORDED
     assert planned(changed).basis is Basis.EXTRAPOLATED
-    entry = QWEN.model_copy(update={"hidden_size": QWEN.hidden_size + 128})
+    entry = PHI.model_copy(update={"hidden_size": PHI.hidden_size + 128})
     assert record_of(entry, PINS.vllm) is None
 
 
 def test_what_vllm_refuses_does_not_fit_in_its_own_words() -> None:
-    model = said_of(QWEN, case(tensor=2, refusal="64 is no multiple of 3"))
+    model = said_of(PHI, case(tensor=2, refusal="64 is no multiple of 3"))
     h200 = ACCELERATORS["h200"]
     answer = fit(model, h200, h200.machine_type(h200.default_machine_type), ShapeRequest(PINS.vllm, tensor_parallel=2))
     assert not answer.fits
@@ -153,7 +153,7 @@ def test_a_record_of_another_config_is_an_error_that_says_what_to_do(
     assert main(["fit", "--config", str(file), "--accelerator", "h200"]) == 2
     assert "python -m oracle record" in capsys.readouterr().err
     with pytest.raises(InvalidEntry):
-        with_records_beside(QWEN, file)
+        with_records_beside(PHI, file)
 
 
 def test_a_stack_that_names_a_config_reads_the_record_beside_it(tmp_path: Path) -> None:

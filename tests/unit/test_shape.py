@@ -124,16 +124,16 @@ def test_a_release_older_than_the_model_is_refused() -> None:
         plan("moonshotai/Kimi-K2.6", "h200", vllm="0.24.0")
 
 
-def test_experts_that_a_block_cannot_be_cut_into_are_dealt_out_whole() -> None:
+def test_experts_that_a_block_cannot_be_cut_into_are_dealt_out_whole_by_releases_that_do_not_cut_it_finer() -> None:
     model = "Qwen/Qwen3-235B-A22B-Instruct-2507-FP8"
-    chosen = plan(model, "h100", tensor_parallel=8)
-    assert chosen.expert_parallel
+    assert not plan(model, "h100", tensor_parallel=8).expert_parallel
+    assert plan(model, "h100", tensor_parallel=8, vllm="0.24.0").expert_parallel
     with pytest.raises(ShapeRefused, match="block of 128"):
-        plan(model, "h100", tensor_parallel=8, expert_parallel=False)
+        plan(model, "h100", tensor_parallel=8, expert_parallel=False, vllm="0.24.0")
 
 
 def test_a_shorter_context_is_only_planned_where_it_is_enough() -> None:
-    with pytest.raises(ShapeRefused, match="up to 25520 tokens start"):
+    with pytest.raises(ShapeRefused, match="up to 26432 tokens start"):
         plan("meta-llama/Llama-3.1-8B-Instruct", "l4", "g2-standard-12")
     chosen = plan("meta-llama/Llama-3.1-8B-Instruct", "l4", "g2-standard-12", min_context=8192)
     assert 8192 <= chosen.settings.max_model_len < 131072

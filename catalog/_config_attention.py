@@ -1,0 +1,279 @@
+"""The attention of a Hugging Face `config.json`: which layer is of which kind, rotary tables, and the context."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from catalog._attention import (
+    AttentionGroup,
+    ChunkedAttention,
+    FullAttention,
+    LinearAttention,
+    MlaAttention,
+    NoAttention,
+    SlidingAttention,
+    StateSpace,
+)
+from catalog._config_reader import ConfigReader, UnreadableConfigError, integers, mapping, whole_number
+
+_SLIDING_EVERY_OTHER = {"gemma2", "gpt_oss"}
+_OWN_ROTARY = {"gemma3", "gemma3_text", "gemma4_text", "mimo_v2_flash"}
+# nemotron_h's hybrid_override_pattern: one letter a layer.
+_NEMOTRON = {"M": "state_space", "*": "full_attention", "-": "none", "E": "none"}
+
+
+@dataclass(frozen=True)
+class Attention:
+    groups: tuple[AttentionGroup, ...]
+    order: tuple[int, ...] | None
+    """None where all layers are alike."""
+
+
+def attention_of(reader: ConfigReader) -> Attention:
+    """Raises UnreadableConfigError for a kind of attention that is not modelled."""
+    layers = layers_of(reader)
+    if reader.get("kv_lora_rank") is not None:
+        return Attention((_latent(reader, layers),), None)
+    kinds = _kinds(reader, layers)
+    if len(kinds) != layers:
+        raise UnreadableConfigError(f"config.json describes the attention of {len(kinds)} layers, and has {layers}")
+    names = sorted(set(kinds))
+    groups = tuple(_group(reader, name, kinds.count(name)) for name in names)
+    order = tuple(names.index(kind) for kind in kinds)
+    return Attention(groups, _shortest(order) if len(groups) > 1 else None)
+
+
+def _shortest(order: tuple[int, ...]) -> tuple[int, ...]:
+    """The shortest beginning that gives the whole when it is repeated."""
+    for length in range(1, len(order)):
+        if all(order[index] == order[index % length] for index in range(len(order))):
+            return order[:length]
+    return order
+
+
+def _kinds(reader: ConfigReader, layers: int) -> list[str]:
+    if reader.kind == "nemotron_h":
+        return [_NEMOTRON[letter] for letter in nemotron_pattern(reader)]
+    if reader.kind == "llama4_text":
+        return _chunked(reader, layers)
+    if reader.kind == "mimo_v2_flash":
+        pattern = integers("hybrid_layer_pattern", cast(list[Any], reader.get("hybrid_layer_pattern") or []))
+        return ["sliding_attention" if number else "full_attention" for number in pattern]
+    given = reader.get("layer_types")
+    if isinstance(given, list):
+        return [str(kind) for kind in cast(list[Any], given)[:layers]]
+    interval = reader.get("full_attention_interval")
+    if interval or reader.get("linear_num_value_heads"):
+        step = whole_number("full_attention_interval", interval or 4)
+        return ["full_attention" if (layer + 1) % step == 0 else "linear_attention" for layer in range(layers)]
+    return _windows(reader, layers)
+
+
+def nemotron_pattern(reader: ConfigReader) -> str:
+    """One letter a layer, from either spelling."""
+    types = reader.get("layers_block_type")
+    if isinstance(types, list):
+        letters = {"mamba": "M", "attention": "*", "moe": "E", "mlp": "-"}
+        pattern = "".join(letters.get(str(kind), "?") for kind in cast(list[Any], types))
+    else:
+        pattern = str(reader.get("hybrid_override_pattern", ""))
+    if not pattern or set(pattern) - set(_NEMOTRON):
+        raise UnreadableConfigError(f"hybrid_override_pattern: {pattern or 'missing'} is not modelled")
+    return pattern
+
+
+def layers_of(reader: ConfigReader) -> int:
+    """How many layers there are; Nemotron's pattern has one letter for each."""
+    return len(nemotron_pattern(reader)) if reader.kind == "nemotron_h" else reader.integer("num_hidden_layers")
+
+
+def _chunked(reader: ConfigReader, layers: int) -> list[str]:
+    """Llama 4: every fourth layer has no positions and sees the whole context."""
+    without = reader.get("no_rope_layers")
+    if isinstance(without, list) and without:
+        flags = integers("no_rope_layers", cast(list[Any], without))
+        return ["chunked_attention" if flag else "full_attention" for flag in flags]
+    step = whole_number("no_rope_layer_interval", reader.get("no_rope_layer_interval") or 4)
+    return ["full_attention" if (layer + 1) % step == 0 else "chunked_attention" for layer in range(layers)]
+
+
+def _windows(reader: ConfigReader, layers: int) -> list[str]:
+    window = reader.get("sliding_window")
+    if not window or (reader.kind.startswith("qwen") and not reader.get("use_sliding_window")):
+        # Qwen's field is always there; only use_sliding_window turns it on.
+        return ["full_attention"] * layers
+    if reader.get("use_sliding_window") is False and reader.kind != "mimo":
+        return ["full_attention"] * layers
+    pattern = reader.get("sliding_window_pattern")
+    if pattern is None and reader.kind in ("gemma3", "gemma3_text", "gemma4_text"):
+        pattern = 6
+    elif pattern is None and reader.kind == "cohere2":
+        pattern = 4
+    elif reader.kind in _SLIDING_EVERY_OTHER:
+        pattern = 2
+    if isinstance(pattern, int) and pattern > 1:
+        return ["full_attention" if (layer + 1) % pattern == 0 else "sliding_attention" for layer in range(layers)]
+    return ["sliding_attention"] * layers
+
+
+def _group(reader: ConfigReader, kind: str, count: int) -> AttentionGroup:
+    match kind:
+        case "full_attention" | "attention":
+            own_heads = None
+            if reader.kind != "gemma4_text" or reader.get("attention_k_eq_v"):
+                own_heads = reader.get("num_global_key_value_heads")
+            return FullAttention(
+                layers=count,
+                key_value_heads=own_heads,
+                head_dim=reader.get("global_head_dim"),
+                value_head_dim=reader.get("v_head_dim"),
+                rope_cache_tokens=_rope_cache_tokens(reader),
+            )
+        case "sliding_attention":
+            return SlidingAttention(
+                layers=count,
+                window=reader.integer("sliding_window"),
+                key_value_heads=reader.get("swa_num_key_value_heads"),
+                head_dim=reader.get("swa_head_dim"),
+                value_head_dim=reader.get("swa_v_head_dim"),
+                own_rotary_table=reader.kind in _OWN_ROTARY,
+            )
+        case "chunked_attention":
+            return ChunkedAttention(layers=count, chunk=reader.integer("attention_chunk_size"))
+        case "linear_attention":
+            return _linear(reader, count)
+        case "state_space":
+            return StateSpace(
+                layers=count,
+                heads=reader.integer("mamba_num_heads"),
+                head_dim=reader.integer("mamba_head_dim"),
+                groups=reader.integer("n_groups"),
+                state=reader.integer("ssm_state_size"),
+                convolution=whole_number("conv_kernel", reader.get("conv_kernel", 4)),
+                state_bytes_per_element=_state_bytes(reader.get("mamba_ssm_cache_dtype")),
+            )
+        case "none":
+            return NoAttention(layers=count)
+        case _:
+            raise UnreadableConfigError(f"layer_types: attention of the kind {kind} is not modelled")
+
+
+def _state_bytes(dtype: Any) -> int:
+    """vLLM keeps the state in the model's dtype unless the config names another."""
+    return 4 if str(dtype) == "float32" else 2
+
+
+def _latent(reader: ConfigReader, layers: int) -> MlaAttention:
+    indexer = whole_number("index_n_heads", reader.get("index_n_heads") or 0)
+    return MlaAttention(
+        layers=layers,
+        kv_lora_rank=reader.integer("kv_lora_rank"),
+        qk_rope_head_dim=reader.integer("qk_rope_head_dim"),
+        qk_nope_head_dim=reader.integer("qk_nope_head_dim"),
+        v_head_dim=reader.integer("v_head_dim"),
+        q_lora_rank=reader.get("q_lora_rank"),
+        indexer_heads=indexer,
+        indexer_head_dim=whole_number("index_head_dim", reader.get("index_head_dim") or 0) if indexer else 0,
+        indexer_tokens=whole_number("index_topk", reader.get("index_topk") or 0) if indexer else 0,
+        indexer_layers=_indexer_layers(reader, layers) if indexer else None,
+    )
+
+
+def _indexer_layers(reader: ConfigReader, layers: int) -> tuple[int, ...] | None:
+    """None where every layer has one; GLM 5.2 and 5.3 share one among several layers."""
+    types = reader.get("indexer_types")
+    if not isinstance(types, list):
+        return None
+    full = tuple(layer for layer, kind in enumerate(cast(list[Any], types)[:layers]) if kind == "full")
+    return None if len(full) == layers else full
+
+
+def _linear(reader: ConfigReader, layers: int) -> LinearAttention:
+    return LinearAttention(
+        layers=layers,
+        key_heads=reader.integer("linear_num_key_heads"),
+        value_heads=reader.integer("linear_num_value_heads"),
+        key_head_dim=reader.integer("linear_key_head_dim"),
+        value_head_dim=reader.integer("linear_value_head_dim"),
+        convolution=whole_number("linear_conv_kernel_dim", reader.get("linear_conv_kernel_dim", 4)),
+        # vllm/model_executor/models/config.py: the config's mamba_ssm_dtype, or else the model's own.
+        state_bytes_per_element=_state_bytes(reader.get("mamba_ssm_dtype")),
+    )
+
+
+def _ropes(reader: ConfigReader) -> list[dict[str, Any]]:
+    """The scalings of the rotary embeddings, in either spelling; those of the full-attention layers first."""
+    parameters = mapping(reader.get("rope_parameters"))
+    nested = [mapping(value) for value in parameters.values() if isinstance(value, dict)]
+    full = mapping(parameters.get("full_attention"))
+    found = [full, *(rope for rope in nested if rope != full)] if nested else [parameters]
+    if not parameters:
+        found = [mapping(reader.get("rope_scaling"))]
+    return [{**rope, "rope_type": str(rope.get("rope_type", rope.get("type", "default")))} for rope in found]
+
+
+def rotary_of(reader: ConfigReader) -> int | None:
+    """Width of a head's rotary part, where that is not the whole head."""
+    if reader.kind == "nemotron_h":
+        return 0  # its attention has no positions
+    rope = _ropes(reader)[0]
+    factor = rope.get("partial_rotary_factor", reader.get("partial_rotary_factor"))
+    if rope["rope_type"] == "proportional":
+        return None
+    if reader.get("rotary_dim") is not None:
+        return whole_number("rotary_dim", reader.get("rotary_dim"))
+    head = reader.get("head_dim")
+    if head is None and reader.get("num_attention_heads"):
+        head = reader.integer("hidden_size") // reader.integer("num_attention_heads")
+    return None if factor is None or float(factor) == 1.0 or head is None else int(float(factor) * int(head))
+
+
+def _rope_cache_tokens(reader: ConfigReader) -> int | None:
+    """Positions of the table where they are not the context's: scaled ones, and four times as many for images."""
+    rope = _ropes(reader)[0]
+    positions = reader.integer("max_position_embeddings")
+    if rope["rope_type"] == "linear":
+        return -int(-positions * float(rope.get("factor") or 1.0) // 1)
+    if rope.get("mrope_section") and not reader.kind.startswith("qwen3"):
+        return 4 * positions  # vllm/model_executor/layers/rotary_embedding/mrope.py; Qwen3-VL asks for one time
+    return None
+
+
+# vllm/transformers_utils/model_arch_config_convertor.py, derive_max_model_len_and_key.
+_LENGTHS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "seq_length",
+    "max_target_positions",
+    "max_sequence_length",
+    "max_seq_length",
+    "seq_len",
+)
+# vllm/config/model.py, _get_and_verify_max_len: these leave max_position_embeddings as it is.
+_SCALED_ALREADY = {"su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling"}
+
+
+def context_of(reader: ConfigReader) -> int:
+    """The longest context that vLLM 0.33 accepts: the smallest of the keys, unless model_max_length is there."""
+    said = reader.get("model_max_length")
+    lengths = [whole_number(key, reader.plain(key)) for key in _LENGTHS if reader.plain(key) is not None]
+    if said:
+        lengths = [whole_number("model_max_length", said)]
+    if not lengths:
+        raise UnreadableConfigError("config.json has no max_position_embeddings")
+    length = min(lengths)
+    if reader.kind.startswith("gemma3"):
+        return length
+    factor = 1.0
+    for rope in _ropes(reader):
+        if rope["rope_type"] not in _SCALED_ALREADY:
+            factor = float(rope.get("factor") or factor)
+    return int(length * factor)
+
+
+def unscaled_context_of(reader: ConfigReader) -> int | None:
+    """The context that vLLM serves unless it is told a longer one: LongRoPE's original one."""
+    if not any(rope["rope_type"] == "longrope" for rope in _ropes(reader)):
+        return None
+    original = reader.get("original_max_position_embeddings")
+    return None if original is None else whole_number("original_max_position_embeddings", original)

@@ -1,0 +1,122 @@
+"""The names that a checkpoint's module lists use for the linear layers of a model, and how vLLM matches them."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from catalog._formats import LinearPart
+
+_PREFIXES = ("model.", "model.language_model.", "language_model.model.", "backbone.", "")
+"""Where the language model's layers stand in the checkpoints of different releases of transformers."""
+
+# By part: what a layer calls its linear layers. Those of one line are fused by vLLM and must be stored alike.
+_IN_LAYER: dict[LinearPart, tuple[str, ...]] = {
+    LinearPart.ATTENTION: (
+        "self_attn.q_proj",
+        "self_attn.qkv_proj",
+        "self_attn.q_b_proj",
+        "self_attn.kv_a_proj_with_mqa",
+        "self_attn.query_key_value",
+        "self_attention.query_key_value",
+        "mixer.q_proj",
+    ),
+    LinearPart.LATENT_EXPANSION: ("self_attn.kv_b_proj",),
+    LinearPart.ATTENTION_OUTPUT: ("self_attn.o_proj", "self_attn.dense", "mixer.o_proj"),
+    LinearPart.INDEXER: ("self_attn.indexer.wq_b",),
+    LinearPart.STATE: ("linear_attn.in_proj_qkv", "linear_attn.in_proj_qkvz", "mixer.in_proj"),
+    LinearPart.STATE_OUTPUT: ("linear_attn.out_proj", "mixer.out_proj"),
+    LinearPart.DENSE: (
+        "mlp.gate_proj",
+        "mlp.gate_up_proj",
+        "mlp.up_proj",
+        "mlp.fc1",
+        "feed_forward.gate_proj",
+        "mixer.up_proj",
+    ),
+    LinearPart.DENSE_OUTPUT: ("mlp.down_proj", "mlp.fc2", "feed_forward.down_proj", "mixer.down_proj"),
+    LinearPart.EXPERTS: (
+        "mlp.experts",
+        "mlp.experts.0.gate_proj",
+        "mlp.experts.0.up_proj",
+        "block_sparse_moe.experts",
+        "block_sparse_moe.experts.0.w1",
+        "feed_forward.experts",
+        "mixer.experts",
+        "mixer.experts.0.up_proj",
+    ),
+    LinearPart.SHARED_EXPERTS: (
+        "mlp.shared_experts.gate_proj",
+        "mlp.shared_experts.up_proj",
+        "mlp.shared_expert.gate_proj",
+        "feed_forward.shared_expert.gate_proj",
+        "mixer.shared_experts.up_proj",
+    ),
+}
+_EXPERTS_BESIDE_DENSE = ("moe.experts", "experts", "moe.gate_up_proj", "experts.gate_up_proj", "experts.0.gate_proj")
+"""Where a layer has a dense part as well, `mlp` names that (Gemma 4)."""
+_OUTSIDE: dict[LinearPart, tuple[str, ...]] = {
+    LinearPart.OUTPUT_EMBEDDING: ("lm_head", "language_model.lm_head"),
+    LinearPart.VISION: (
+        "visual.blocks.0.mlp.linear_fc1",
+        "model.visual.blocks.0.mlp.linear_fc1",
+        "model.visual.blocks.0.attn.qkv",
+        "visual.blocks.0.attn.qkv",
+        "visual.blocks.0.mlp.fc1",
+        "visual.blocks.0.mlp.gate_proj",
+        "vision_tower.encoder.layers.0.mlp.fc1",
+        "model.vision_tower.encoder.layers.0.mlp.gate_proj",
+        "vision_model.encoder.layers.0.mlp.fc1",
+        "model.vision_model.encoder.layers.0.mlp.fc1",
+    ),
+}
+
+
+class Match(StrEnum):
+    """How a format's entries name modules."""
+
+    COMPONENT = "component"
+    """A module, or one that it lies in: fp8, fbgemm_fp8, compressed-tensors, with `re:` for a regular expression."""
+    SUBSTRING = "substring"
+    """Any part of the name: awq, gptq (vllm/model_executor/layers/quantization/auto_awq.py)."""
+    WILDCARD = "wildcard"
+    """Any part of the name, or a pattern with `*`: modelopt (modelopt.py, is_layer_excluded)."""
+
+
+@dataclass(frozen=True)
+class ModuleNames:
+    """The names in one model."""
+
+    beside_dense: bool
+
+    def of(self, part: LinearPart, layer: int | None) -> tuple[str, ...]:
+        """Every name that the part may have in a list; `layer` None for a part that lies outside the layers."""
+        if layer is None:
+            return _OUTSIDE.get(part, ())
+        names = _IN_LAYER.get(part, ())
+        if part is LinearPart.EXPERTS and self.beside_dense:
+            names = _EXPERTS_BESIDE_DENSE
+        return tuple(f"{prefix}layers.{layer}.{name}" for prefix in _PREFIXES for name in names)
+
+    def named(self, part: LinearPart, layer: int | None, entries: Sequence[str], match: Match) -> bool:
+        """Whether one of the entries names the part."""
+        return any(_matches(name, entry, match) for name in self.of(part, layer) for entry in entries)
+
+
+def relevant(entries: Iterable[str]) -> list[str]:
+    """Without what names no linear layer that is modelled: norms, routers, the draft layers."""
+    skipped = ("norm", "e_score_correction_bias", "mlp.gate", "block_sparse_moe.gate", "mtp")
+    return [entry for entry in entries if not (entry.endswith(skipped) or entry.startswith("mtp"))]
+
+
+def _matches(name: str, entry: str, match: Match) -> bool:
+    if entry.startswith("re:"):
+        return re.match(entry.removeprefix("re:"), name) is not None
+    if match is Match.SUBSTRING:
+        return entry in name
+    if match is Match.WILDCARD:
+        return (entry in name) if "*" not in entry else fnmatchcase(name, entry)
+    if "*" in entry:
+        return fnmatchcase(name, entry) or fnmatchcase(name, f"{entry}.*")
+    return f".{entry}." in f".{name}."

@@ -1,0 +1,81 @@
+"""The architectures whose weights and cache are modelled, and where their vLLM classes depart from the usual.
+
+A `config.json` of any other is refused by its name: a model read as something else gives a wrong answer without a word.
+Read in vLLM 0.33.0, vllm/model_executor/models/ and vllm/models/.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the class of a model does with pipeline stages."""
+
+    embeddings_on_every_stage: bool = False
+    """The table of embeddings is made without a look at the stage."""
+    head_on_every_stage: bool = False
+    """So is the output embedding."""
+    vision_on_every_stage: bool = False
+
+
+_USUAL = Traits()
+_BOTH = Traits(embeddings_on_every_stage=True, head_on_every_stage=True)
+_EMBEDDINGS = Traits(embeddings_on_every_stage=True)
+
+MODELLED: dict[str, Traits] = {
+    # Llama and what vLLM runs by the same code.
+    "LlamaForCausalLM": _USUAL,
+    "MistralForCausalLM": _USUAL,
+    "Ministral3ForCausalLM": _USUAL,
+    "Phi3ForCausalLM": _USUAL,
+    "InternLM3ForCausalLM": _USUAL,
+    "GraniteForCausalLM": _USUAL,
+    "SeedOssForCausalLM": _USUAL,
+    "Qwen2ForCausalLM": _USUAL,
+    "Qwen3ForCausalLM": _USUAL,
+    "MiMoForCausalLM": _USUAL,
+    "Glm4ForCausalLM": _USUAL,
+    "GemmaForCausalLM": _BOTH,
+    "Gemma2ForCausalLM": _BOTH,
+    "Gemma3ForCausalLM": _BOTH,
+    "Gemma3ForConditionalGeneration": _BOTH,
+    "Gemma4ForCausalLM": _BOTH,
+    "Gemma4ForConditionalGeneration": Traits(embeddings_on_every_stage=True, head_on_every_stage=True),
+    "Cohere2ForCausalLM": _BOTH,
+    # Experts.
+    "MixtralForCausalLM": _BOTH,
+    "Qwen2MoeForCausalLM": _BOTH,
+    "Qwen3MoeForCausalLM": _BOTH,
+    "GptOssForCausalLM": _BOTH,
+    "MiniMaxM2ForCausalLM": _USUAL,
+    "Glm4MoeForCausalLM": _USUAL,
+    "Llama4ForConditionalGeneration": _USUAL,
+    "Llama4ForCausalLM": _USUAL,
+    "MiMoV2FlashForCausalLM": _USUAL,
+    # Latent attention.
+    "DeepseekV2ForCausalLM": _USUAL,
+    "DeepseekV3ForCausalLM": _USUAL,
+    "DeepseekV32ForCausalLM": _USUAL,
+    "GlmMoeDsaForCausalLM": _USUAL,
+    "KimiK25ForConditionalGeneration": _USUAL,
+    "Glm4MoeLiteForCausalLM": _USUAL,
+    # Linear and state-space layers.
+    "Qwen3NextForCausalLM": _BOTH,
+    "Qwen3_5ForConditionalGeneration": _EMBEDDINGS,
+    "Qwen3_5MoeForConditionalGeneration": _EMBEDDINGS,
+    "Qwen3_5ForCausalLM": _EMBEDDINGS,
+    "Qwen3_5MoeForCausalLM": _EMBEDDINGS,
+    "NemotronHForCausalLM": _BOTH,
+    # Images.
+    "Qwen2VLForConditionalGeneration": _USUAL,
+    "Qwen2_5_VLForConditionalGeneration": _USUAL,
+    "Qwen3VLForConditionalGeneration": _USUAL,
+    "Qwen3VLMoeForConditionalGeneration": _BOTH,
+    "InternVLChatModel": _USUAL,
+    "Mistral3ForConditionalGeneration": _USUAL,
+}
+
+
+def traits_of(architecture: str) -> Traits:
+    """The usual, for a model that a person described by hand."""
+    return MODELLED.get(architecture, _USUAL)

@@ -1,0 +1,54 @@
+"""What vLLM's kernels for experts make of a shard whose width they cannot take: they pad it, or refuse it.
+
+Read in vLLM 0.33.0 for Hopper (capability 9.0); on other cards it is an extrapolation.
+"""
+
+from math import ceil, gcd, lcm
+
+from catalog.model import Model, Quantization, WeightFormat
+
+_MXFP4_TILE = 64
+"""vllm/model_executor/layers/fused_moe/oracle/mxfp4.py: the Triton kernel rounds an expert's width up to it."""
+_MARLIN_TILE = 64
+"""vllm/model_executor/layers/quantization/utils/marlin_utils.py, marlin_moe_padded_intermediate."""
+_NVFP4_TILE = 128
+_FINEST_BLOCK = 32
+
+
+def padded_experts(model: Model, form: WeightFormat | None, tensor: int) -> float:
+    """Rows of one expert on one GPU, with what the kernel of that format pads."""
+    assert model.experts is not None
+    size = model.experts.intermediate_size / tensor
+    quantization = model.quantization
+    if form is None or quantization is None:
+        return size
+    if form is WeightFormat.FP8 and quantization.block and tensor > 1:
+        return size if _refined(model, size) >= _FINEST_BLOCK else _up(size, quantization.block)
+    return _up(size, _tile(form, quantization))
+
+
+def refined_block(model: Model, size: float, expert_ranks: int) -> int | None:
+    """The block that fp8 experts get where a shard cuts the checkpoint's (fused_moe/oracle/fp8.py); None: its own."""
+    block = model.quantization.block if model.quantization else None
+    return None if block is None or expert_ranks > 1 or size % block == 0 else _refined(model, size)
+
+
+def _refined(model: Model, size: float) -> int:
+    assert model.quantization is not None and model.quantization.block is not None
+    return gcd(model.quantization.block, int(size), model.hidden_size)
+
+
+def _tile(form: WeightFormat, quantization: Quantization) -> int:
+    match form:
+        case WeightFormat.MXFP4:
+            return _MXFP4_TILE
+        case WeightFormat.NVFP4:
+            return _NVFP4_TILE
+        case WeightFormat.INT4:
+            return lcm(_MARLIN_TILE, quantization.group or 1)
+        case _:
+            return 1
+
+
+def _up(size: float, tile: int) -> float:
+    return ceil(size / tile) * tile

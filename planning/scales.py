@@ -1,0 +1,104 @@
+"""Whether the shards of a quantised model are whole groups of weights that share a scale: vLLM refuses others.
+
+Read in vLLM 0.33.0: validate_fp8_block_shape (quantization/utils/fp8_utils.py), check_marlin_supports_layer
+(quantization/utils/marlin_utils.py), resolve_fp8_moe_weight_block_shape (fused_moe/oracle/fp8.py).
+"""
+
+from collections.abc import Iterator
+
+from catalog.model import (
+    HeadedAttention,
+    LinearAttention,
+    LinearPart,
+    MlaAttention,
+    Model,
+    Quantization,
+    StateSpace,
+    WeightFormat,
+)
+from planning.layers import key_value_heads
+
+Cut = tuple[LinearPart, str, int, bool]
+"""A part, what is cut, its whole width, and whether the cut goes through the inputs of a matrix."""
+
+
+def cut_scales(model: Model, tensor: int) -> str | None:
+    """Why vLLM refuses to cut the dense layers so finely, or None."""
+    quantization = model.quantization
+    if quantization is None:
+        return None
+    for part, what, width, inputs in _cuts(model, tensor):
+        unit = _unit(model, quantization, part, inputs, tensor)
+        if unit is not None and (width % tensor or width // tensor % unit):
+            return f"{width / tensor:g} rows of {what} are no multiple of the {unit} weights that share a scale"
+    return None
+
+
+def cut_expert_scales(model: Model, tensor: int, *, refines: bool) -> str | None:
+    """Why tensor parallel cannot cut the experts, or None. `refines`: the release cuts blocks of fp8 finer, or pads."""
+    experts, quantization = model.experts, model.quantization
+    if experts is None or tensor == 1:
+        return None
+    size = experts.intermediate_size
+    if size % tensor:
+        return f"the experts' intermediate size {size} is no multiple of it"
+    block = quantization.block if quantization else None
+    if block is None or size // tensor % block == 0:
+        return None
+    if refines and size % block == 0 and model.hidden_size % block == 0 and not experts.bias:
+        return None
+    return f"{size // tensor} rows of an expert are no multiple of the quantisation block of {block}"
+
+
+def _unit(model: Model, quantization: Quantization, part: LinearPart, inputs: bool, tensor: int) -> int | None:
+    """Weights of that part that must stay together."""
+    form = quantization.format_of(part, _some_layer(model, quantization, part))
+    if form is WeightFormat.FP8 and quantization.block is not None:
+        return quantization.block if tensor > 1 else None
+    if form in (WeightFormat.INT4, WeightFormat.INT8) and inputs:
+        return quantization.group
+    return None
+
+
+def _some_layer(model: Model, quantization: Quantization, part: LinearPart) -> int:
+    """A layer whose part has the main format, if there is one."""
+    layers = range(model.layers)
+    return next((layer for layer in layers if quantization.format_of(part, layer) is quantization.format), 0)
+
+
+def _cuts(model: Model, tensor: int) -> Iterator[Cut]:
+    if model.intermediate_size is not None and (model.experts is None or _has_dense(model)):
+        yield LinearPart.DENSE_OUTPUT, "the intermediate size", model.intermediate_size, True
+        yield LinearPart.DENSE, "the intermediate size", model.intermediate_size, False
+    if model.experts is not None and model.experts.shared_intermediate_size:
+        yield LinearPart.SHARED_EXPERTS, "the shared experts", model.experts.shared_intermediate_size, True
+    for group in model.attention:
+        match group:
+            case MlaAttention():
+                width = model.attention_heads * group.v_head_dim
+                yield LinearPart.ATTENTION_OUTPUT, "the attention's output", width, True
+            case LinearAttention():
+                yield (
+                    LinearPart.STATE_OUTPUT,
+                    "the linear layers' output",
+                    group.value_heads * group.value_head_dim,
+                    True,
+                )
+            case StateSpace():
+                yield LinearPart.STATE_OUTPUT, "the state-space layers' output", group.inner, True
+            case _ if isinstance(group, HeadedAttention):
+                head = group.head_dim or model.head_dim
+                yield LinearPart.ATTENTION_OUTPUT, "the attention's output", model.attention_heads * head, True
+                keys = key_value_heads(model, group, tensor) * head * tensor
+                yield LinearPart.ATTENTION, "the keys and values", keys, False
+            case _:
+                pass
+    if model.vision is not None:
+        for width in model.vision.cut_sizes:
+            yield LinearPart.VISION, "the image encoder", width, True
+
+
+def _has_dense(model: Model) -> bool:
+    return any(not model.has_experts(layer) for layer in range(model.layers)) or bool(
+        model.experts and model.experts.beside_dense
+    )

@@ -1,0 +1,52 @@
+"""How many bytes a matrix takes in each format: the weights, and the scales that lie beside them."""
+
+from collections.abc import Iterator
+from math import ceil
+
+from catalog.model import Quantization, WeightFormat
+
+Tensor = tuple[float, int]
+"""Bytes of one tensor on one GPU, and how many there are of it."""
+
+_DEFAULT_GROUP = 128
+"""Weights that share a scale where an integer checkpoint does not say (AWQ's and GPTQ's own default)."""
+
+
+def matrix(
+    outputs: float,
+    inputs: float,
+    count: int,
+    form: WeightFormat | None,
+    wide: float,
+    quantization: Quantization | None,
+    copies: float = 1,
+    block: int | None = None,
+) -> Iterator[Tensor]:
+    """The tensors of `count` matrices.
+
+    `copies` is how many experts one tensor holds, `wide` bytes of the dtype, `block` a finer one than the checkpoint's.
+    """
+    elements = outputs * inputs * copies
+    if form is None or quantization is None:
+        yield (elements * (wide if form is None else form.bytes_per_element), count)
+        return
+    yield (elements * form.bytes_per_element, count)
+    match form:
+        case WeightFormat.FP8 if quantization.block is not None:
+            block = block or quantization.block
+            yield (ceil(outputs / block) * ceil(inputs / block) * copies * 4, count)
+        case WeightFormat.INT4 | WeightFormat.INT8 if quantization.group is not None or form is WeightFormat.INT4:
+            groups = ceil(inputs / (quantization.group or _DEFAULT_GROUP))
+            yield (outputs * groups * copies * 2, count)
+            if quantization.zero_points:
+                yield (outputs * groups * copies * form.bytes_per_element, count)
+        case WeightFormat.FP8 | WeightFormat.INT8:
+            yield (outputs * copies * 4, count)
+        case WeightFormat.NVFP4:
+            yield (elements / 16, count)
+        case WeightFormat.MXFP4:  # the kernel's tiles hold a multiple of eight scales
+            yield (outputs * ceil(inputs / 256) * 8 * copies, count)
+        case WeightFormat.MXFP8:
+            yield (elements / 32, count)
+        case _:
+            pass
