@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from catalog._config_reader import UnreadableConfigError, mapping, whole_number
 from catalog._formats import KvCacheDtype, LinearPart, QuantisedPart, Quantization, StoredOtherwise, WeightFormat
-from catalog._module_names import Match, ModuleNames, relevant
+from catalog._module_names import Match, ModuleList, ModuleNames
 
 
 @dataclass(frozen=True)
@@ -223,27 +223,24 @@ def _by_format(groups: list[tuple[list[str], WeightFormat]]) -> list[tuple[list[
 
 def _mixed(groups: list[tuple[list[str], Quantization]], skipped: list[str], checkpoint: _Checkpoint) -> Quantization:
     """Parts take the format of the group that names them; the first group's is the main one."""
-    known = relevant(skipped)
-    by_name = [(set(targets), targets, scheme) for targets, scheme in groups]
+    known = ModuleList(skipped)
+    by_name = [(set(targets), _patterns(targets), scheme) for targets, scheme in groups]
 
     def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
         if checkpoint.names.named(part, layer, known, Match.COMPONENT):
             return None
-        for names, targets, scheme in by_name:
-            if _targeted(checkpoint.names, part, layer, names, targets):
+        for names, patterns, scheme in by_name:
+            spelled = any(name in names for name in checkpoint.names.of(part, layer))
+            if spelled or checkpoint.names.named(part, layer, patterns, Match.COMPONENT):
                 return scheme.format
-        whole = next((scheme.format for _, targets, scheme in by_name if _is_everything(targets)), None)
+        whole = next((scheme.format for targets, scheme in groups if _is_everything(targets)), None)
         return None if part in _WHOLE else whole
 
     return _described(groups[0][1], format_of, checkpoint)
 
 
-def _targeted(spelling: ModuleNames, part: LinearPart, layer: int | None, names: set[str], targets: list[str]) -> bool:
-    spelled = spelling.of(part, layer)
-    if any(name in names for name in spelled):
-        return True
-    patterns = [target for target in targets if target.startswith("re:") or "*" in target]
-    return bool(patterns) and spelling.named(part, layer, patterns, Match.COMPONENT)
+def _patterns(targets: list[str]) -> ModuleList:
+    return ModuleList(target for target in targets if target.startswith("re:") or "*" in target)
 
 
 def _excepting(
@@ -256,7 +253,7 @@ def _excepting(
     vision: bool = False,
 ) -> Quantization:
     """The main format, but for what a list names."""
-    known = relevant(skipped)
+    known = ModuleList(skipped)
 
     def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
         if (part is LinearPart.OUTPUT_EMBEDDING and not head) or (part is LinearPart.VISION and not vision):

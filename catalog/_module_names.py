@@ -1,7 +1,7 @@
 """The names that a checkpoint's module lists use for the linear layers of a model, and how vLLM matches them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -99,15 +99,42 @@ class ModuleNames:
             names = _EXPERTS_BESIDE_DENSE
         return tuple(f"{prefix}layers.{layer}.{name}" for prefix in _PREFIXES for name in names)
 
-    def named(self, part: LinearPart, layer: int | None, entries: Sequence[str], match: Match) -> bool:
+    def named(self, part: LinearPart, layer: int | None, entries: "ModuleList", match: Match) -> bool:
         """Whether one of the entries names the part."""
-        return any(_matches(name, entry, match) for name in self.of(part, layer) for entry in entries)
+        candidates = entries.about(layer)
+        return bool(candidates) and any(
+            _matches(name, entry, match) for name in self.of(part, layer) for entry in candidates
+        )
 
 
-def relevant(entries: Iterable[str]) -> list[str]:
-    """Without what names no linear layer that is modelled: norms, routers, the draft layers."""
-    skipped = ("norm", "e_score_correction_bias", "mlp.gate", "block_sparse_moe.gate", "mtp")
-    return [entry for entry in entries if not (entry.endswith(skipped) or entry.startswith("mtp"))]
+class ModuleList:
+    """The entries of a list that may name a linear layer, found by the number of the layer that they are about."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._of_layer: dict[int, list[str]] = {}
+        self._of_any: list[str] = []
+        for entry in entries:
+            if _is_irrelevant(entry):
+                continue
+            number = _ONE_LAYER.search(entry)
+            if number is None or entry.startswith("re:"):
+                self._of_any.append(entry)
+            else:
+                self._of_layer.setdefault(int(number[1]), []).append(entry)
+
+    def about(self, layer: int | None) -> list[str]:
+        """Entries that may name something in that layer, or outside the layers."""
+        return self._of_any if layer is None else self._of_any + self._of_layer.get(layer, [])
+
+
+_ONE_LAYER = re.compile(r"layers\.(\d+)\.")
+"""The dot behind the number: `layers.1*` is about ten more."""
+
+
+def _is_irrelevant(entry: str) -> bool:
+    """What names no linear layer that is modelled: norms, routers, the draft layers."""
+    skipped = ("norm", "norm.bias", "e_score_correction_bias", "mlp.gate", "block_sparse_moe.gate", "mixer.gate")
+    return entry.endswith(skipped) or entry.startswith("mtp")
 
 
 def _matches(name: str, entry: str, match: Match) -> bool:

@@ -1,0 +1,98 @@
+"""The catalogue is what the published configs say, and none of them is misread: each is right, or refused by its name.
+
+The configs lie in aiconfigurator-core, in the environment that vLLM's own code is asked in.
+"""
+
+from typing import Any
+
+import pytest
+
+from catalog.hugging_face import UnreadableConfigError
+from catalog.model import MODELS, Model
+from oracle import environment
+from oracle.published import package, published
+from oracle.question import Config
+
+# Not modelled, with the true reason: what the refusal names.
+REFUSED = {
+    "MiniMaxAI/MiniMax-M3": "MiniMaxM3ForCausalLM",
+    "nvidia/MiniMax-M3-NVFP4": "MiniMaxM3SparseForConditionalGeneration",
+    "moonshotai/Kimi-K3": "KimiK3ForConditionalGeneration",
+    "deepseek-ai/DeepSeek-V4-Flash": "DeepseekV4ForCausalLM",
+    "deepseek-ai/DeepSeek-V4-Pro": "DeepseekV4ForCausalLM",
+    "nvidia/DeepSeek-V4-Flash-NVFP4": "DeepseekV4ForCausalLM",
+    "nvidia/DeepSeek-V4-Pro-NVFP4": "DeepseekV4ForCausalLM",
+    "sgl-project/DeepSeek-V4-Flash-FP8": "DeepseekV4ForCausalLM",
+    "sgl-project/DeepSeek-V4-Pro-FP8": "DeepseekV4ForCausalLM",
+    "nvidia/Llama-3_3-Nemotron-Super-49B-v1": "DeciLMForCausalLM",
+    "stepfun-ai/Step-3.7-Flash": "Step3p7FlashForCausalLM",
+    "stepfun-ai/Step-3.7-Flash-FP8": "Step3p7FlashForCausalLM",
+}
+# The package's copies lack quant_method, so that vLLM itself serves them in 16 bits: no entries.
+ABRIDGED = {
+    "Qwen/Qwen3-32B-FP8-Static-PerTensor",
+    "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8",
+    "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4",
+    "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-FP8",
+    "nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-NVFP4",
+}
+_KNOWN_ELSEWHERE = {"id", "title", "checkpoint_gib", "gated", "licence", "minimum_vllm", "sources", "note"}
+"""Fields of an entry that no config.json has."""
+
+
+def _configs() -> list[Config]:
+    return [] if environment.python() is None or not package().exists() else published()
+
+
+CONFIGS = _configs()
+BY_ID = {config.id: config for config in CONFIGS}
+
+
+def made_of(model: Model) -> dict[str, Any]:
+    return model.model_dump(exclude=_KNOWN_ELSEWHERE)
+
+
+def read(config: Config) -> Model:
+    return Model.from_hugging_face_config(config.config, config.id, config.quantization)
+
+
+@pytest.mark.skipif(not CONFIGS, reason="the environment of vLLM's own code is not made: make record-models")
+def test_each_published_config_is_an_entry_or_refused_by_its_name() -> None:
+    outcomes = {"right": 0, "refused": 0, "abridged": 0}
+    for config in CONFIGS:
+        if config.id in REFUSED:
+            with pytest.raises(UnreadableConfigError, match=f"{REFUSED[config.id]} is not modelled"):
+                read(config)
+            outcomes["refused"] += 1
+        elif config.id in ABRIDGED:
+            assert read(config).quantization is None
+            assert config.id not in MODELS
+            outcomes["abridged"] += 1
+        else:
+            assert made_of(MODELS[config.id]) == made_of(read(config)), config.id
+            outcomes["right"] += 1
+    assert outcomes == {"right": 72, "refused": len(REFUSED), "abridged": len(ABRIDGED)}
+
+
+def test_an_entry_that_was_read_names_the_config_it_was_read_from() -> None:
+    named = [name for name in MODELS if any("aiconfigurator-core 0.12.0" in source for source in MODELS[name].sources)]
+    assert len(named) >= 72
+
+
+@pytest.mark.skipif(not CONFIGS, reason="the environment of vLLM's own code is not made: make record-models")
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [
+        ("Qwen/Qwen3.6-27B", "nvidia/Qwen3.6-27B-NVFP4"),
+        ("Qwen/Qwen3.8-27B", "nvidia/Qwen3.6-27B-NVFP4"),
+        ("Qwen/Qwen3.6-35B-A3B", "Qwen/Qwen3.5-35B-A3B"),
+        ("google/gemma-4-26B-A4B-it", "google/gemma-4-26B-A4B"),
+        ("google/gemma-4-31B-it", "nvidia/Gemma-4-31B-IT-NVFP4"),
+        ("moonshotai/Kimi-K2.6", "moonshotai/Kimi-K2.5"),
+        ("deepseek-ai/DeepSeek-R1-0528", "deepseek-ai/DeepSeek-R1"),
+        ("deepseek-ai/DeepSeek-V3-0324", "deepseek-ai/DeepSeek-V3"),
+    ],
+)
+def test_an_entry_of_the_same_shape_as_a_published_one_is_of_that_shape(name: str, like: str) -> None:
+    ours, theirs = made_of(MODELS[name]), made_of(read(BY_ID[like]))
+    assert {**ours, "quantization": None} == {**theirs, "quantization": None}
