@@ -1,7 +1,7 @@
 """What a `config.json` says that this catalogue does not model: refused by its name, never left out in silence."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from catalog._config_reader import ConfigReader, UnreadableConfigError
 from catalog.architectures import MODELLED
@@ -28,7 +28,6 @@ _UNMODELLED = {
     "compress_ratios": "compressed KV caches",
     "sparse_attention_config": "sparse attention",
     "use_double_wide_mlp": "feed-forward layers of two widths",
-    "mlp_layer_types_extra": "feed-forward layers of several kinds",
     "hc_count": "hyper-connections",
     "hc_mult": "hyper-connections",
 }
@@ -53,5 +52,5 @@ def refuse_unmodelled(architecture: str, config: Mapping[str, Any], reader: Conf
 
 def _says_something(key: str, value: Any) -> bool:
     if key == "attn_type_list" and isinstance(value, list):
-        return any(kind != 1 for kind in value)  # pyright: ignore[reportUnknownVariableType]
+        return any(kind != 1 for kind in cast(list[Any], value))
     return bool(value)
