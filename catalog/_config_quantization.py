@@ -63,7 +63,7 @@ def quantization_of(
             block = _first_integer(config.get("weight_block_size"))
             skipped = _names(config, "modules_to_not_convert", "ignored_layers")
             main = Quantization(format=WeightFormat.FP8, block=block)
-            return _excepting(main, skipped, Match.COMPONENT, checkpoint, vision=block is not None)
+            return _excepting(main, skipped, Match.COMPONENT, checkpoint, vision=True)
         case "mxfp4":
             return Quantization(format=WeightFormat.MXFP4, covers=QuantisedPart.EXPERTS)
         case "mxfp8":

@@ -141,7 +141,8 @@ def _parts(attention: Attention, experts: Experts | None, vision: Vision | None)
         parts.add(LinearPart.EXPERTS)
         if experts.shared_intermediate_size:
             parts.add(LinearPart.SHARED_EXPERTS)
-    if vision is not None:
+    # vLLM hands its formats to the encoders that tensor parallel cuts, and to no others.
+    if vision is not None and vision.cut_sizes:
         parts.add(LinearPart.VISION)
     return frozenset(parts)
 

@@ -173,7 +173,7 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
         if said.case.refusal is not None:
             return said.case.refusal
         return [said.weights(stage) for stage in stages], [said.layout(stage) for stage in stages]
-    cache = cache_settings(model, settings, engine)
+    cache = cache_settings(model, sharding, settings, engine)
     weights = [
         weight_bytes(model, sharding, stage, draft=settings.own_draft)
         + buffer_bytes(model, stage, settings.max_num_batched_tokens)

@@ -87,6 +87,8 @@ def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> 
         draft_gib=request.draft_gib,
         draft_tokens=request.draft_tokens,
         own_draft=request.own_draft,
+        draft_layers=request.draft_layers,
+        draft_model=request.draft_model,
     )
 
 

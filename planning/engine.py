@@ -171,6 +171,10 @@ class ServeSettings:
     """Drafted for each sequence in one step."""
     own_draft: bool = False
     """The draft is the checkpoint's own layers (MTP)."""
+    draft_layers: int = 0
+    """Of another checkpoint, each like one of the target's layers of full attention (EAGLE)."""
+    draft_model: str | None = None
+    """A model of the catalogue that drafts, and keeps a cache of its own."""
     fewer_sequences: bool = False
     """`max_num_seqs` is less than vLLM would take: each sequence that decodes needs a block for its states."""
 

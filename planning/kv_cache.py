@@ -53,6 +53,8 @@ class CacheSettings:
     states: StateRules = OLDER_STATES
     draft_tokens: int = 0
     draft_layers: int = 0
+    draft_bytes_per_token: int = 0
+    """On one GPU, of a draft model's own layers, all of which see the whole context."""
 
     def of(self, model: Model) -> KvCacheDtype:
         """The dtype that `auto` stands for: what the checkpoint asks for, where it does."""
@@ -124,7 +126,9 @@ def kv_layout(model: Model, cache: CacheSettings, tensor: int, pipeline: int, st
     kinds = _kinds(model, cache, tensor, stage)
     if len(kinds) == 1 and not isinstance(kinds[0].attention, Stateful):
         tokens = _block_of(model, cache)
-        size = kinds[0].per_token * kinds[0].here + kinds[0].indexer
+        size = (
+            kinds[0].per_token * kinds[0].here + kinds[0].indexer + (cache.draft_bytes_per_token if stage.last else 0)
+        )
         return KvLayout(block_bytes=tokens * size, groups=(_group(kinds[0], cache, 1, tokens),))
     tokens, page = _page(model, cache, kinds, tensor)
     size = _group_size([kind.total for kind in kinds])
@@ -132,7 +136,10 @@ def kv_layout(model: Model, cache: CacheSettings, tensor: int, pipeline: int, st
     # A stage has its share of each group's layers, and every group reserves as many slots as the fullest one.
     slots = size if pipeline == 1 else max(ceil(k.here / count) for k, count in zip(kinds, tables, strict=True))
     groups = tuple(_group(kind, cache, count, block) for kind, count, block in zip(kinds, tables, tokens, strict=True))
-    return KvLayout(block_bytes=page * slots, groups=groups)
+    # vLLM lays a draft model's layers into groups of their own; together they take what its tokens do.
+    full = max((g.tokens_per_block for g in groups if g.window is None and g.constant_blocks is None), default=0)
+    beside = cache.draft_bytes_per_token * full if stage.last else 0
+    return KvLayout(block_bytes=page * slots + beside, groups=groups)
 
 
 def _kinds(model: Model, cache: CacheSettings, tensor: int, stage: Stage) -> list[_Kind]:

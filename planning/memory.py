@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from catalog import Basis
-from catalog.model import Model, Stateful
+from catalog.model import MODELS, Model, Stateful
 from planning.activation import charged_graphs, kept_beside_weights, peak_activation
 from planning.adapters import adapter_bytes
 from planning.basis import trust_in
 from planning.engine import Card, Engine, Runner, ServeSettings
-from planning.kv_cache import CacheSettings, KvLayout, kv_layout
+from planning.kv_cache import CacheSettings, KvLayout, bytes_per_token, kv_layout
 from planning.recorded import recorded_answer, recorded_refusal
 from planning.weights import GIB, Sharding, Stage, buffer_bytes, stages_of, weight_bytes
 
@@ -70,7 +70,7 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
     answer = recorded_answer(model, card, sharding, settings, engine)
     refusal = recorded_refusal(model, card, sharding, settings, engine)
     said = answer if refusal is None else None
-    cache = cache_settings(model, settings, engine)
+    cache = cache_settings(model, sharding, settings, engine)
     tightest: tuple[int, float, Stage, _Parts, KvLayout] | None = None
     stages = stages_of(model, sharding.pipeline)
     for stage in _distinct(stages) if said is None else stages:
@@ -109,14 +109,16 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
     )
 
 
-def cache_settings(model: Model, settings: ServeSettings, engine: Engine) -> CacheSettings:
+def cache_settings(model: Model, sharding: Sharding, settings: ServeSettings, engine: Engine) -> CacheSettings:
     """What decides the cache's layout, of the flags and the release."""
+    draft = MODELS[settings.draft_model] if settings.draft_model is not None else None
     return CacheSettings(
         dtype=settings.kv_cache_dtype,
         block_size=settings.block_size,
         states=engine.states,
         draft_tokens=settings.draft_tokens,
-        draft_layers=model.draft_layers if settings.own_draft else 0,
+        draft_layers=model.draft_layers if settings.own_draft else settings.draft_layers,
+        draft_bytes_per_token=bytes_per_token(draft, settings.kv_cache_dtype, sharding.tensor) if draft else 0,
     )
 
 

@@ -76,6 +76,10 @@ class ShapeRequest:
     """Drafted for each sequence in one step."""
     own_draft: bool = False
     """By the checkpoint's own layers (MTP)."""
+    draft_layers: int = 0
+    """Of another checkpoint that drafts, each like one of the model's own (EAGLE)."""
+    draft_model: str | None = None
+    """A model of the catalogue that drafts."""
 
     @property
     def fixes_shape(self) -> bool:

@@ -118,7 +118,9 @@ def _tensors(model: Model, sharding: Sharding, stage: Stage, *, rotary: bool = T
     if stage.last:
         yield (model.hidden_size * wide, 1)
     if model.vision is not None and (stage.first or traits_of(model.architecture).vision_on_every_stage):
-        yield (model.vision.parameters / sharding.tensor * wide, 1)
+        form = model.quantization.format_of(LinearPart.VISION) if model.quantization else None
+        cut = wide if form is None else form.bytes_per_element
+        yield (model.vision.parameters / sharding.tensor * cut, 1)
         yield (model.vision.whole_parameters * wide, 1)
     if rotary:
         yield from _rotary_tables(model)

@@ -17,7 +17,15 @@ from planning.serving.namespaces import namespace_of
 from planning.serving.owned_arguments import check_arguments
 from planning.serving.resources import plan_resources
 from planning.serving.transport import group_environment, plan_transport
-from planning.serving.variants import adapter_slots, as_loaded, draft_gib, draft_tokens, drafts_itself
+from planning.serving.variants import (
+    adapter_slots,
+    as_loaded,
+    draft_gib,
+    draft_layers,
+    draft_model,
+    draft_tokens,
+    drafts_itself,
+)
 from planning.shape import Objective, Pattern, ShapeRefused, ShapeRequest
 
 _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
@@ -226,4 +234,6 @@ class _Planner:
             draft_gib=draft_gib(wanted.engine, self._path, self._findings),
             draft_tokens=draft_tokens(wanted.engine),
             own_draft=drafts_itself(wanted.engine),
+            draft_layers=draft_layers(wanted.engine),
+            draft_model=draft_model(wanted.engine),
         )

@@ -24,6 +24,7 @@ _DTYPES = {
     "float": WeightFormat.FLOAT32,
 }
 _OWN_LAYERS = frozenset({"mtp", "deepseek_mtp", "qwen3_next_mtp", "qwen3_5_mtp", "glm4_moe_mtp", "mimo_mtp"})
+_HEADS = frozenset({"eagle", "eagle3"})
 _NEEDS_DRAFT = frozenset({"eagle", "eagle3", "draft_model", "dflash"})
 
 
@@ -61,6 +62,19 @@ def drafts_itself(engine: EngineSettings) -> bool:
     """Whether the checkpoint's own layers draft: method mtp, without another model."""
     speculative = engine.speculative
     return speculative is not None and speculative.model is None and speculative.method in _OWN_LAYERS
+
+
+def draft_layers(engine: EngineSettings) -> int:
+    """Layers of attention that an EAGLE head adds to the cache: it is one layer like the model's own."""
+    return int(engine.speculative is not None and engine.speculative.method in _HEADS)
+
+
+def draft_model(engine: EngineSettings) -> str | None:
+    """The model of the catalogue that drafts with a cache of its own; None where none does, or it is not known."""
+    speculative = engine.speculative
+    if speculative is None or speculative.method in _HEADS or speculative.model not in MODELS:
+        return None
+    return speculative.model
 
 
 def draft_gib(engine: EngineSettings, path: str, findings: Findings) -> float:

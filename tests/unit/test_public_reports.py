@@ -111,6 +111,17 @@ def test_a_checkpoint_that_drafts_for_itself_takes_more_weights_and_leaves_fewer
     assert drafting.memory.kv_cache_tokens < plain.memory.kv_cache_tokens
 
 
+def test_a_draft_model_keeps_a_cache_of_its_own() -> None:
+    target, draft = "meta-llama/Llama-3.3-70B-Instruct", "meta-llama/Llama-3.1-8B-Instruct"
+    plain, drafted = (
+        planned({"name": "llama", "model": target, "tensorParallel": 8, **extra}).shape.memory
+        for extra in ({}, {"engine": {"speculative": {"method": "draft_model", "model": draft, "tokens": 4}}})
+    )
+    held = drafted.kv_cache_gib / drafted.kv_cache_tokens
+    assert held / (plain.kv_cache_gib / plain.kv_cache_tokens) == pytest.approx((80 + 32) / 80, rel=0.01)
+    assert drafted.weights_gib > plain.weights_gib
+
+
 def test_the_draft_layer_of_r1_takes_what_its_parameters_do() -> None:
     model = MODELS["deepseek-ai/DeepSeek-R1-0528"]
     stage = stages_of(model, 1)[0]
