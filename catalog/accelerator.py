@@ -28,12 +28,11 @@ class CapacityKind(StrEnum):
     SPOT = "spot"
     RESERVATION = "reservation"
     FLEX_START = "flexStart"
-    QUEUED = "queued"
 
     @property
     def preemptible(self) -> bool:
         """Counts against the limits on preemptible machines."""
-        return self in (CapacityKind.SPOT, CapacityKind.FLEX_START, CapacityKind.QUEUED)
+        return self in (CapacityKind.SPOT, CapacityKind.FLEX_START)
 
 
 class DiskType(StrEnum):

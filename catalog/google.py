@@ -7,7 +7,6 @@ import yaml
 from pydantic import Field
 
 from catalog._entry import Entry
-from catalog.accelerator import Taint
 
 
 class Step(Entry):
@@ -61,6 +60,13 @@ class SystemPool(Entry):
     disk_size_gib: int
 
 
+class Nat(Entry):
+    """Ports of Cloud NAT's addresses that a VM may have."""
+
+    min_ports_per_vm: int
+    max_ports_per_vm: int
+
+
 class Dranet(Entry):
     """GKE's managed DRANET: the label that puts its driver on a node, and the class of RDMA NICs it publishes."""
 
@@ -83,10 +89,10 @@ class GooglePlatform(Entry):
     node_roles: tuple[str, ...]
     pods_per_node: int = Field(description="that GKE allows where a pool does not say")
     vpc_mtu: int = Field(description="bytes")
+    nat: Nat
     system_pool: SystemPool
     first_pool: SystemPool = Field(description="made with a cluster, and removed at once")
     flex_start_max_hours: int
-    queued_taints: tuple[Taint, ...] = Field(description="that GKE puts on nodes of queued provisioning")
     dranet: Dranet
     reserved: NodeReservations
 

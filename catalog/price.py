@@ -32,7 +32,6 @@ _LIST_OF = {
     CapacityKind.SPOT: PriceKind.SPOT,
     CapacityKind.RESERVATION: PriceKind.ON_DEMAND,
     CapacityKind.FLEX_START: PriceKind.FLEX_START,
-    CapacityKind.QUEUED: PriceKind.FLEX_START,
 }
 
 

@@ -12,6 +12,9 @@ from planning.plan import NodePoolPlan, Provisioning, ReservationPlan, Taint, Up
 
 _TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
 _RESERVATION_KEY = "compute.googleapis.com/reservation-name"
+_KEEPS_VERSION: list[container.NodePoolMaintenancePolicyArgsDict] = [
+    {"exclusion_until_end_of_supports": [{"enabled": True}]}
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,7 @@ class AcceleratorNodePoolArgs:
     services: ProjectServices
     labels: dict[str, str]
     keep_version: bool
-    """Until its support ends, or until somebody upgrades the pool."""
+    """Until its support ends, or until somebody upgrades the pool; only a pool that is made now is told."""
     protect: bool
 
 
@@ -47,20 +50,20 @@ class AcceleratorNodePool(pulumi.ComponentResource):
             initial_node_count=plan.nodes if plan.scales else None,
             autoscaling=_autoscaling(plan) if plan.scales else None,
             max_pods_per_node=plan.max_pods_per_node,
-            network_config=_network_config(args.fabric, plan),
+            network_config=_network_config(args.fabric, args.cluster, plan),
             placement_policy=_placement(plan, policy),
-            queued_provisioning={"enabled": True} if plan.provisioning is Provisioning.QUEUED else None,
             management={"auto_repair": plan.auto_repair, "auto_upgrade": True},
-            upgrade_settings=_upgrade(plan.upgrade),
-            maintenance_policies=[{"exclusion_until_end_of_supports": [{"enabled": args.keep_version}]}],
+            upgrade_settings=_upgrade(plan.upgrade) if plan.upgrade else None,
+            maintenance_policies=_KEEPS_VERSION if args.keep_version else None,
             node_config=_node_config(plan, args),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
                 # GKE taints GPU nodes by itself only when the cluster has other nodes already.
                 depends_on=[args.cluster.system_pool],
-                # A change of the count a pool began with would replace it; the autoscaler owns the count.
-                ignore_changes=["initialNodeCount"] if plan.scales else None,
+                ignore_changes=_ignored(plan),
+                # The provider would change it in place: every node moves, and protection lets it happen.
+                replace_on_changes=["nodeLocations"],
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="60m"),
             ),
@@ -80,7 +83,13 @@ class AcceleratorNodePool(pulumi.ComponentResource):
                 "accelerator_topology": placement.accelerator_topology,
             },
             # No value says that an API must be on before its first resource.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[args.services],
+                # The provider would rename it in place, and asks Google for a policy of the new name.
+                replace_on_changes=["name"],
+                delete_before_replace=True,
+            ),
         )
 
 
@@ -93,23 +102,39 @@ def _autoscaling(plan: NodePoolPlan) -> container.NodePoolAutoscalingArgsDict:
     }
 
 
+def _ignored(plan: NodePoolPlan) -> list[str]:
+    # The provider claims to change how long a pool keeps its version, and asks Google for nothing.
+    ignored = ["maintenancePolicies"]
+    if plan.scales:
+        # A change of the count a pool began with would replace it; the autoscaler owns the count.
+        ignored.append("initialNodeCount")
+    if plan.placement and plan.placement.policy:
+        # The provider wants it beside a workload policy, and Google may leave it out of its answer.
+        ignored.append("placementPolicy.type")
+    return ignored
+
+
 def _upgrade(plan: UpgradePlan) -> container.NodePoolUpgradeSettingsArgsDict:
-    settings: container.NodePoolUpgradeSettingsArgsDict = {"strategy": plan.strategy.value}
-    if plan.max_surge is not None and plan.max_unavailable is not None:
-        settings["max_surge"], settings["max_unavailable"] = plan.max_surge, plan.max_unavailable
-    return settings
+    return {"strategy": "SURGE", "max_surge": plan.max_surge, "max_unavailable": plan.max_unavailable}
 
 
-def _network_config(fabric: Fabric | None, plan: NodePoolPlan) -> container.NodePoolNetworkConfigArgsDict | None:
+def _network_config(
+    fabric: Fabric | None, cluster: AnyCluster, plan: NodePoolPlan
+) -> container.NodePoolNetworkConfigArgsDict | None:
+    """None leaves the nodes' addresses to the cluster; in a block the provider takes silence for public ones."""
     if plan.accelerator_network_profile:
-        return {"accelerator_network_profile": plan.accelerator_network_profile}
+        return {
+            "accelerator_network_profile": plan.accelerator_network_profile,
+            "enable_private_nodes": cluster.private_nodes,
+        }
     if fabric is None or not plan.uses_fabric:
         return None
     return {
+        "enable_private_nodes": cluster.private_nodes,
         "additional_node_network_configs": [
             {"network": attachment.network_name, "subnetwork": attachment.subnetwork_name}
             for attachment in fabric.attachments
-        ]
+        ],
     }
 
 
@@ -132,10 +157,6 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
         "service_account": cluster.node_service_account,
         "oauth_scopes": ["https://www.googleapis.com/auth/cloud-platform"],
         "gvnic": {"enabled": True},
-        "shielded_instance_config": {
-            "enable_secure_boot": plan.secure_boot,
-            "enable_integrity_monitoring": plan.secure_boot,
-        },
         "workload_metadata_config": {"mode": "GKE_METADATA"},
         "guest_accelerators": [
             {
@@ -149,6 +170,9 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
     }
     if plan.labels:
         config["labels"] = plan.labels
+    if plan.secure_boot:
+        # Two that are off would be a block that Google may leave out of its answer, which replaces the pool.
+        config["shielded_instance_config"] = {"enable_secure_boot": True, "enable_integrity_monitoring": True}
     if plan.local_ssds:
         config["ephemeral_storage_local_ssd_config"] = {"local_ssd_count": plan.local_ssds}
     if plan.huge_pages:

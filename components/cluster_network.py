@@ -72,6 +72,11 @@ class ClusterNetwork(pulumi.ComponentResource):
             router=router.name,
             nat_ip_allocate_option="AUTO_ONLY",
             source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
+            enable_dynamic_port_allocation=True,
+            # Google refuses it beside dynamic allocation.
+            enable_endpoint_independent_mapping=False,
+            min_ports_per_vm=plan.nat_min_ports,
+            max_ports_per_vm=plan.nat_max_ports,
             log_config={"enable": True, "filter": "ERRORS_ONLY"},
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )

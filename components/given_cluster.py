@@ -31,6 +31,7 @@ class GivenCluster(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
     node_service_account: pulumi.Output[str]
     gone_with: pulumi.Resource | None
+    private_nodes: pulumi.Input[bool]
 
     def __init__(self, name: str, args: GivenClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:GivenCluster", name, None, opts)
@@ -45,6 +46,9 @@ class GivenCluster(pulumi.ComponentResource):
         self.resource = container.Cluster.get(f"{name}-cluster", self.identifier, opts=read)
         self.system_pool = container.NodePool.get(
             f"{name}-{plan.system_pool.name}", f"{self.identifier}/nodePools/{plan.system_pool.name}", opts=read
+        )
+        self.private_nodes = said(
+            self.resource.private_cluster_config, lambda config: bool(config and config.enable_private_nodes)
         )
         # Whoever talks to the cluster waits for what was found.
         self.endpoint = pulumi.Output.all(

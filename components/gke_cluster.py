@@ -37,6 +37,8 @@ class GkeCluster(pulumi.ComponentResource):
     node_service_account: pulumi.Output[str]
     gone_with: pulumi.Resource | None
     """What lives in the cluster is gone with this, and need not be deleted one by one."""
+    private_nodes: pulumi.Input[bool] = True
+    """Whether its nodes have addresses of the VPC alone."""
 
     def __init__(self, name: str, args: GkeClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:GkeCluster", name, None, opts)
@@ -74,7 +76,7 @@ class GkeCluster(pulumi.ComponentResource):
             },
             datapath_provider="ADVANCED_DATAPATH",
             enable_multi_networking=plan.multi_networking,
-            private_cluster_config={"enable_private_nodes": True},
+            private_cluster_config={"enable_private_nodes": self.private_nodes},
             control_plane_endpoints_config={
                 "dns_endpoint_config": {"allow_external_traffic": True},
                 "ip_endpoints_config": {"enabled": bool(plan.authorized_networks)},
@@ -171,15 +173,11 @@ def _authorized_networks(plan: ClusterPlan) -> container.ClusterMasterAuthorized
     return {"cidr_blocks": blocks, "gcp_public_cidrs_access_enabled": False}
 
 
-def _maintenance(plan: ClusterPlan) -> container.ClusterMaintenancePolicyArgsDict | None:
-    policy: container.ClusterMaintenancePolicyArgsDict = {}
+def _maintenance(plan: ClusterPlan) -> container.ClusterMaintenancePolicyArgsDict:
     window = plan.maintenance_window
-    if window:
-        policy["recurring_window"] = {
-            "start_time": window.start,
-            "end_time": window.end,
-            "recurrence": window.recurrence,
-        }
+    policy: container.ClusterMaintenancePolicyArgsDict = {
+        "recurring_window": {"start_time": window.start, "end_time": window.end, "recurrence": window.recurrence}
+    }
     exclusions: list[container.ClusterMaintenancePolicyMaintenanceExclusionArgsDict] = []
     for each in plan.maintenance_exclusions:
         if each.end:
@@ -199,7 +197,7 @@ def _maintenance(plan: ClusterPlan) -> container.ClusterMaintenancePolicyArgsDic
             exclusions.append({"exclusion_name": each.name, "start_time": each.start, "exclusion_options": options})
     if exclusions:
         policy["maintenance_exclusions"] = exclusions
-    return policy or None
+    return policy
 
 
 def dns_endpoint(config: container.outputs.ClusterControlPlaneEndpointsConfig | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from config.effect import replaces_cluster
+from config.effect import reaches_new_pools_only, replaces_cluster
 from config.intent import Intent, ProjectId
 from config.network import GoogleName
 
@@ -116,13 +116,14 @@ class MaintenanceExclusion(Intent):
 class MaintenanceSettings(Intent):
     """When the cluster may change without being asked."""
 
-    window: Annotated[MaintenanceWindow | None, Field(description="default: any time")] = None
+    window: Annotated[MaintenanceWindow | None, Field(description="default: any time, all day and every day")] = None
     exclusions: Annotated[tuple[MaintenanceExclusion, ...], Field(max_length=20, description="times of less")] = ()
     upgrade_gpu_nodes: Annotated[
         bool,
+        reaches_new_pools_only(),
         Field(
             description="let GKE upgrade GPU nodes by itself; false: they keep their version until its support ends, "
-            "or until somebody upgrades them"
+            "or until somebody upgrades them. Pools that are there are changed by gcloud (see operations.md)"
         ),
     ] = False
 

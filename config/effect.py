@@ -14,6 +14,7 @@ class Effect(StrEnum):
     """The most that is torn down and built again, whatever the values are; a wider one includes the narrower ones."""
 
     IN_PLACE = "in place"
+    NEW_POOLS = "reaches new node pools only"
     NODE_POOL = "replaces the node pool"
     CLUSTER = "replaces the cluster"
 
@@ -21,6 +22,11 @@ class Effect(StrEnum):
 def changes_in_place() -> Any:
     """Metadata of a field under one with a wider effect."""
     return Field(json_schema_extra={_KEY: Effect.IN_PLACE.value})
+
+
+def reaches_new_pools_only() -> Any:
+    """Metadata of a field: the pools that are there stay as they are, and gcloud changes them."""
+    return Field(json_schema_extra={_KEY: Effect.NEW_POOLS.value})
 
 
 def replaces_node_pool() -> Any:

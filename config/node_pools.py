@@ -71,18 +71,8 @@ class FlexStartCapacity(Intent):
     ] = None
 
 
-class QueuedCapacity(Intent):
-    """Machines that come all at once for a ProvisioningRequest, as Kueue makes it."""
-
-    kind: Annotated[Literal["queued"], Field(description="machines that come all at once for a ProvisioningRequest")]
-    max_run_duration_hours: Annotated[
-        int | None,
-        Field(ge=1, description="hours after which a node is taken back; default: the longest that Google allows"),
-    ] = None
-
-
 Capacity = Annotated[
-    SpotCapacity | OnDemandCapacity | ReservationCapacity | FlexStartCapacity | QueuedCapacity,
+    SpotCapacity | OnDemandCapacity | ReservationCapacity | FlexStartCapacity,
     Field(discriminator="kind"),
 ]
 
@@ -164,8 +154,8 @@ class NodePoolSettings(Intent):
     surge: Annotated[
         SurgeSettings,
         Field(
-            description="default: one node at a time is missing, since none is to spare; not for flexStart and queued, "
-            "whose nodes are never upgraded but run out"
+            description="default: one node at a time is missing, since none is to spare; not for flexStart, whose "
+            "nodes are never upgraded but run out"
         ),
     ] = SurgeSettings()
     auto_repair: Annotated[

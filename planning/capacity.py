@@ -8,13 +8,9 @@ from catalog.google import google_platform
 from config.node_pools import (
     FlexStartCapacity,
     NodePoolSettings,
-    QueuedCapacity,
     ReservationCapacity,
 )
 from planning.errors import Findings
-
-SCALED_FROM_ZERO = (CapacityKind.FLEX_START, CapacityKind.QUEUED)
-"""Nodes that come one by one as Google has them: such a pool begins empty."""
 
 
 def check_capacity(
@@ -36,7 +32,7 @@ def check_capacity(
         return False
     if isinstance(pool.capacity, ReservationCapacity):
         _check_reservation(pool, pool.capacity, path, accelerator, machine, project, findings)
-    if isinstance(pool.capacity, FlexStartCapacity | QueuedCapacity):
+    if isinstance(pool.capacity, FlexStartCapacity):
         _check_run_duration(pool.capacity, path, findings)
     _check_bounds(pool, path, kind, accelerator, machine, findings)
     if pool.compact_placement:
@@ -47,10 +43,10 @@ def check_capacity(
             "GKE cannot remake a flexStart node, and refuses such a pool with auto-repair",
             "Leave autoRepair out",
         )
-    if kind in SCALED_FROM_ZERO and "surge" in pool.model_fields_set:
+    if kind is CapacityKind.FLEX_START and "surge" in pool.model_fields_set:
         findings.refuse(
             f"{path}.surge",
-            f"GKE upgrades {kind} nodes by letting them run out and making new ones, so there is nothing to choose",
+            "GKE upgrades flexStart nodes by letting them run out and making new ones, so there is nothing to choose",
             "Leave surge out",
         )
     return True
@@ -61,8 +57,6 @@ def max_run_seconds(pool: NodePoolSettings) -> int | None:
     match pool.capacity:
         case FlexStartCapacity(max_run_duration_hours=hours):
             return 3600 * (hours or google_platform().flex_start_max_hours)
-        case QueuedCapacity(max_run_duration_hours=int(hours)):
-            return 3600 * hours
         case _:
             return None
 
@@ -102,7 +96,7 @@ def _check_reservation(
         )
 
 
-def _check_run_duration(capacity: FlexStartCapacity | QueuedCapacity, path: str, findings: Findings) -> None:
+def _check_run_duration(capacity: FlexStartCapacity, path: str, findings: Findings) -> None:
     most = google_platform().flex_start_max_hours
     if capacity.max_run_duration_hours and capacity.max_run_duration_hours > most:
         findings.refuse(
@@ -121,10 +115,10 @@ def _check_bounds(
     findings: Findings,
 ) -> None:
     nodes = pool.nodes
-    if kind in SCALED_FROM_ZERO and not (nodes.min == 0 < nodes.max):
+    if kind is CapacityKind.FLEX_START and not (nodes.min == 0 < nodes.max):
         findings.refuse(
             f"{path}.nodes",
-            f"a {kind} pool begins with no nodes and gets them one by one, so it cannot hold {nodes.min} at least",
+            f"a flexStart pool begins with no nodes and gets them one by one, so it cannot hold {nodes.min} at least",
             f"Write nodes: {{min: 0, max: {max(1, nodes.max)}}}",
         )
     if not accelerator.nodes.autoscaling and nodes.min < nodes.max:
@@ -154,8 +148,6 @@ def _check_placement(
             f"compact placement takes at most {most} nodes of {machine.name}, not {pool.nodes.max}",
             f"Write at most {most}, or leave compactPlacement out",
         )
-    if kind is CapacityKind.QUEUED:
-        findings.refuse(key, "a queued pool cannot be placed compactly", "Leave compactPlacement out")
     if kind is CapacityKind.FLEX_START and not machine.flex_start_compact_placement:
         findings.refuse(key, f"{machine.name} by flexStart cannot be placed compactly", "Leave compactPlacement out")
     if kind is CapacityKind.RESERVATION:

@@ -17,6 +17,11 @@ from planning.plan import (
     SystemPoolPlan,
 )
 
+ANY_TIME = MaintenanceWindowPlan(start="2026-01-01T00:00:00Z", end="2026-01-02T00:00:00Z", recurrence="FREQ=DAILY")
+"""All day, every day: what no window means, written out. The provider takes no exclusion without a window, and sends a
+policy that is taken out whole with the exclusions that Google has, so those would stay. Its own tests at Google have
+windows of 24 hours (terraform-provider-google, resource_container_cluster_test.go, withExclusion; read 2026-11-28)."""
+
 _SCOPES = {
     "noUpgrades": "NO_UPGRADES",
     "noMinorUpgrades": "NO_MINOR_UPGRADES",
@@ -114,9 +119,11 @@ def _own(
     )
 
 
-def _window(maintenance: MaintenanceSettings) -> MaintenanceWindowPlan | None:
+def _window(maintenance: MaintenanceSettings) -> MaintenanceWindowPlan:
     window = maintenance.window
-    return window and MaintenanceWindowPlan(start=window.start, end=window.end, recurrence=window.recurrence)
+    if window is None:
+        return ANY_TIME
+    return MaintenanceWindowPlan(start=window.start, end=window.end, recurrence=window.recurrence)
 
 
 def _exclusions(maintenance: MaintenanceSettings) -> tuple[MaintenanceExclusionPlan, ...]:

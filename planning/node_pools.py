@@ -4,7 +4,7 @@ from catalog import ACCELERATORS, Accelerator, CapacityKind, FabricMode, GpuDriv
 from catalog.google import google_platform
 from config.node_pools import NodePoolSettings, ReservationCapacity
 from config.settings import Settings
-from planning.capacity import SCALED_FROM_ZERO, check_capacity, max_run_seconds
+from planning.capacity import check_capacity, max_run_seconds
 from planning.errors import Findings
 from planning.plan import (
     NodePoolPlan,
@@ -14,7 +14,6 @@ from planning.plan import (
     ReservationPlan,
     Taint,
     UpgradePlan,
-    UpgradeStrategy,
 )
 
 
@@ -64,7 +63,7 @@ def taints_of(accelerator: Accelerator) -> tuple[Taint, ...]:
 def _begin(pool: NodePoolPlan, needed: int) -> NodePoolPlan:
     if pool.waits:
         return pool.model_copy(update={"nodes": 0, "min_nodes": 0, "max_nodes": 0})
-    if CapacityKind(pool.provisioning) in SCALED_FROM_ZERO:
+    if pool.provisioning is Provisioning.FLEX_START:
         return pool.model_copy(update={"nodes": 0})
     return pool.model_copy(update={"nodes": min(max(needed, pool.min_nodes), pool.max_nodes)})
 
@@ -98,7 +97,6 @@ def _pool(pool: NodePoolSettings, accelerator: Accelerator, machine: MachineType
     kind, google, mode = CapacityKind(pool.capacity.kind), google_platform(), mode_of(pool)
     by_google = mode is FabricMode.ACCELERATOR_NETWORK_PROFILE
     labels = google.dranet.node_labels if mode in (FabricMode.DRANET, FabricMode.ACCELERATOR_NETWORK_PROFILE) else {}
-    queued = google.queued_taints if kind is CapacityKind.QUEUED else ()
     return NodePoolPlan(
         name=pool.name,
         machine_type=machine.name,
@@ -125,21 +123,16 @@ def _pool(pool: NodePoolSettings, accelerator: Accelerator, machine: MachineType
         auto_repair=kind is not CapacityKind.FLEX_START if pool.auto_repair is None else pool.auto_repair,
         upgrade=_upgrade(pool, kind),
         labels={**accelerator.nodes.labels, **labels},
-        taints=(
-            *taints_of(accelerator),
-            *(Taint(key=taint.key, value=taint.value, effect=taint.effect.value) for taint in queued),
-        ),
+        taints=taints_of(accelerator),
         uses_fabric=mode is not None,
         accelerator_network_profile="auto" if by_google else None,
     )
 
 
-def _upgrade(pool: NodePoolSettings, kind: CapacityKind) -> UpgradePlan:
-    if kind in SCALED_FROM_ZERO:
-        return UpgradePlan(strategy=UpgradeStrategy.SHORT_LIVED, max_surge=None, max_unavailable=None)
-    return UpgradePlan(
-        strategy=UpgradeStrategy.SURGE, max_surge=pool.surge.max_surge, max_unavailable=pool.surge.max_unavailable
-    )
+def _upgrade(pool: NodePoolSettings, kind: CapacityKind) -> UpgradePlan | None:
+    if kind is CapacityKind.FLEX_START:
+        return None
+    return UpgradePlan(max_surge=pool.surge.max_surge, max_unavailable=pool.surge.max_unavailable)
 
 
 def _reservation(capacity: ReservationCapacity) -> ReservationPlan:

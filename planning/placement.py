@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from catalog import CapacityKind
 from config.settings import Settings
 from planning.errors import Findings
 from planning.plan import ModelServerPlan, NodePoolPlan, NodeUse, PoolUse
@@ -29,19 +28,6 @@ def on_nodes(models: tuple[ModelServerPlan, ...], pools: tuple[NodePoolPlan, ...
     """The models that are deployed: not those whose pool waits for its reservation, which would wait in vain."""
     waiting = {pool.name for pool in pools if pool.waits}
     return tuple(model for model in models if model.node_pool not in waiting)
-
-
-def check_queued(settings: Settings, models: tuple[ModelServerPlan, ...], findings: Findings) -> None:
-    """Refuses servers on a queued pool: it brings nodes for a ProvisioningRequest alone, and a server makes none."""
-    queued = {pool.name for pool in settings.node_pools if pool.capacity.kind == CapacityKind.QUEUED}
-    on_queued = {model.name for model in models if model.node_pool in queued}
-    for index, model in enumerate(settings.models):
-        if model.name in on_queued:
-            findings.refuse(
-                f"models[{index}].nodePool",
-                "is a queued pool, which brings nodes for a ProvisioningRequest alone; a server would wait for ever",
-                "Write capacity: {kind: flexStart} for that pool, or name another pool",
-            )
 
 
 def _fill(pool: NodePoolPlan, models: list[ModelServerPlan], path: str, findings: Findings) -> PoolUse:

@@ -21,7 +21,7 @@ from planning.fabric import fabric_pools, plan_compute_domains, plan_fabric
 from planning.idle import check_idle, plan_idle
 from planning.node_pools import begin_with, plan_node_pools
 from planning.node_software import plan_daemons, plan_dra_driver, plan_installers
-from planning.placement import check_queued, on_nodes, place
+from planning.placement import on_nodes, place
 from planning.plan import (
     ClusterNetworkPlan,
     ClusterPlan,
@@ -57,7 +57,6 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     namespaces = plan_namespaces(fabric, models)
     alerts = plan_alerts(settings, cluster.name, [each.name for each in namespaces], findings)
     pool_use = place(settings, pools, models, findings)
-    check_queued(settings, models, findings)
     access = plan_access(settings, ranges, findings)
     addresses = plan_addresses(
         ranges,
@@ -158,6 +157,8 @@ def _network(
         services=SubnetworkPlan(name="services", cidr=str(ranges.services)),
         router=f"{prefix}-router",
         nat=f"{prefix}-nat",
+        nat_min_ports=google_platform().nat.min_ports_per_vm,
+        nat_max_ports=google_platform().nat.max_ports_per_vm,
     )
 
 

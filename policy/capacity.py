@@ -83,7 +83,7 @@ def _usd_per_hour(pool: Resource) -> float | None:
     config = cast(Mapping[str, Any], pool.get("nodeConfig") or {})
     if value_at(config, "spot"):
         kind = CapacityKind.SPOT
-    elif value_at(config, "flexStart") or pool.get("queuedProvisioning.enabled"):
+    elif value_at(config, "flexStart"):
         kind = CapacityKind.FLEX_START
     elif value_at(config, "reservationAffinity.consumeReservationType") == "SPECIFIC_RESERVATION":
         kind = CapacityKind.RESERVATION

@@ -53,7 +53,6 @@ from planning.plan.node_pools import (
     Provisioning,
     ReservationPlan,
     UpgradePlan,
-    UpgradeStrategy,
 )
 from planning.plan.platform import PlatformPlan, Warning
 from planning.plan.preflight import PreflightPlan
@@ -128,6 +127,5 @@ __all__ = [
     "Taint",
     "TokenPlan",
     "UpgradePlan",
-    "UpgradeStrategy",
     "Warning",
 ]

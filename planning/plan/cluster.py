@@ -59,7 +59,7 @@ class ClusterPlan(Decision):
     node_identity: NodeIdentityPlan
     first_pool: FirstPoolPlan
     system_pool: SystemPoolPlan
-    maintenance_window: MaintenanceWindowPlan | None
+    maintenance_window: MaintenanceWindowPlan
     maintenance_exclusions: tuple[MaintenanceExclusionPlan, ...]
     authorized_networks: tuple[AuthorizedNetworkPlan, ...]
     """Empty: there is no IP endpoint."""

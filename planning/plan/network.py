@@ -19,6 +19,9 @@ class ClusterNetworkPlan(Decision):
     services: SubnetworkPlan
     router: str
     nat: str
+    nat_min_ports: int
+    """Of Cloud NAT, for each VM; it gets more as it opens connections."""
+    nat_max_ports: int
 
 
 class GivenNetworkPlan(Decision):

@@ -13,22 +13,14 @@ class Provisioning(StrEnum):
     SPOT = "spot"
     RESERVATION = "reservation"
     FLEX_START = "flexStart"
-    QUEUED = "queued"
-
-
-class UpgradeStrategy(StrEnum):
-    """How GKE brings a pool's nodes to another version."""
-
-    SURGE = "SURGE"
-    SHORT_LIVED = "SHORT_LIVED"
-    """Old nodes live out their time, and only new ones have the new version."""
 
 
 class UpgradePlan(Decision):
-    strategy: UpgradeStrategy
-    max_surge: int | None
-    """Nodes more than the pool has, at a time; None: it is not for the pool to say."""
-    max_unavailable: int | None
+    """How GKE brings a pool's nodes to another version."""
+
+    max_surge: int
+    """Nodes more than the pool has, at a time."""
+    max_unavailable: int
 
 
 class ReservationPlan(Decision):
@@ -78,7 +70,8 @@ class NodePoolPlan(Decision):
     """Pages of 2 MiB that are set aside."""
     secure_boot: bool
     auto_repair: bool
-    upgrade: UpgradePlan
+    upgrade: UpgradePlan | None
+    """None: the nodes live out their time and only new ones have a new version, which GKE chooses by itself."""
     labels: dict[str, str]
     taints: tuple[Taint, ...]
     uses_fabric: bool
@@ -92,7 +85,7 @@ class NodePoolPlan(Decision):
     @property
     def nodes_at_once(self) -> int:
         """At most, those included that an upgrade adds."""
-        return self.max_nodes + (self.upgrade.max_surge or 0)
+        return self.max_nodes + (self.upgrade.max_surge if self.upgrade else 0)
 
 
 class HostFolder(Decision):

@@ -1,7 +1,6 @@
 """Brings nodes to autoscaled pools for pods that find none, as GKE's cluster autoscaler does.
 
-It never takes one away, and works while an engine runs, which is when pods are made. Pools of queued provisioning wait
-for a ProvisioningRequest, which nothing here makes.
+It never takes one away, and works while an engine runs, which is when pods are made.
 """
 
 import contextlib
@@ -12,11 +11,10 @@ from typing import Any
 from sandbox.cloud.control_planes import ControlPlanes
 from sandbox.cloud.nodes import nodes_of_pool
 from sandbox.cloud.resources.common import CLUSTER
-from sandbox.cloud.resources.node_config import consumption
 from sandbox.cloud.resources.pool_size import bounds_per_zone, pools_of
 from sandbox.cloud.rounds import Rounds
 from sandbox.cloud.store import Record, State, Store
-from sandbox.cloud.tables import Consumption, Tables
+from sandbox.cloud.tables import Tables
 from sandbox.cluster.api import Api
 
 _PENDING = "/api/v1/pods?fieldSelector=status.phase%3DPending"
@@ -55,11 +53,7 @@ class Autoscaler(Rounds):
 def _has_room(record: Record) -> bool:
     properties = record.properties
     zones = len(properties.texts("nodeLocations"))
-    return (
-        consumption(properties) is not Consumption.QUEUED
-        and "autoscaling" in properties
-        and (properties.number("nodeCount") or 0) < bounds_per_zone(properties, zones)[1]
-    )
+    return "autoscaling" in properties and (properties.number("nodeCount") or 0) < bounds_per_zone(properties, zones)[1]
 
 
 def _with_one_more(record: Record) -> Record:

@@ -1,13 +1,14 @@
 """The cloud itself: judges a request, carries it out, remembers it. Knows nothing of gRPC."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sandbox.cloud import configuration, schema
+from sandbox.cloud import configuration, provider_checks, schema
 from sandbox.cloud.control_planes import Effects
 from sandbox.cloud.diff import Difference, differences
 from sandbox.cloud.faults import Faults
 from sandbox.cloud.kinds import Defaults, Kind, Refused, Request, Stage
+from sandbox.cloud.provider_schema import provider_schema
 from sandbox.cloud.resources import KINDS
 from sandbox.cloud.resources.services import disabled_service
 from sandbox.cloud.schema import Failure
@@ -54,6 +55,7 @@ class Cloud:
         kind = _kind(token)
         failures = schema.check(schema.arguments_class(token), new)
         inputs = _named(kind, urn_name, new, old, seed)
+        failures += provider_checks.check(token, _plain(inputs))
         if not failures:
             request = Request(kind, Properties(inputs), defaults, self._tables, State())
             if not request.project and not request.inputs.unknown("project"):
@@ -62,11 +64,17 @@ class Cloud:
         return Checked(inputs, failures)
 
     def diff(
-        self, token: str, old: dict[str, Value], new: dict[str, Value], outputs: dict[str, Value], defaults: Defaults
+        self,
+        token: str,
+        old: dict[str, Value],
+        new: dict[str, Value],
+        outputs: dict[str, Value],
+        defaults: Defaults,
+        ignored: Sequence[str] = (),
     ) -> list[Difference]:
         kind = _kind(token)
         before, after = _effective(kind, old, outputs, None), _effective(kind, new, outputs, defaults)
-        return differences(kind, before, after, Properties(outputs))
+        return differences(kind, before, after, Properties(outputs), ignored)
 
     def foresee(
         self, token: str, inputs: dict[str, Value], defaults: Defaults, before: Record | None
@@ -97,7 +105,9 @@ class Cloud:
                 self._apply(Stage.DELETE, token, id_, inputs, defaults)
 
     def read(self, token: str, id_: str) -> Record | None:
-        return self._store.read().shelf(_kind(token).token).get(id_)
+        kind = _kind(token)
+        record = self._store.read().shelf(kind.token).get(id_)
+        return record and Record(record.token, record.inputs, kind.shown(record.outputs))
 
     def _apply(
         self, stage: Stage, token: str, id_: str | None, inputs: dict[str, Value], defaults: Defaults
@@ -132,7 +142,7 @@ class Cloud:
                 return id_, {}
             record = Record(token, dict(request.inputs.values), _outputs(request))
             record = self._effects.applied(state, id_, record)
-            state.shelf(token)[id_] = record
+            state.shelf(token)[id_] = Record(token, record.inputs, kind.held(request, record.outputs))
             return id_, record.outputs
 
 
@@ -159,8 +169,15 @@ def _kind(token: str) -> Kind:
 
 
 def _outputs(request: Request) -> dict[str, Value]:
-    outputs = {**request.inputs.values, **request.kind.compute(request)}
+    outputs = {**_kept(request), **request.inputs.values, **request.kind.compute(request)}
     return {name: value for name, value in outputs.items() if value is not None}
+
+
+def _kept(request: Request) -> dict[str, Value]:
+    """What an update says nothing of any more, and Google has a value of its own for."""
+    before = request.before.outputs if request.before else {}
+    fields = provider_schema(request.kind.token).fields
+    return {name: value for name, value in before.items() if name in fields and fields[name].computed}
 
 
 def _plain(inputs: dict[str, Value]) -> dict[str, Value]:
@@ -182,7 +199,7 @@ def _effective(
     """The inputs with the project and region that count where they say none: today's defaults, or what was recorded."""
     filled: dict[str, Value] = {}
     for name in ("project", "region"):
-        if name in kind.force_new and name in outputs:
+        if name in outputs and (field := provider_schema(kind.token).fields.get(name)) and field.force_new:
             filled[name] = (getattr(defaults, name) or outputs[name]) if defaults else outputs[name]
     return Properties({**filled, **_plain(inputs)})
 

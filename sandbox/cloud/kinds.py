@@ -95,30 +95,44 @@ def _nothing(request: Request) -> dict[str, Value]:
     return {}
 
 
+def _as_said(request: Request, outputs: dict[str, Value]) -> dict[str, Value]:
+    return outputs
+
+
+def _whole(outputs: dict[str, Value]) -> dict[str, Value]:
+    return outputs
+
+
 def _goes(inputs: Properties) -> bool:
     return False
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A resource type: its id at Google, what Google computes, what cannot change in place, what is refused."""
+    """A resource type: its id at Google, what Google computes, and what is refused.
+
+    What the provider's schema says of it is in `provider_schema.json`; here is what the schema cannot say.
+    """
 
     token: str
     service: str
     identify: Callable[[Request], str]
     rules: tuple[Rule, ...]
-    force_new: frozenset[str]
     compute: Callable[[Request], dict[str, Value]] = _nothing
     computed: frozenset[str] = frozenset()
     """Property paths that no preview of a creation knows."""
     references: frozenset[str] = frozenset()
     """Properties that name another resource, and so have several spellings."""
     defaults: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    """What Google takes for a property that is not given: giving it later changes nothing."""
+    """What Google takes for a property that is not given, where the provider leaves that to Google."""
     replaces: Mapping[str, Callable[[Value, Value], bool]] = field(
         default_factory=dict[str, Callable[[Value, Value], bool]]
     )
-    """Properties that force a new resource by some changes only."""
+    """Properties that force a new resource by some changes only, as the provider's own code finds."""
+    held: Callable[[Request, dict[str, Value]], dict[str, Value]] = _as_said
+    """What Google has once the provider is done, where that is not what the provider says."""
+    shown: Callable[[dict[str, Value]], dict[str, Value]] = _whole
+    """What of that the provider shows when it reads the resource."""
     name_property: str = "name"
     autonamed: bool = True
     adopts: bool = False

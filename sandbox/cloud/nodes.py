@@ -51,7 +51,7 @@ def _node(
             "name": name,
             "labels": {
                 **_machine_labels(pool.properties, *machine),
-                **_pool_labels(id_, pool.properties, cluster.properties),
+                **_pool_labels(id_, pool.properties),
                 **_place_labels(name, zone),
                 **(_topology_labels(id_, name, index) if machine[0].topology_labels else {}),
                 **pool.properties.mapping("nodeConfig.labels"),
@@ -102,7 +102,7 @@ def _machine_labels(pool: Properties, family: Family, shape: Shape) -> dict[str,
     return labels
 
 
-def _pool_labels(id_: str, pool: Properties, cluster: Properties) -> dict[str, str]:
+def _pool_labels(id_: str, pool: Properties) -> dict[str, str]:
     how = consumption(pool)
     labels = {
         POOL_LABEL: last(id_),
@@ -113,14 +113,12 @@ def _pool_labels(id_: str, pool: Properties, cluster: Properties) -> dict[str, s
         "cloud.google.com/gke-os-distribution": "ubuntu" if _image(pool).startswith("UBUNTU") else "cos",
         "cloud.google.com/gke-provisioning": _PROVISIONING.get(how, "standard"),
         "cloud.google.com/gke-stack-type": "IPV4",
-        "cloud.google.com/private-node": str(bool(_private_nodes(pool, cluster))).lower(),
+        "cloud.google.com/private-node": str(bool(pool.flag("networkConfig.enablePrivateNodes"))).lower(),
     }
     if how is Consumption.SPOT:
         labels["cloud.google.com/gke-spot"] = "true"
     if how is Consumption.FLEX_START:
         labels["cloud.google.com/gke-flex-start"] = "true"
-    if how is Consumption.QUEUED:
-        labels["cloud.google.com/gke-queued"] = "true"
     if how is Consumption.RESERVATION:
         labels |= _reservation_labels(pool.texts("nodeConfig.reservationAffinity.values")[0])
     if pool.text("nodeConfig.workloadMetadataConfig.mode") == "GKE_METADATA":
@@ -151,11 +149,6 @@ def _secondary_disk_label(disk: Properties) -> dict[str, str]:
     image = disk.text("diskImage") or ""
     key = f"cloud.google.com.node-restriction.kubernetes.io/{f'gke-secondary-boot-disk-{last(image)}'[:63]}"
     return {key: f"{disk.text('mode') or 'MODE_UNSPECIFIED'}.{project_of(image)}"}
-
-
-def _private_nodes(pool: Properties, cluster: Properties) -> bool | None:
-    own = pool.flag("networkConfig.enablePrivateNodes")
-    return cluster.flag("privateClusterConfig.enablePrivateNodes") if own is None else own
 
 
 def _image(pool: Properties) -> str:

@@ -119,7 +119,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         token = _token(request.urn)
         new = decode(request.news)
         found = self._cloud.diff(
-            token, decode(request.old_inputs), new, decode(request.olds), self._defaults_of(context)
+            token,
+            decode(request.old_inputs),
+            new,
+            decode(request.olds),
+            self._defaults_of(context),
+            request.ignoreChanges,
         )
         # A name that stays is free only once the old resource is gone.
         name = KINDS[token].name_property

@@ -1,8 +1,7 @@
-"""Property checks from `pulumi_gcp`'s own input classes: what is unknown, missing or of the wrong type."""
+"""Property checks from `pulumi_gcp`'s own input classes: what is unknown, or of the wrong type."""
 
 import difflib
 import importlib
-import inspect
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,28 +44,14 @@ def check(cls: type, values: Mapping[str, Value]) -> list[Failure]:
     return list(_object(cls, values, ""))
 
 
+@cache
 def fields(cls: type) -> Mapping[str, Any]:
     """The wire names of an input class with their types."""
-    return _fields(cls)[0]
-
-
-@cache
-def _fields(cls: type) -> tuple[Mapping[str, Any], frozenset[str]]:
-    """Wire name to type, and the wire names that must be given."""
-    types_of = cast(dict[str, Any], pulumi_types.input_type_types(cls))
-    wire = pulumi_types.input_type_py_to_pulumi_names(cls)
-    required = {
-        wire.get(name, name)
-        for name, parameter in inspect.signature(cls).parameters.items()
-        if parameter.default is inspect.Parameter.empty
-    }
-    return types_of, frozenset(required)
+    return cast(dict[str, Any], pulumi_types.input_type_types(cls))
 
 
 def _object(cls: type, values: Mapping[str, Value], path: str) -> Iterator[Failure]:
-    known, required = _fields(cls)
-    for name in sorted(required - values.keys()):
-        yield Failure(join_path(path, name), "missing required property")
+    known = fields(cls)
     for name, value in values.items():
         where = join_path(path, name)
         if name in known:
@@ -82,7 +67,7 @@ def unknown_property(name: str, known_fields: Mapping[str, Any]) -> str:
 
 
 def _value(expected: Any, value: Value, path: str) -> Iterator[Failure]:
-    expected = _known_type(expected)
+    expected = known_type(expected)
     if value == UNKNOWN or value is None or expected is Any:
         return
     if is_asset(value):
@@ -112,7 +97,15 @@ _LISTS = (list, Sequence)
 _MAPS = (dict, Mapping)
 
 
-def _known_type(expected: Any) -> Any:
+def class_of(expected: Any) -> type:
+    """The input class of a block, whether there can be one of it or many."""
+    expected = known_type(expected)
+    if get_origin(expected) in _LISTS:
+        return class_of(get_args(expected)[0])
+    return cast(type, expected)
+
+
+def known_type(expected: Any) -> Any:
     """Without Optional, Awaitable and Output, and the TypedDict twin of an input class."""
     if get_origin(expected) not in (Union, types.UnionType):
         return expected
@@ -123,7 +116,7 @@ def _known_type(expected: Any) -> Any:
         and getattr(get_origin(member), "__name__", "") != "Awaitable"
         and get_origin(member) is not pulumi.Output
     ]
-    return _known_type(members[0]) if members else Any
+    return known_type(members[0]) if members else Any
 
 
 def _fits(expected: Any, value: Value) -> bool:

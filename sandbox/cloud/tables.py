@@ -22,7 +22,6 @@ class Consumption(StrEnum):
     ON_DEMAND = "onDemand"
     SPOT = "spot"
     FLEX_START = "flexStart"
-    QUEUED = "queued"
     RESERVATION = "reservation"
 
 

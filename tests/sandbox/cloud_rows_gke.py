@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.sandbox.cloud_client import PROJECT, REGION, REMOVED, ZONE
-from tests.sandbox.cloud_rows import Row
+from tests.sandbox.cloud_rows import PROVIDER, Row
 
 ADDITIONAL = "networkConfig.additionalNodeNetworkConfigs"
 
@@ -25,10 +25,6 @@ GKE = [
         {"location": ZONE, "nodeLocations": [ZONE]},
         "should not contain the original 'zone'",
     ),
-    Row("cluster-datapath", "cluster", {"datapathProvider": "CILIUM"}, "expected datapathProvider to be one of"),
-    Row(
-        "cluster-channel", "cluster", {"releaseChannel.channel": "SLOW"}, "expected releaseChannel.channel to be one of"
-    ),
     Row(
         "cluster-version-offered",
         "cluster",
@@ -42,12 +38,18 @@ GKE = [
         'No valid versions with the prefix "1.36" found',
     ),
     Row(
-        "cluster-gateway-channel",
+        PROVIDER,
         "cluster",
-        {"gatewayApiConfig.channel": "STANDARD"},
-        "expected gatewayApiConfig.channel",
+        {"maintenancePolicy": {"maintenanceExclusions": [{"exclusionName": "x", "startTime": "2026-11-20T00:00:00Z"}]}},
+        "maintenancePolicy: one of `dailyMaintenanceWindow`, `recurringMaintenanceWindow`, `recurringWindow` must be",
     ),
-    Row("cluster-networking-mode", "cluster", {"networkingMode": "NATIVE"}, "expected networkingMode to be one of"),
+    Row(
+        PROVIDER,
+        "cluster",
+        {"ipAllocationPolicy.clusterIpv4CidrBlock": "10.8.0.0/14"},
+        "ipAllocationPolicy.clusterIpv4CidrBlock: conflicts with ipAllocationPolicy.clusterSecondaryRangeName",
+    ),
+    Row(PROVIDER, "cluster", {"releaseChannel.channel": "SLOW"}, "expected releaseChannel.channel to be one of"),
     Row(
         "cluster-initial-nodes",
         "cluster",
@@ -70,12 +72,6 @@ GKE = [
         "cluster",
         {"workloadIdentityConfig.workloadPool": "other.svc.id.goog"},
         f'currently only "{PROJECT}.svc.id.goog" is',
-    ),
-    Row(
-        "cluster-ip-policy",
-        "cluster",
-        {"ipAllocationPolicy.clusterIpv4CidrBlock": "10.8.0.0/14"},
-        "a secondary range name or a CIDR block, not both",
     ),
     Row(
         "cluster-master-range",
@@ -248,15 +244,8 @@ GKE = [
         pools(guestAccelerators=[{"type": "nvidia-l4", "count": 1}]),
         "e2-standard-8 does not support guest accelerators",
     ),
-    Row(
-        "pool-driver-version",
-        "h200",
-        {"nodeConfig.guestAccelerators[0].gpuDriverInstallationConfig.gpuDriverVersion": "NEWEST"},
-        "gpuDriverVersion to be one of",
-    ),
     Row("pool-driver-image", "h200", pools(imageType="UBUNTU_CONTAINERD"), "LATEST is not supported by image type"),
     Row("pool-image-type", "h200", pools(imageType="COS"), "expected nodeConfig.imageType to be one of"),
-    Row("pool-workload-metadata", "h200", pools(workloadMetadataConfig={"mode": "GKE"}), "mode to be one of"),
     Row("pool-boot-disk", "h200", pools(diskType="pd-ssd"), "pd-ssd disk type cannot be used by a3-ultragpu-8g"),
     Row(
         "pool-boot-disk",

@@ -8,8 +8,6 @@ PROMQL = "conditions[0].conditionPrometheusQueryLanguage"
 MONITORING = [
     Row("channel-email", "channel", {"labels": REMOVED}, 'missing required label "email_address"'),
     Row("channel-email", "channel", {"labels.email_address": "oncall"}, 'Invalid email address "oncall"'),
-    Row("policy-combiner", "alert", {"combiner": "ANY"}, "expected combiner to be one of"),
-    Row("policy-severity", "alert", {"severity": "HIGH"}, "expected severity to be one of"),
     Row(
         "policy-one-query",
         "alert",

@@ -210,7 +210,6 @@ REPLACING = [
         {
             "nodeConfig.spot": "DELETE_REPLACE",
             "nodeConfig.flexStart": "ADD_REPLACE",
-            "nodeCount": "DELETE",
             "autoscaling.maxNodeCount": "ADD",
             "management.autoRepair": "ADD",
         },

@@ -16,7 +16,7 @@ from sandbox.cluster import ClusterError, ClusterFeatures, ControlPlane
 from sandbox.cluster.devices import ANNOTATION, Daemon, NodeDriver, annotation
 from sandbox.tools import cluster_tools
 from tests.sandbox.cloud_client import REMOVED, Client, Inputs, Resource, build, changed, h200_platform
-from tests.sandbox.cloud_rows_capacity import DRANET, reserved
+from tests.sandbox.cloud_rows_capacity import DRANET, FLEX, reserved
 from tests.sandbox.waiting import wait_for
 
 PLATFORM = h200_platform()
@@ -119,10 +119,7 @@ def test_what_a_pool_asks_for_shows_on_its_nodes(tmp_path: Path) -> None:
         {
             "nodeConfig.gcfsConfig": {"enabled": True},
             "nodeConfig.secondaryBootDisks": [{"diskImage": image, "mode": "CONTAINER_IMAGE_CACHE"}],
-            "nodeConfig.spot": REMOVED,
-            "queuedProvisioning": {"enabled": True},
-            "nodeCount": REMOVED,
-            "autoscaling": {"maxNodeCount": 2},
+            **FLEX,
         },
     )
     platform = {"api-streaming": streaming, **PLATFORM, "h200": Resource(PLATFORM["h200"].token, pool)}
@@ -130,7 +127,7 @@ def test_what_a_pool_asks_for_shows_on_its_nodes(tmp_path: Path) -> None:
         built = build(client, platform)["h200"]
     assert built.outputs["nodeCount"] == 0
     taints = [taint["key"] for taint in built.outputs["nodeConfig"]["effectiveTaints"]]
-    assert taints == ["nvidia.com/gpu", "cloud.google.com/gke-queued"]
+    assert taints == ["nvidia.com/gpu"]
     state = Store(tmp_path / "cloud.json").read()
     record = state.resources[built.id]
     record.outputs["nodeCount"] = 1
@@ -139,7 +136,7 @@ def test_what_a_pool_asks_for_shows_on_its_nodes(tmp_path: Path) -> None:
     expected = {
         f"{prefix}vllm-0-33": "CONTAINER_IMAGE_CACHE.sandbox-project",
         "cloud.google.com/gke-image-streaming": "true",
-        "cloud.google.com/gke-queued": "true",
+        "cloud.google.com/gke-flex-start": "true",
     }
     assert expected.items() <= made["metadata"]["labels"].items()
 

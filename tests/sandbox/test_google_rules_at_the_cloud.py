@@ -20,7 +20,6 @@ from tests.sandbox.cloud_rows_capacity import (
     DRANET,
     FLEX,
     PLACED,
-    QUEUED,
     SCALED,
     machine,
     reserved,
@@ -75,12 +74,8 @@ AT_THE_CLOUD = {
     "flex-start-longer-than-seven-days": Attempt(
         {**FLEX, **pools(maxRunDuration="608400s")}, "exceeds the longest of flex-start"
     ),
-    "queued-minimum": Attempt(
-        {**QUEUED, "autoscaling": {"minNodeCount": 1, "maxNodeCount": 2}}, "requires a minimum of 0 nodes"
-    ),
     "compact-placement-limit": Attempt({**COMPACT, "nodeCount": 97}, "at most 96 nodes of a3-ultragpu-8g"),
     "compact-placement-not-offered": Attempt({**A4X, **COMPACT}, "a4x-highgpu-4g does not support compact placement"),
-    "compact-placement-queued": Attempt({**QUEUED, **COMPACT}, "cannot be combined with queued provisioning"),
     "compact-placement-flex-start": Attempt(
         {**FLEX, **machine("a3-highgpu-8g", spot=REMOVED, flexStart=True), **COMPACT}, "compact placement by flex-start"
     ),
@@ -149,7 +144,6 @@ AT_THE_CLOUD = {
 }
 
 ELSEWHERE = {
-    "server-on-queued-pool": "Google sells the pool; it is the server that would never get a node",
     "two-fabrics": "Google lets two machines share networks; our names of them do not",
     "installer-of-another-transport": "a DaemonSet, of which the cloud knows nothing",
     "public-addresses": "Google takes privately used public ranges, with a warning in its console",

@@ -3,7 +3,6 @@
 from tests.unit.google_rule import Rule
 
 FLEX = {"kind": "flexStart"}
-QUEUED = {"kind": "queued"}
 RESERVED = {"kind": "reservation", "name": "mine"}
 BOUNDS = {"min": 0, "max": 2}
 
@@ -113,22 +112,6 @@ CAPACITY_ROWS: list[Rule] = [
         "nodePools[0].capacity.maxRunDurationHours",
         "Write at most 168",
     ),
-    Rule(
-        "queued-minimum",
-        "cluster-toolkit",
-        "h200",
-        {"nodePools.0.capacity": QUEUED, "nodePools.0.nodes": {"min": 1, "max": 2}},
-        "nodePools[0].nodes",
-        "begins with no nodes",
-    ),
-    Rule(
-        "server-on-queued-pool",
-        "google-provisioning-models",
-        "h200",
-        {"nodePools.0.capacity": QUEUED, "nodePools.0.nodes": BOUNDS},
-        "models[0].nodePool",
-        "ProvisioningRequest",
-    ),
     # Where and how close the machines stand.
     Rule(
         "compact-placement-limit",
@@ -145,14 +128,6 @@ CAPACITY_ROWS: list[Rule] = [
         {"nodePools.0.compactPlacement": True},
         "nodePools[0].compactPlacement",
         "has no compact placement",
-    ),
-    Rule(
-        "compact-placement-queued",
-        "cluster-toolkit",
-        "h200",
-        {"nodePools.0.compactPlacement": True, "nodePools.0.capacity": QUEUED, "nodePools.0.nodes": BOUNDS},
-        "nodePools[0].compactPlacement",
-        "cannot be placed compactly",
     ),
     Rule(
         "compact-placement-flex-start",

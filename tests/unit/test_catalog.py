@@ -272,7 +272,6 @@ class TestMachineTypes:
     def test_each_can_be_had_somehow(self, accelerator: Accelerator, machine: MachineType) -> None:
         assert machine.capacity
         assert len(machine.capacity) == len(set(machine.capacity))
-        assert (CapacityKind.FLEX_START in machine.capacity) == (CapacityKind.QUEUED in machine.capacity)
         if accelerator.reservation_sub_block_required:
             assert machine.capacity == (CapacityKind.RESERVATION,)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from config.validate import validate
-from planning.plan import NodePoolPlan, PlatformPlan, Provisioning, UpgradePlan, UpgradeStrategy
+from planning.plan import NodePoolPlan, PlatformPlan, UpgradePlan
 from planning.platform import plan_platform
 from tests.unit.google_rules import changed, stack_values
 
@@ -40,30 +40,21 @@ class TestCapacity:
     @pytest.mark.parametrize("kind", ["onDemand", "spot", "reservation"])
     def test_nodes_that_stay_are_upgraded_one_at_a_time_without_a_spare(self, kind: str) -> None:
         made = pool("dev", capacity={"kind": kind, **({"name": "mine"} if kind == "reservation" else {})})
-        assert made.upgrade == UpgradePlan(strategy=UpgradeStrategy.SURGE, max_surge=0, max_unavailable=1)
+        assert made.upgrade == UpgradePlan(max_surge=0, max_unavailable=1)
 
-    @pytest.mark.parametrize("kind", ["flexStart", "queued"])
-    def test_nodes_that_run_out_are_not_upgraded_but_replaced(self, kind: str) -> None:
-        models = [] if kind == "queued" else stack_values("h200")["models"]
-        values = changed(stack_values("h200"), {"models": models, "nodePools.0.capacity": {"kind": kind}})
-        values = changed(values, {"nodePools.0.nodes": {"min": 0, "max": 2}})
-        made = plan_platform(validate("h200", values, frozenset(), to_deploy=False), "h200").node_pools[0]
-        assert made.upgrade.strategy is UpgradeStrategy.SHORT_LIVED
-        assert (made.upgrade.max_surge, made.nodes_at_once) == (None, 2)
-        asked = changed(values, {"nodePools.0.surge": {"maxSurge": 1}})
+    def test_nodes_that_run_out_are_not_upgraded_but_replaced(self) -> None:
+        made = pool("h200", **FLEX)
+        assert (made.upgrade, made.nodes_at_once) == (None, 2)
         with pytest.raises(ValueError, match=r"nodePools\[0\]\.surge: GKE upgrades .* Leave surge out"):
-            plan_platform(validate("h200", asked, frozenset(), to_deploy=False), "h200")
+            pool("h200", **FLEX, surge={"maxSurge": 1})
+
+    def test_nobody_can_ask_for_nodes_that_wait_for_a_request_which_nobody_makes(self) -> None:
+        with pytest.raises(ValueError, match=r"nodePools\[0\]\.capacity"):
+            pool("h200", capacity={"kind": "queued"}, nodes={"min": 0, "max": 2})
 
     def test_a_flex_start_node_runs_no_longer_than_it_is_told(self) -> None:
         made = pool("h200", nodes={"min": 0, "max": 2}, capacity={"kind": "flexStart", "maxRunDurationHours": 24})
         assert made.max_run_seconds == 24 * 3600
-
-    def test_a_queued_pool_without_servers_carries_gkes_taint(self) -> None:
-        values = changed(stack_values("h200"), {"models": None, "nodePools.0.capacity": {"kind": "queued"}})
-        values = changed(values, {"nodePools.0.nodes": {"min": 0, "max": 2}})
-        made = plan_platform(validate("h200", values, frozenset(), to_deploy=False), "h200").node_pools[0]
-        assert made.provisioning is Provisioning.QUEUED
-        assert "cloud.google.com/gke-queued" in {taint.key for taint in made.taints}
 
     @pytest.mark.parametrize(
         ("more", "path"),

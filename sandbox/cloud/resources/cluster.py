@@ -8,7 +8,6 @@ from sandbox.cloud.resources import cluster_network, cluster_version, common
 from sandbox.cloud.resources.cluster_network import location, network_id, subnetwork_id
 from sandbox.cloud.resources.common import CLUSTER
 from sandbox.cloud.resources.identity import account_exists
-from sandbox.cloud.resources.node_config import node_config_force_new
 from sandbox.cloud.tables import region_of
 from sandbox.cloud.values import Properties, Value
 from sandbox.cloud.versions import resolve
@@ -58,18 +57,6 @@ def node_locations_belong(request: Request) -> str | None:
         if not request.tables.locations.is_zone(zone) or region_of(zone) != region_of(place):
             return f'Error 400: Node location "{zone}" is not a zone of region "{region_of(place)}"., badRequest'
     return None
-
-
-rules("cluster-datapath", _GKE, Stage.CHECK)(
-    common.one_of("datapathProvider", "DATAPATH_PROVIDER_UNSPECIFIED", "LEGACY_DATAPATH", "ADVANCED_DATAPATH")
-)
-rules("cluster-channel", _GKE, Stage.CHECK)(
-    common.one_of("releaseChannel.channel", "UNSPECIFIED", "RAPID", "REGULAR", "STABLE", "EXTENDED")
-)
-rules("cluster-gateway-channel", _GKE, Stage.CHECK)(
-    common.one_of("gatewayApiConfig.channel", "CHANNEL_DISABLED", "CHANNEL_EXPERIMENTAL", "CHANNEL_STANDARD")
-)
-rules("cluster-networking-mode", _GKE, Stage.CHECK)(common.one_of("networkingMode", "VPC_NATIVE", "ROUTES"))
 
 
 @rules("cluster-initial-nodes", _GKE, Stage.CHECK)
@@ -210,6 +197,24 @@ def with_control_plane(outputs: dict[str, Value], endpoint: str, ca_certificate:
     }
 
 
+def _held(request: Request, outputs: dict[str, Value]) -> dict[str, Value]:
+    """A policy that is taken out whole is sent empty, together with the exclusions that Google has
+    (resource_container_cluster.go, expandMaintenancePolicy): so those stay."""
+    before = request.before.properties if request.before else Properties({})
+    left = before["maintenancePolicy.maintenanceExclusions"]
+    if outputs.get("maintenancePolicy") or not left:
+        return outputs
+    return {**outputs, "maintenancePolicy": {"maintenanceExclusions": left}}
+
+
+def _shown(outputs: dict[str, Value]) -> dict[str, Value]:
+    """A policy without a window is not read back (flattenMaintenancePolicy)."""
+    policy = _object(outputs.get("maintenancePolicy"))
+    if any(window in policy for window in ("dailyMaintenanceWindow", "recurringWindow", "recurringMaintenanceWindow")):
+        return outputs
+    return {name: value for name, value in outputs.items() if name != "maintenancePolicy"}
+
+
 def _object(value: Value) -> dict[str, Value]:
     return dict(value) if isinstance(value, dict) else {}
 
@@ -219,39 +224,6 @@ CLUSTER_KIND = Kind(
     service="container.googleapis.com",
     identify=lambda request: f"projects/{request.project}/locations/{location(request)}/clusters/{request.name}",
     rules=(*rules.all, *cluster_network.rules.all, *cluster_version.rules.all),
-    # terraform-provider-google's schema (2026-08); a nested path stands for itself and all below it.
-    force_new=frozenset(
-        {
-            "name",
-            "location",
-            "clusterAutoscaling.autoProvisioningDefaults.bootDiskKmsKey",
-            "clusterIpv4Cidr",
-            "confidentialNodes",
-            "datapathProvider",
-            "dataplaneOptimizationMode",
-            "defaultMaxPodsPerNode",
-            "description",
-            "enableAutopilot",
-            "enableKubernetesAlpha",
-            "enableTpu",
-            "initialNodeCount",
-            "ipAllocationPolicy.clusterIpv4CidrBlock",
-            "ipAllocationPolicy.clusterSecondaryRangeName",
-            "ipAllocationPolicy.podCidrOverprovisionConfig",
-            "ipAllocationPolicy.servicesIpv4CidrBlock",
-            "ipAllocationPolicy.servicesSecondaryRangeName",
-            "masterAuth.clientCertificateConfig",
-            "network",
-            "networkingMode",
-            "nodePools",
-            "privateClusterConfig.masterIpv4CidrBlock",
-            "privateClusterConfig.privateEndpointSubnetwork",
-            "project",
-            "subnetwork",
-            "userManagedKeysConfig",
-        }
-    )
-    | node_config_force_new(),
     compute=_outputs,
     computed=frozenset(
         {"selfLink", "endpoint", "masterVersion", "nodeVersion", "clusterIpv4Cidr", "servicesIpv4Cidr"}
@@ -259,5 +231,6 @@ CLUSTER_KIND = Kind(
         | {"privateClusterConfig.privateEndpoint", "privateClusterConfig.publicEndpoint"}
     ),
     references=frozenset({"network", "subnetwork"}),
-    defaults={"deletionProtection": True, "enableShieldedNodes": True, "enableMultiNetworking": False},
+    held=_held,
+    shown=_shown,
 )

@@ -29,15 +29,6 @@ def subnetwork_id(request: Request) -> str | None:
     return regional_id(spelling, "subnetworks", request.project, region) if spelling else None
 
 
-@rules("cluster-ip-policy", _PROVIDER, Stage.CHECK)
-def ranges_are_named_or_sized(request: Request) -> str | None:
-    policy = "ipAllocationPolicy."
-    for role in ("cluster", "services"):
-        if f"{policy}{role}SecondaryRangeName" in request.inputs and f"{policy}{role}Ipv4CidrBlock" in request.inputs:
-            return f'"ip_allocation_policy": {role} takes a secondary range name or a CIDR block, not both'
-    return None
-
-
 @rules("cluster-master-range", _PRIVATE, Stage.CHECK)
 def master_range_is_28(request: Request) -> str | None:
     text = request.inputs.text("privateClusterConfig.masterIpv4CidrBlock")

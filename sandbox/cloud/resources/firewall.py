@@ -11,14 +11,6 @@ _PROVIDER = "terraform-provider-google, resource_compute_firewall.go"
 
 rules = Rules()
 rules("firewall-name", _GCE, Stage.CHECK)(common.compute_name)
-rules("firewall-direction", _GCE, Stage.CHECK)(common.one_of("direction", "INGRESS", "EGRESS"))
-
-
-@rules("firewall-allow-or-deny", _PROVIDER, Stage.CHECK)
-def allows_or_denies(request: Request) -> str | None:
-    if ("allows" in request.inputs) != ("denies" in request.inputs):
-        return None
-    return "exactly one of `allow`, `deny` must be specified"
 
 
 @rules("firewall-source", _PROVIDER, Stage.CHECK)
@@ -73,9 +65,8 @@ FIREWALL_KIND = Kind(
     service="compute.googleapis.com",
     identify=lambda request: f"projects/{request.project}/global/firewalls/{request.name}",
     rules=tuple(rules.all),
-    force_new=frozenset({"name", "direction", "params", "project"}),
     compute=_outputs,
     computed=frozenset({"selfLink", "creationTimestamp"}),
     references=frozenset({"network"}),
-    defaults={"direction": "INGRESS", "priority": 1000},
+    defaults={"direction": "INGRESS"},
 )

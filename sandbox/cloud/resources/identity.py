@@ -72,11 +72,9 @@ ACCOUNT_KIND = Kind(
     service="iam.googleapis.com",
     identify=lambda request: f"projects/{request.project}/serviceAccounts/{_email(request)}",
     rules=tuple(account_rules.all),
-    force_new=frozenset({"accountId", "project"}),
     compute=_account_outputs,
     computed=frozenset({"name", "uniqueId"}),
     name_property="accountId",
-    defaults={"disabled": False},
 )
 
 
@@ -134,14 +132,11 @@ def _etag(request: Request) -> dict[str, Value]:
     return {"etag": common.short_hash(request.id, 11) + "="}
 
 
-_FORCE_NEW = frozenset({"member", "role", "condition"})
-
 PROJECT_MEMBER_KIND = Kind(
     token=PROJECT_MEMBER,
     service="cloudresourcemanager.googleapis.com",
     identify=lambda request: f"{request.project}/{request.inputs.text('role')}/{request.inputs.text('member')}",
     rules=tuple(member_rules.all),
-    force_new=_FORCE_NEW | {"project"},
     compute=_etag,
     computed=frozenset({"etag"}),
     autonamed=False,
@@ -171,7 +166,6 @@ ACCOUNT_MEMBER_KIND = Kind(
     service="iam.googleapis.com",
     identify=lambda request: f"{_account_id(request)}/{request.inputs.text('role')}/{request.inputs.text('member')}",
     rules=(*member_rules.all, *account_member_rules.all),
-    force_new=_FORCE_NEW | {"serviceAccountId"},
     compute=_etag,
     computed=frozenset({"etag"}),
     autonamed=False,

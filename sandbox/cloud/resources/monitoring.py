@@ -46,8 +46,6 @@ def nobody_uses_it(request: Request) -> str | None:
 
 
 policy_rules = Rules()
-policy_rules("policy-combiner", _API, Stage.CHECK)(common.one_of("combiner", "AND", "OR", "AND_WITH_MATCHING_RESOURCE"))
-policy_rules("policy-severity", _API, Stage.CHECK)(common.one_of("severity", "CRITICAL", "ERROR", "WARNING"))
 
 
 @policy_rules("policy-one-query", _PROMQL, Stage.CHECK)
@@ -112,10 +110,8 @@ def _kind(token: str, collection: str, rules: tuple[Rule, ...]) -> Kind:
         service="monitoring.googleapis.com",
         identify=lambda request: _id(request, collection),
         rules=rules,
-        force_new=frozenset({"project"}),
         compute=_outputs,
         computed=frozenset({"name"}),
-        defaults={"enabled": True},
         name_property="displayName",
         autonamed=False,
     )

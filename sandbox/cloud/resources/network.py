@@ -119,10 +119,7 @@ NETWORK_KIND = Kind(
     service="compute.googleapis.com",
     identify=lambda request: f"projects/{request.project}/global/networks/{request.name}",
     rules=tuple(network_rules.all),
-    force_new=frozenset(
-        {"name", "autoCreateSubnetworks", "description", "internalIpv6Range", "networkProfile", "params", "project"}
-    ),
     compute=_network_outputs,
     computed=frozenset({"selfLink", "networkId", "numericId", "gatewayIpv4", "mtu"}),
-    defaults={"routingMode": "REGIONAL", "autoCreateSubnetworks": True, "deleteDefaultRoutesOnCreate": False},
+    defaults={"routingMode": "REGIONAL"},
 )

@@ -36,8 +36,6 @@ def consumption(inputs: Properties) -> Consumption:
     """How a pool asks for capacity. An affinity for any reservation falls back to on demand."""
     if inputs.flag("nodeConfig.flexStart"):
         return Consumption.FLEX_START
-    if inputs.flag("queuedProvisioning.enabled"):
-        return Consumption.QUEUED
     if inputs.flag("nodeConfig.spot") or inputs.flag("nodeConfig.preemptible"):
         return Consumption.SPOT
     if inputs.text("nodeConfig.reservationAffinity.consumeReservationType") == "SPECIFIC_RESERVATION":
@@ -90,20 +88,8 @@ def accelerators_are_the_machines(request: Request) -> str | None:
     )
 
 
-rules("pool-driver-version", "terraform-provider-google, node_config.go", Stage.CHECK)(
-    common.one_of(
-        "nodeConfig.guestAccelerators[0].gpuDriverInstallationConfig.gpuDriverVersion",
-        "GPU_DRIVER_VERSION_UNSPECIFIED",
-        "INSTALLATION_DISABLED",
-        "DEFAULT",
-        "LATEST",
-    )
-)
 rules("pool-image-type", "cloud.google.com/kubernetes-engine/docs/concepts/node-images", Stage.CHECK)(
     common.one_of("nodeConfig.imageType", "COS_CONTAINERD", "UBUNTU_CONTAINERD", "cos_containerd", "ubuntu_containerd")
-)
-rules("pool-workload-metadata", "terraform-provider-google, node_config.go", Stage.CHECK)(
-    common.one_of("nodeConfig.workloadMetadataConfig.mode", "MODE_UNSPECIFIED", "GCE_METADATA", "GKE_METADATA")
 )
 
 
@@ -148,7 +134,7 @@ def local_ssds_are_the_machines(request: Request) -> str | None:
 @rules("pool-consumption", _PROVISIONING, Stage.CHECK)
 def capacity_is_offered(request: Request) -> str | None:
     found = machine(request)
-    paths = ("nodeConfig.spot", "nodeConfig.flexStart", "nodeConfig.reservationAffinity", "queuedProvisioning")
+    paths = ("nodeConfig.spot", "nodeConfig.flexStart", "nodeConfig.reservationAffinity")
     if found is None or any(request.inputs.unknown(path) for path in paths):
         return None
     wanted = consumption(request.inputs)
@@ -165,7 +151,6 @@ _HOW = {
     Consumption.ON_DEMAND: "on demand",
     Consumption.SPOT: "as Spot",
     Consumption.FLEX_START: "by flex-start",
-    Consumption.QUEUED: "by queued provisioning",
     Consumption.RESERVATION: "by reservation",
 }
 
@@ -223,7 +208,7 @@ def run_duration_is_legal(request: Request) -> str | None:
     match = re.fullmatch(r"(\d+)s", duration)
     if match is None:
         return f'Error 400: Invalid max_run_duration "{duration}": must be seconds such as "3600s"., badRequest'
-    if consumption(request.inputs) not in (Consumption.FLEX_START, Consumption.QUEUED) or int(match[1]) <= _SEVEN_DAYS:
+    if consumption(request.inputs) is not Consumption.FLEX_START or int(match[1]) <= _SEVEN_DAYS:
         return None
     return f"Error 400: max_run_duration {duration} exceeds the longest of flex-start, 7 days., badRequest"
 
@@ -235,34 +220,3 @@ def rdma_needs_cos(request: Request) -> str | None:
     if found is None or image == "COS_CONTAINERD" or all(kind.ordinary for kind in found[1].nic_kinds):
         return None
     return f"Error 400: GPUDirect RDMA of {machine_name(request)} is not supported by image type {image}., badRequest"
-
-
-def node_config_force_new() -> frozenset[str]:
-    """What of `nodeConfig` cannot change in place: terraform-provider-google, node_config.go (2026-08)."""
-    names = (
-        "advancedMachineFeatures",
-        "bootDiskKmsKey",
-        "confidentialNodes.confidentialInstanceType",
-        "enableConfidentialStorage",
-        "ephemeralStorageLocalSsdConfig",
-        "flexStart",
-        "guestAccelerators",
-        "hostMaintenancePolicy",
-        "localNvmeSsdBlockConfig",
-        "localSsdCount",
-        "localSsdEncryptionMode",
-        "maxRunDuration",
-        "metadata",
-        "minCpuPlatform",
-        "nodeGroup",
-        "oauthScopes",
-        "preemptible",
-        "reservationAffinity",
-        "sandboxConfig",
-        "secondaryBootDisks",
-        "serviceAccount",
-        "shieldedInstanceConfig",
-        "soleTenantConfig",
-        "spot",
-    )
-    return frozenset(f"nodeConfig.{name}" for name in names)

@@ -28,15 +28,12 @@ from sandbox.cloud.values import Value
 _GKE = "Kubernetes Engine API reference"
 _A4X_MAX = "cloud.google.com/ai-hypercomputer/docs/create/gke-ai-hypercompute-custom-a4x-max"
 
-_UPGRADES = "cloud.google.com/kubernetes-engine/docs/concepts/node-pool-upgrade-strategies (2026-05-18)"
-
 SURGE = "SURGE"
 SHORT_LIVED = "SHORT_LIVED"
 
 # What GKE puts on nodes by itself.
 GPU_TAINT: dict[str, Value] = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
 ARM_TAINT: dict[str, Value] = {"key": "kubernetes.io/arch", "value": "arm64", "effect": "NO_SCHEDULE"}
-QUEUED_TAINT: dict[str, Value] = {"key": "cloud.google.com/gke-queued", "value": "true", "effect": "NO_SCHEDULE"}
 
 rules = Rules()
 
@@ -61,21 +58,11 @@ def upgrades_make_progress(request: Request) -> str | None:
     return None
 
 
-@rules("pool-upgrade-strategy", _UPGRADES, Stage.CHECK)
-def only_nodes_that_run_out_are_short_lived(request: Request) -> str | None:
-    strategy = request.inputs.text("upgradeSettings.strategy") or SURGE
-    if strategy not in (SURGE, "BLUE_GREEN", SHORT_LIVED):
-        return f"expected upgradeSettings.strategy to be one of [SURGE BLUE_GREEN {SHORT_LIVED}], got {strategy}"
-    if strategy != SHORT_LIVED or _runs_out(request):
-        return None
-    return (
-        f"Error 400: Upgrade strategy {SHORT_LIVED} is only for node pools with flex-start or queued "
-        "provisioning., badRequest"
-    )
-
-
-def _runs_out(request: Request) -> bool:
-    return consumption(request.inputs) in (Consumption.FLEX_START, Consumption.QUEUED)
+@rules("pool-sandbox-subset", "what this stand-in can do", Stage.CHECK)
+def is_supported(request: Request) -> str | None:
+    if request.inputs.flag("queuedProvisioning.enabled"):
+        return "the sandbox has no queued provisioning: nothing in it answers a ProvisioningRequest"
+    return None
 
 
 @rules("pool-service-account-exists", _GKE, Stage.CREATE)
@@ -110,14 +97,13 @@ def bare_metal_boots_without_security(request: Request) -> str | None:
 
 
 def _effective_taints(request: Request) -> list[Value]:
-    """The taints asked for, and GKE's own: for GPUs only beside a pool without any, for Arm and queued nodes always."""
+    """The taints asked for, and GKE's own: for GPUs only beside a pool without any, for Arm always."""
     taints: list[Value] = [dict(item.values) for item in request.inputs.items("nodeConfig.taints")]
     asked = {item.text("key") for item in request.inputs.items("nodeConfig.taints")}
     found = machine(request)
     own = [
         (GPU_TAINT, _gpu_taint(request)),
         (ARM_TAINT, found is not None and found[0].arch == "arm64"),
-        (QUEUED_TAINT, consumption(request.inputs) is Consumption.QUEUED),
     ]
     return [*taints, *(dict(taint) for taint, applies in own if applies and taint["key"] not in asked)]
 
@@ -136,6 +122,7 @@ def _gpu_taint(request: Request) -> bool:
 def _outputs(request: Request) -> dict[str, Value]:
     inputs = request.inputs
     zones = zones_of(request)
+    runs_out = consumption(inputs) is Consumption.FLEX_START
     groups = [
         f"{common.COMPUTE}projects/{request.project}/zones/{zone}/%s/{group_name(request.id, zone)}-grp"
         for zone in zones
@@ -150,18 +137,24 @@ def _outputs(request: Request) -> dict[str, Value]:
         "managedInstanceGroupUrls": [url % "instanceGroups" for url in groups],
         "maxPodsPerNode": inputs.number("maxPodsPerNode") or DEFAULT_MAX_PODS,
         "networkConfig": _network_config(request),
-        # Of nodes that run out GKE chooses the strategy itself, whatever was asked for.
-        "upgradeSettings": {"strategy": SHORT_LIVED} if _runs_out(request) else inputs["upgradeSettings"],
+        # Of nodes that run out GKE chooses the strategy itself: one that the provider shows and does not take.
+        "upgradeSettings": {"strategy": SHORT_LIVED} if runs_out else inputs["upgradeSettings"],
         "nodeConfig": _node_config(request),
     }
 
 
 def _network_config(request: Request) -> Value:
+    """The provider sends `enablePrivateNodes: false` wherever the block stands without it
+    (resource_container_node_pool.go); only where there is no block, the cluster's own setting applies."""
     given = request.inputs["networkConfig"]
+    cluster = cluster_of(request)
+    private: Value = cluster.properties.flag("privateClusterConfig.enablePrivateNodes") if cluster else None
+    if isinstance(given, dict):
+        private = given.get("enablePrivateNodes", False)
     networks: list[Value] = [
         {"network": item.network, "subnetwork": item.subnetwork} for item in node_networks(request)
     ]
-    config = dict(given) if isinstance(given, dict) else {}
+    config: dict[str, Value] = {**(given if isinstance(given, dict) else {}), "enablePrivateNodes": bool(private)}
     return {**config, "additionalNodeNetworkConfigs": networks} if networks else config
 
 
@@ -179,6 +172,16 @@ def _node_config(request: Request) -> Value:
         "guestAccelerators": accelerators or [],
         "effectiveTaints": _effective_taints(request),
     }
+
+
+def _held(request: Request, outputs: dict[str, Value]) -> dict[str, Value]:
+    """No branch of the provider's update sends `maintenance_policy`, so a pool keeps what it was made with
+    (hashicorp/terraform-provider-google#29152, open on 2026-11-28)."""
+    if request.before is None:
+        return outputs
+    kept = request.before.outputs.get("maintenancePolicies")
+    others = {name: value for name, value in outputs.items() if name != "maintenancePolicies"}
+    return others if kept is None else {**others, "maintenancePolicies": kept}
 
 
 def group_name(pool_id: str, zone: str) -> str:
@@ -205,28 +208,6 @@ NODE_POOL_KIND = Kind(
     service="container.googleapis.com",
     identify=lambda request: f"{cluster_id(request)}/nodePools/{request.name}",
     rules=tuple(rule for part in _PARTS for rule in part.all),
-    force_new=frozenset(
-        {
-            "cluster",
-            "initialNodeCount",
-            "location",
-            "maxPodsPerNode",
-            "name",
-            "namePrefix",
-            "networkConfig.acceleratorNetworkProfile",
-            ADDITIONAL,
-            "networkConfig.additionalPodNetworkConfigs",
-            "networkConfig.createPodRange",
-            "networkConfig.podCidrOverprovisionConfig",
-            "networkConfig.podIpv4CidrBlock",
-            "networkConfig.podRange",
-            "networkConfig.subnetwork",
-            "placementPolicy",
-            "project",
-            "queuedProvisioning",
-        }
-    )
-    | node_config.node_config_force_new(),
     compute=_outputs,
     computed=frozenset(
         {"version", "location", "nodeLocations", "nodeConfig.effectiveTaints"}
@@ -234,4 +215,5 @@ NODE_POOL_KIND = Kind(
     ),
     references=frozenset({"cluster", f"{ADDITIONAL}.network", f"{ADDITIONAL}.subnetwork"}),
     defaults={"maxPodsPerNode": DEFAULT_MAX_PODS},
+    held=_held,
 )

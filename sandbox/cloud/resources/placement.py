@@ -20,16 +20,6 @@ _KINDS = (
 rules = Rules()
 rules("policy-name", _GCE, Stage.CHECK)(common.compute_name)
 rules("policy-region", _GCE, Stage.CHECK)(common.region_known)
-rules("policy-workload-type", _GCE, Stage.CHECK)(
-    common.one_of("workloadPolicy.type", "HIGH_AVAILABILITY", "HIGH_THROUGHPUT")
-)
-rules("policy-workload-mode", _GCE, Stage.CHECK)(
-    common.one_of("workloadPolicy.acceleratorTopologyMode", "AUTO_CONNECT", "PROVISION_ONLY")
-)
-rules("policy-workload-distance", _GCE, Stage.CHECK)(
-    common.one_of("workloadPolicy.maxTopologyDistance", "BLOCK", "CLUSTER", "SUBBLOCK")
-)
-rules("policy-collocation", _GCE, Stage.CHECK)(common.one_of("groupPlacementPolicy.collocation", "COLLOCATED"))
 
 
 @rules("policy-one-kind", _GCE, Stage.CHECK)
@@ -47,11 +37,16 @@ def topology_is_legal(request: Request) -> str | None:
         return common.invalid("resource.workloadPolicy.acceleratorTopology", topology, "Must be of the form 1x72")
     if request.inputs.text("workloadPolicy.type") == "HIGH_AVAILABILITY":
         return common.invalid("resource.workloadPolicy.acceleratorTopology", topology, "Requires type HIGH_THROUGHPUT")
-    if "workloadPolicy.maxTopologyDistance" in request.inputs:
-        return common.invalid(
-            "resource.workloadPolicy.acceleratorTopology", topology, "Cannot be combined with maxTopologyDistance"
-        )
     return None
+
+
+@rules(
+    "policy-rename", "terraform-provider-google-beta: name is not forceNew, and its PATCH goes to the new", Stage.UPDATE
+)
+def keeps_its_name(request: Request) -> str | None:
+    if request.before is None or request.before.properties.text("name") == request.name:
+        return None
+    return common.not_found(f"projects/{request.project}/regions/{request.region}/resourcePolicies/{request.name}")
 
 
 @rules("policy-in-use", _GCE, Stage.DELETE)
@@ -67,16 +62,6 @@ RESOURCE_POLICY_KIND = Kind(
     service="compute.googleapis.com",
     identify=lambda request: f"projects/{request.project}/regions/{request.region}/resourcePolicies/{request.name}",
     rules=tuple(rules.all),
-    force_new=frozenset(
-        {
-            "name",
-            "diskConsistencyGroupPolicy",
-            "groupPlacementPolicy",
-            "instanceSchedulePolicy",
-            "snapshotSchedulePolicy",
-        }
-        | {"workloadPolicy", "region", "project"}
-    ),
     compute=lambda request: {
         "project": request.project,
         "region": request.region,

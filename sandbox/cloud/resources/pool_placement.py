@@ -31,8 +31,6 @@ def compact_placement_is_possible(request: Request) -> str | None:
         return f"Error 400: Machine type {machine_name(request)} does not support compact placement., badRequest"
     if len(request.inputs.texts("nodeLocations")) > 1:
         return "Error 400: Compact placement requires nodes in a single zone., badRequest"
-    if consumption(request.inputs) is Consumption.QUEUED:
-        return "Error 400: Compact placement cannot be combined with queued provisioning., badRequest"
     count = max(request.inputs.number("nodeCount") or 0, request.inputs.number("autoscaling.maxNodeCount") or 0)
     if limit and count > limit:
         return f"Error 400: Compact placement takes at most {limit} nodes of {machine_name(request)}., badRequest"

@@ -60,11 +60,6 @@ def autoscaling_is_bounded(request: Request) -> str | None:
     return None
 
 
-rules("pool-autoscaling-policy", _GKE, Stage.CHECK)(
-    common.one_of("autoscaling.locationPolicy", "LOCATION_POLICY_UNSPECIFIED", "BALANCED", "ANY")
-)
-
-
 @rules("pool-autoscaling-initial", _GKE, Stage.CHECK)
 def starts_within_its_bounds(request: Request) -> str | None:
     scaling = _autoscaling(request.inputs)
@@ -89,22 +84,18 @@ def machine_is_scaled(request: Request) -> str | None:
 @rules("pool-flex-start-count", _FLEX, Stage.CHECK)
 def flex_start_scales(request: Request) -> str | None:
     count = request.inputs.number("nodeCount") or request.inputs.number("initialNodeCount") or 0
-    if consumption(request.inputs) not in (Consumption.FLEX_START, Consumption.QUEUED) or not count:
+    if consumption(request.inputs) is not Consumption.FLEX_START or not count:
         return None
-    return "Error 400: Flex-start and queued node pools start with 0 nodes and are autoscaled., badRequest"
+    return "Error 400: Flex-start node pools start with 0 nodes and are autoscaled., badRequest"
 
 
 @rules("pool-flex-start-autoscaling", _FLEX, Stage.CHECK)
 def flex_start_is_autoscaled_from_zero(request: Request) -> str | None:
-    how = consumption(request.inputs)
-    if how not in (Consumption.FLEX_START, Consumption.QUEUED) or request.inputs.unknown("autoscaling"):
+    if consumption(request.inputs) is not Consumption.FLEX_START or request.inputs.unknown("autoscaling"):
         return None
-    scaling = _autoscaling(request.inputs)
-    if scaling is None:
-        return "Error 400: Flex-start and queued node pools require autoscaling to be enabled., badRequest"
-    if how is Consumption.QUEUED and (scaling.number("minNodeCount") or scaling.number("totalMinNodeCount")):
-        return "Error 400: Queued provisioning requires a minimum of 0 nodes., badRequest"
-    return None
+    if _autoscaling(request.inputs) is not None:
+        return None
+    return "Error 400: Flex-start node pools require autoscaling to be enabled., badRequest"
 
 
 @rules("pool-max-pods", _GKE, Stage.CHECK)

@@ -9,6 +9,7 @@ from sandbox.cloud.values import Value
 
 _GCE = "Compute Engine API reference"
 _NAT = "cloud.google.com/nat/docs"
+_PORTS = "cloud.google.com/nat/docs/ports-and-addresses, dynamic port allocation"
 _RDMA = "cloud.google.com/vpc/docs/rdma-network-profiles"
 
 router_rules = Rules()
@@ -42,9 +43,6 @@ ROUTER_KIND = Kind(
     service="compute.googleapis.com",
     identify=lambda request: f"projects/{request.project}/regions/{request.region}/routers/{request.name}",
     rules=tuple(router_rules.all),
-    force_new=frozenset(
-        {"name", "encryptedInterconnectRouter", "nccGateway", "network", "params", "region", "project"}
-    ),
     compute=lambda request: {**_regional_outputs(request), "network": common.self_link(network_id(request))},
     computed=frozenset({"selfLink", "creationTimestamp"}),
     references=frozenset({"network"}),
@@ -54,15 +52,6 @@ ROUTER_KIND = Kind(
 nat_rules = Rules()
 nat_rules("nat-name", _GCE, Stage.CHECK)(common.compute_name)
 nat_rules("nat-region", _GCE, Stage.CHECK)(common.region_known)
-nat_rules("nat-source-ranges", _GCE, Stage.CHECK)(
-    common.one_of(
-        "sourceSubnetworkIpRangesToNat",
-        "ALL_SUBNETWORKS_ALL_IP_RANGES",
-        "ALL_SUBNETWORKS_ALL_PRIMARY_IP_RANGES",
-        "LIST_OF_SUBNETWORKS",
-    )
-)
-nat_rules("nat-allocate-option", _GCE, Stage.CHECK)(common.one_of("natIpAllocateOption", "AUTO_ONLY", "MANUAL_ONLY"))
 
 
 @nat_rules("nat-manual-needs-addresses", _NAT, Stage.CHECK)
@@ -84,6 +73,26 @@ def subnetworks_are_listed(request: Request) -> str | None:
     return common.invalid(
         "resource.nats[0].sourceSubnetworkIpRangesToNat", source, "Subnetworks are listed with LIST_OF_SUBNETWORKS only"
     )
+
+
+@nat_rules("nat-ports", _PORTS, Stage.CHECK)
+def ports_are_legal(request: Request) -> str | None:
+    inputs = request.inputs
+    low, high = inputs.number("minPortsPerVm"), inputs.number("maxPortsPerVm")
+    if not inputs.flag("enableDynamicPortAllocation"):
+        if high is None or inputs.unknown("enableDynamicPortAllocation"):
+            return None
+        return common.invalid("resource.nats[0].maxPortsPerVm", high, "Requires dynamic port allocation")
+    if inputs.flag("enableEndpointIndependentMapping"):
+        return common.invalid(
+            "resource.nats[0].enableEndpointIndependentMapping", "true", "Not supported with dynamic port allocation"
+        )
+    for name, ports in (("minPortsPerVm", low), ("maxPortsPerVm", high)):
+        if ports is not None and not (32 <= ports <= 65536 and ports & (ports - 1) == 0):
+            return common.invalid(f"resource.nats[0].{name}", ports, "Must be a power of 2 from 32 to 65536")
+    if low is not None and high is not None and low >= high:
+        return common.invalid("resource.nats[0].maxPortsPerVm", high, f"Must be more than minPortsPerVm, {low}")
+    return None
 
 
 @nat_rules("nat-router-exists", _GCE, Stage.CREATE)
@@ -137,7 +146,6 @@ ROUTER_NAT_KIND = Kind(
     service="compute.googleapis.com",
     identify=lambda request: f"{_router_id(request)}/{request.name}",
     rules=tuple(nat_rules.all),
-    force_new=frozenset({"name", "router", "endpointTypes", "initialNatIps", "region", "type", "project"}),
     compute=lambda request: {
         "project": request.project,
         "region": request.region,
@@ -145,19 +153,12 @@ ROUTER_NAT_KIND = Kind(
         "type": request.inputs.text("type") or "PUBLIC",
     },
     references=frozenset({"router"}),
-    defaults={
-        "type": "PUBLIC",
-        "icmpIdleTimeoutSec": 30,
-        "udpIdleTimeoutSec": 30,
-        "tcpEstablishedIdleTimeoutSec": 1200,
-    },
 )
 
 
 address_rules = Rules()
 address_rules("address-name", _GCE, Stage.CHECK)(common.compute_name)
 address_rules("address-region", _GCE, Stage.CHECK)(common.region_known)
-address_rules("address-type", _GCE, Stage.CHECK)(common.one_of("addressType", "EXTERNAL", "INTERNAL"))
 
 
 @address_rules("address-subnetwork-exists", _GCE, Stage.CREATE)
@@ -203,12 +204,7 @@ ADDRESS_KIND = Kind(
     service="compute.googleapis.com",
     identify=lambda request: f"projects/{request.project}/regions/{request.region}/addresses/{request.name}",
     rules=tuple(address_rules.all),
-    force_new=frozenset(
-        {"name", "address", "addressType", "description", "ipCollection", "ipVersion", "ipv6EndpointType", "network"}
-        | {"networkTier", "purpose", "region", "subnetwork", "project"}
-    ),
     compute=_address_outputs,
     computed=frozenset({"selfLink", "creationTimestamp", "address", "addressId", "labelFingerprint"}),
     references=frozenset({"network", "subnetwork"}),
-    defaults={"addressType": "EXTERNAL"},
 )

@@ -17,7 +17,6 @@ SECRET_MEMBER_KIND = Kind(
     service="secretmanager.googleapis.com",
     identify=lambda request: f"{_secret_id(request)}/{request.inputs.text('role')}/{request.inputs.text('member')}",
     rules=tuple(member_rules.all),
-    force_new=frozenset({"member", "role", "condition", "secretId", "project"}),
     compute=lambda request: {"project": request.project, "etag": common.short_hash(request.id, 11) + "="},
     computed=frozenset({"etag"}),
     autonamed=False,

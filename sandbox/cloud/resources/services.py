@@ -69,7 +69,6 @@ SERVICE_KIND = Kind(
     service="serviceusage.googleapis.com",
     identify=lambda request: f"{request.project}/{request.inputs.text('service')}",
     rules=tuple(rules.all),
-    force_new=frozenset({"service", "project"}),
     compute=lambda request: {"project": request.project},
     name_property="service",
     autonamed=False,

@@ -188,9 +188,6 @@ SUBNETWORK_KIND = Kind(
     service="compute.googleapis.com",
     identify=lambda request: f"projects/{request.project}/regions/{request.region}/subnetworks/{request.name}",
     rules=tuple(subnetwork_rules.all),
-    force_new=frozenset(
-        {"name", "network", "description", "params", "region", "reservedInternalRange", "resolveSubnetMask", "project"}
-    ),
     replaces={"ipCidrRange": _shrinks},
     compute=_subnetwork_outputs,
     computed=frozenset({"selfLink", "subnetworkId", "gatewayAddress", "fingerprint", "creationTimestamp"}),
