@@ -116,6 +116,11 @@ class CostView(_View):
         return f"{self.idle_gpus} of {sum(use.gpus for use in self.idle)} GPUs idle, {price}"
 
 
+class ClusterView(_View):
+    name: str
+    location: str
+
+
 class WarningView(_View):
     path: str
     text: str
@@ -123,6 +128,8 @@ class WarningView(_View):
 
 class PlanView(_View):
     region: str
+    cluster: ClusterView | None = None
+    gpu_nodes_keep_version: bool | None = None
     node_pools: tuple[PoolView, ...]
     models: tuple[ModelView, ...]
     pool_use: tuple[PoolUseView, ...]

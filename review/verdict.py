@@ -48,7 +48,7 @@ def statements(
     """All that is to be said, the gravest first; at least one."""
     found = [*_failure(log), *_forbidden(violations), *_lost(log, before, after)]
     if before and after:
-        found += [*_models(before, after), *_sizes(before, after)]
+        found += [*_models(before, after), *_sizes(before, after), *_upgrades(before, after)]
     if not found:
         found += _otherwise(log)
     return tuple(sorted(found, key=lambda statement: statement.gravity))
@@ -180,6 +180,22 @@ def _sizes(before: PlanView, after: PlanView) -> Iterable[Statement]:
             yield Statement(Gravity.ADDED, text)
         elif old.nodes != pool.nodes:
             yield Statement(Gravity.SIZE, f"Node pool `{pool.name}`: {old.nodes} → {pool.nodes} nodes")
+
+
+def _upgrades(before: PlanView, after: PlanView) -> Iterable[Statement]:
+    """What no update does: the provider sends a pool's maintenance policy only when it makes the pool."""
+    keep, cluster = after.gpu_nodes_keep_version, after.cluster
+    pools = [pool.name for pool in after.node_pools if before.pool_named(pool.name)]
+    if keep is None or before.gpu_nodes_keep_version in (None, keep) or cluster is None or not pools:
+        return
+    flag = f"--{'add' if keep else 'remove'}-maintenance-exclusion-until-end-of-support"
+    where = f"--cluster {cluster.name} --location {cluster.location}"
+    yield Statement(
+        Gravity.SIZE,
+        f"**Leaves {_names(pools)} as {'they are' if len(pools) > 1 else 'it is'}**: only a new pool "
+        f"{'keeps its version' if keep else 'is upgraded by GKE'}. For one that is there: "
+        f"`gcloud container node-pools update {pools[0]} {where} {flag}`",
+    )
 
 
 def _otherwise(log: EventLog) -> Iterable[Statement]:

@@ -164,8 +164,7 @@ def _unanswered(
             continue
         if old[path] != value or not outputs.values or outputs[path] is not None:
             continue
-        says_nothing = not value or value == field.default
-        if not says_nothing or outputs[path.rpartition(".")[0]] is None:
+        if value or outputs[path.rpartition(".")[0]] is None:
             yield path, value
 
 

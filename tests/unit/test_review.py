@@ -159,6 +159,17 @@ def test_what_a_person_decided_stands_before_what_follows_from_it() -> None:
     assert "| **replace** | **NodePool `p`** | **`config.machineType`**<br>" in comment
 
 
+@pytest.mark.parametrize(("keep", "flag"), [(True, "--add-"), (False, "--remove-")])
+def test_a_version_that_no_update_can_free_or_freeze_is_said_with_the_command_that_can(keep: bool, flag: str) -> None:
+    plan = json.loads(recorded("base.plan.json.gz"))
+    before, after = (read_plan(json.dumps({**plan, "gpu_nodes_keep_version": kept})) for kept in (not keep, keep))
+    first = to_comment(build_review("review", read_events([]), before, after)).splitlines()[0]
+    assert "**Leaves `large`, `small` as they are**" in first
+    command = f"gcloud container node-pools update large --cluster review-cluster --location us-central1 {flag}"
+    assert f"{command}maintenance-exclusion-until-end-of-support" in first
+    assert "Leaves" not in to_comment(build_review("review", read_events([]), before, before))
+
+
 def test_a_warning_that_only_moved_is_not_new() -> None:
     review = review_of("model-removed")
     assert review.before and review.after
