@@ -61,8 +61,12 @@ def _public_endpoint(resource: Resource, _: Stack) -> Iterable[str]:
 
 
 def _public_pool(resource: Resource, _: Stack) -> Iterable[str]:
-    if resource.type == NODE_POOL and resource.get("networkConfig.enablePrivateNodes") is False:
-        yield "gives its nodes public addresses; leave networkConfig.enablePrivateNodes to the cluster"
+    """The provider sends `enablePrivateNodes: false` for a networkConfig that says nothing of it."""
+    path = "networkConfig.enablePrivateNodes"
+    if resource.type != NODE_POOL or not resource.get("networkConfig") or resource.unknown(path):
+        return
+    if resource.get(path) is not True:
+        yield f"gives its nodes public addresses; write {path}: true"
 
 
 def _open_range(resource: Resource, _: Stack) -> Iterable[str]:
@@ -136,7 +140,7 @@ RULES = (
         level=Level.MANDATORY,
         reason="Nodes go out through Cloud NAT; with addresses of their own they could be reached too.",
         check=_public_pool,
-        failing=_example(NODE_POOL, cluster="own", networkConfig={"enablePrivateNodes": False}),
+        failing=_example(NODE_POOL, cluster="own", networkConfig={"acceleratorNetworkProfile": "auto"}),
         passing=_example(NODE_POOL, cluster="own", networkConfig={"enablePrivateNodes": True}),
     ),
     Rule(
