@@ -166,6 +166,8 @@ reservations:
   - {{name: b200, zone: {ZONE}, machineType: a4-highgpu-8g, count: 8}}
   - {{name: later, zone: {ZONE}, machineType: a3-ultragpu-8g, count: 8, status: pending}}
   - {{name: others, project: other-project, zone: {ZONE}, machineType: a3-ultragpu-8g, count: 8}}
+  - {{name: closed, project: other-project, zone: {ZONE}, machineType: a3-ultragpu-8g, count: 8, shared: false}}
+  - {{name: busy, zone: {ZONE}, machineType: a3-ultragpu-8g, count: 8, inUse: 7}}
 """
 
 
@@ -186,6 +188,13 @@ RESERVED = [
     Row("pool-reservation-match", "h200", from_reservation("b200"), "Reservation b200 holds a4-highgpu-8g"),
     Row("pool-reservation-pending", "h200", from_reservation("later"), "The reservation later has not begun"),
     Row("pool-reservation-count", "h200", from_reservation("h200"), "holds 1 machines, the node pool asks for 2"),
+    Row("pool-reservation-count", "h200", from_reservation("busy"), "8 machines, of which 7 are in use, the node pool"),
+    Row(
+        "pool-reservation-shared",
+        "h200",
+        from_reservation("projects/other-project/reservations/closed"),
+        "Reservation closed of project other-project is not shared with project sandbox-project",
+    ),
 ]
 
 ACCEPTED = [

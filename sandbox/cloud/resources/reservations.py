@@ -111,6 +111,18 @@ def reservation_exists(request: Request) -> str | None:
     return f"Error 404: The resource '{_value(request)}' of project {path.project or request.project} was not found"
 
 
+@rules("pool-reservation-shared", "cloud.google.com/compute/docs/instances/reservations-shared", Stage.CREATE)
+def reservation_is_shared(request: Request) -> str | None:
+    found = _reservation(request)
+    path, reservation = found if found else (None, None)
+    if path is None or reservation is None or reservation.shared or path.project in (None, request.project):
+        return None
+    return (
+        f"Error 400: Reservation {reservation.name} of project {path.project} is not shared with project "
+        f"{request.project}., badRequest"
+    )
+
+
 @rules("pool-reservation-match", _RESERVATIONS, Stage.CREATE)
 def reservation_holds_such_machines(request: Request) -> str | None:
     found = _reservation(request)
@@ -138,9 +150,10 @@ def reservation_has_begun(request: Request) -> str | None:
 def reservation_is_large_enough(request: Request) -> str | None:
     found = _reservation(request)
     reservation = found[1] if found else None
-    if reservation is None or node_count(request) <= reservation.count:
+    if reservation is None or node_count(request) <= reservation.count - reservation.in_use:
         return None
+    taken = f", of which {reservation.in_use} are in use" if reservation.in_use else ""
     return (
         f"Google Compute Engine: ZONE_RESOURCE_POOL_EXHAUSTED: Reservation {reservation.name} "
-        f"holds {reservation.count} machines, the node pool asks for {node_count(request)}."
+        f"holds {reservation.count} machines{taken}, the node pool asks for {node_count(request)}."
     )
