@@ -5,12 +5,14 @@ from typing import Any
 
 from verification.expectations import Expectations, ExpectedPool, ExpectedToken
 from verification.kubectl import Kubectl
-from verification.results import Check, CheckFailed
+from verification.parsers import quantity
+from verification.results import Check, CheckFailed, NotObservable
 from verification.rows import VerifyRow
 
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 GPU = "nvidia.com/gpu"
 LWS_CRD = "leaderworkersets.leaderworkerset.x-k8s.io"
+_ROUNDED_GIB = 0.1
 LWS_CONTROLLER = "deployment/lws-controller-manager"
 
 
@@ -19,6 +21,8 @@ def cluster_checks(kubectl: Kubectl, expected: Expectations) -> Iterator[Check]:
     yield VerifyRow.API_SERVER, lambda: _version(kubectl)
     for pool in expected.pools:
         yield f"{VerifyRow.NODES} {pool.name}", lambda pool=pool: _nodes(kubectl, pool)
+    for pool in expected.pools:
+        yield f"{VerifyRow.ALLOCATABLE} {pool.name}", lambda pool=pool: _allocatable(kubectl, pool)
     yield VerifyRow.ADDRESSES, lambda: _addresses(kubectl, expected)
     yield VerifyRow.LWS_KIND, lambda: _established(kubectl)
     yield VerifyRow.LWS_CONTROLLER, lambda: _available(kubectl, expected.lws_namespace)
@@ -44,6 +48,25 @@ def _nodes(kubectl: Kubectl, pool: ExpectedPool) -> str:
         raise CheckFailed(f"{seen}; wanted are {pool.least_nodes}")
     if 0 in per_node:
         raise CheckFailed(f"{seen}: the driver or the device plugin is not there yet")
+    return seen
+
+
+def _allocatable(kubectl: Kubectl, pool: ExpectedPool) -> str:
+    """Of the smallest node: a server asks for what the plan counts on, and where that is not it waits for ever."""
+    nodes = kubectl.items("nodes", f"--selector={NODE_POOL_LABEL}={pool.name}")
+    if not nodes:
+        raise NotObservable("the pool has no nodes")
+    found = [node["status"]["allocatable"] for node in nodes]
+    least = [min(quantity(each.get(name, "0")) for each in found) for name in ("cpu", "memory", "ephemeral-storage")]
+    rows = (
+        ("CPUs", least[0], pool.cpus, 0.01),
+        ("GiB of memory", least[1] / 1024**3, pool.memory_gib, _ROUNDED_GIB),
+        ("GiB of disk", least[2] / 1024**3, pool.disk_gib, _ROUNDED_GIB),
+    )
+    seen = ", ".join(f"{there:,.1f} {what} ({planned:,.1f} planned)" for what, there, planned, _ in rows)
+    short = [what for what, there, planned, rounded in rows if there < planned - rounded]
+    if short:
+        raise CheckFailed(f"{seen}: fewer {' and '.join(short)} than the plan counts on")
     return seen
 
 

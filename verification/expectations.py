@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import PINS, VLLM_RELEASES
+from catalog import PINS, VLLM_RELEASES, MachineType
+from catalog.google import google_platform
 from config import read_stack_file
 from config.models import ModelSettings
 from config.settings import Settings
-from planning.plan import ClusterPlan, ModelServerPlan, PlatformPlan
+from planning.node_pools import machine_of
+from planning.plan import ClusterPlan, ModelServerPlan, NodePoolPlan, PlatformPlan
 from planning.platform import plan_platform
 
 
@@ -42,6 +44,10 @@ class ExpectedPool:
 
     name: str
     least_nodes: int
+    cpus: float
+    """That pods may request of a node, as the plan counts it; so are the next two, in GiB."""
+    memory_gib: float
+    disk_gib: float
 
 
 @dataclass(frozen=True)
@@ -74,14 +80,28 @@ class Expectations:
 
 def expectations(settings: Settings, plan: PlatformPlan) -> Expectations:
     wanted = {model.name: model for model in settings.models}
+    machines = {pool.name: machine_of(pool)[1] for pool in settings.node_pools}
     return Expectations(
         cluster=plan.cluster.name,
         own_cluster=isinstance(plan.cluster, ClusterPlan),
-        pools=tuple(ExpectedPool(pool.name, pool.min_nodes) for pool in plan.node_pools if not pool.waits),
+        pools=tuple(_pool(machines[pool.name], pool) for pool in plan.node_pools if not pool.waits),
         lws_namespace=plan.leader_worker_set.namespace,
         token=ExpectedToken("secretproviderclass" if plan.token.secret else "secret", plan.token.name),
         models=tuple(_model(wanted[model.name], model) for model in plan.models),
         preflights={preflight.name: preflight.tested_with for preflight in plan.preflights},
+    )
+
+
+def _pool(machine: MachineType, plan: NodePoolPlan) -> ExpectedPool:
+    reserved = google_platform().reserved
+    local_ssd_gib = machine.local_ssd.total_gib if plan.local_ssds else 0
+    huge_pages_gib = (plan.huge_pages or 0) * 2 / 1024
+    return ExpectedPool(
+        name=plan.name,
+        least_nodes=plan.min_nodes,
+        cpus=reserved.allocatable_cpu(machine.vcpus),
+        memory_gib=reserved.allocatable_memory_gib(machine.memory_gib) - huge_pages_gib,
+        disk_gib=reserved.allocatable_ephemeral_gib(plan.boot_disk_size_gib, plan.local_ssds, local_ssd_gib),
     )
 
 

@@ -34,6 +34,22 @@ def gpus(text: str) -> list[Gpu]:
     return found
 
 
+_UNITS = {
+    "": 1.0,
+    "m": 1e-3,
+    **{f"{prefix}i": 1024.0**power for power, prefix in enumerate("KMGTP", start=1)},
+    **{prefix: 1000.0**power for power, prefix in enumerate("kMGTP", start=1)},
+}
+
+
+def quantity(text: str) -> float:
+    """Of Kubernetes: `11910m`, `49283072Ki`, `47093746742`. Raises ValueError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([a-zA-Z]{0,2})", text)
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"not a quantity: {text!r}")
+    return float(match[1]) * _UNITS[match[2]]
+
+
 @dataclass(frozen=True)
 class EngineLog:
     """What vLLM says of itself while it starts; None where the log does not say."""

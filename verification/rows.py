@@ -7,6 +7,8 @@ class VerifyRow(StrEnum):
     API_SERVER = "API server"
     NODES = "nodes of"
     """Of a pool, which follows."""
+    ALLOCATABLE = "allocatable of"
+    """A pool, which follows."""
     ADDRESSES = "external addresses"
     LWS_KIND = "LeaderWorkerSet kind"
     LWS_CONTROLLER = "LeaderWorkerSet controller"

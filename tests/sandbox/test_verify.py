@@ -199,13 +199,16 @@ class TestStack:
             (LARGE, "LeaderWorkerSet"),
             ("cluster", "LeaderWorkerSet controller"),
             ("cluster", "nodes of h200"),
+            ("cluster", "allocatable of h200"),
+            ("cluster", "external addresses"),
         }
         assert {row for row in expected if rows[row][0] != "passed"} == set()
         assert "2 of 2 groups of 2 are ready" in rows[LARGE, "LeaderWorkerSet"][1]
 
     def test_what_needs_a_gpu_is_not_observable_and_says_why(self, stack: Stack) -> None:
         rows = stack.rows()
-        for row in [(SMALL, "nvidia-smi"), (SMALL, "engine log"), (LARGE, "NCCL network"), (LARGE, "GPUDirect")]:
+        asks_gpus = [(SMALL, "nvidia-smi"), (SMALL, "driver"), (SMALL, "engine log")]
+        for row in [*asks_gpus, (LARGE, "NCCL network"), (LARGE, "NCCL version"), (LARGE, "GPUDirect")]:
             result, detail = rows[row]
             assert result == "not observable" and "this node is simulated" in detail
         preflights = {check: row for (subject, check), row in rows.items() if subject == "jobs" and "nccl" in check}

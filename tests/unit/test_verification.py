@@ -3,6 +3,7 @@
 import socket
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,9 @@ def test_the_nccl_that_runs_is_held_against_the_one_that_the_release_is_recorded
         judge_nccl(parsers.nccl_version("nothing of it"), model_of())
 
 
+POOL = ExpectedPool("h200", least_nodes=1, cpus=223.0, memory_gib=2840.1, disk_gib=10_700.0)
+
+
 def nodes(*addresses: list[dict[str, str]]) -> Kubectl:
     """A kubectl that knows these nodes, all of the pool `h200` but for the last."""
     items = [
@@ -178,17 +182,19 @@ def nodes(*addresses: list[dict[str, str]]) -> Kubectl:
     return Kubectl([sys.executable, "-c", f"import json; print(json.dumps({{'items': {items!r}}}))"])
 
 
+EXPECTED = Expectations(
+    cluster="c",
+    own_cluster=False,
+    pools=(POOL,),
+    lws_namespace="lws-system",
+    token=ExpectedToken("secret", "token"),
+    models=(),
+    preflights={},
+)
+
+
 def addresses_row(kubectl: Kubectl, *, own_cluster: bool) -> str:
-    expected = Expectations(
-        cluster="c",
-        own_cluster=own_cluster,
-        pools=(ExpectedPool("h200", 1),),
-        lws_namespace="lws-system",
-        token=ExpectedToken("secret", "token"),
-        models=(),
-        preflights={},
-    )
-    return dict(cluster_checks(kubectl, expected))[VerifyRow.ADDRESSES]()
+    return dict(cluster_checks(kubectl, replace(EXPECTED, own_cluster=own_cluster)))[VerifyRow.ADDRESSES]()
 
 
 def test_a_node_that_the_internet_can_reach_is_a_failure() -> None:
@@ -220,3 +226,40 @@ def test_a_report_is_the_table_as_markdown_with_every_cell_in_its_place(tmp_path
         "",
         "0 passed, 1 failed, 0 not observable.",
     ]
+
+
+def allocatable_row(**allocatable: str) -> str:
+    items = [{"status": {"allocatable": allocatable}}]
+    kubectl = Kubectl([sys.executable, "-c", f"import json; print(json.dumps({{'items': {items!r}}}))"])
+    expected = replace(EXPECTED, own_cluster=True)
+    return dict(cluster_checks(kubectl, expected))[f"{VerifyRow.ALLOCATABLE} h200"]()
+
+
+ENOUGH = {"cpu": "223", "memory": f"{2841 * 1024**2}Ki", "ephemeral-storage": str(10_701 * 1024**3)}
+
+
+def test_a_node_with_less_for_pods_than_the_plan_counts_on_is_a_failure() -> None:
+    assert "2,841.0 GiB of memory (2,840.1 planned)" in allocatable_row(**ENOUGH)
+    for name, less in {"cpu": "222500m", "memory": "2800Gi", "ephemeral-storage": "9000Gi"}.items():
+        with pytest.raises(CheckFailed, match="than the plan counts on"):
+            allocatable_row(**{**ENOUGH, name: less})
+
+
+def test_a_pool_without_nodes_shows_nothing_of_them() -> None:
+    kubectl = Kubectl([sys.executable, "-c", "print('{\"items\": []}')"])
+    with pytest.raises(NotObservable, match="no nodes"):
+        dict(cluster_checks(kubectl, EXPECTED))[f"{VerifyRow.ALLOCATABLE} h200"]()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("11910m", 11.91), ("48Gi", 48 * 1024**3), ("3Ki", 3072), ("5k", 5000), ("47093746742", 47093746742)],
+)
+def test_quantities_are_read_as_kubernetes_writes_them(text: str, value: float) -> None:
+    assert parsers.quantity(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1Zi", "Gi", "1 Gi"])
+def test_what_is_no_quantity_is_not_taken_for_one(text: str) -> None:
+    with pytest.raises(ValueError, match="not a quantity"):
+        parsers.quantity(text)
