@@ -9,7 +9,7 @@ from planning.platform import plan_platform
 
 def main() -> None:
     try:
-        settings, project, token = read_pulumi_config()
+        settings, project = read_pulumi_config()
         plan = plan_platform(settings, pulumi.get_stack())
     except ConfigurationError as error:
         # RunError is printed without a traceback, and nothing has been registered yet.
@@ -18,7 +18,7 @@ def main() -> None:
     # Importing Google's SDK takes seconds; whoever mistyped a key should not wait for it.
     from stacks.platform import build_platform
 
-    for name, value in build_platform(plan, project=project, token=token).outputs().items():
+    for name, value in build_platform(plan, project=project).outputs().items():
         pulumi.export(name, value)
 
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import compute, container
 
-from components.fabric import Fabric
-from components.given_cluster import AnyCluster
-from components.project_services import ProjectServices
+from components.faces import AnyCluster, AnyFabric, StackContext
 from planning.plan import NodePoolPlan, Provisioning, ReservationPlan, Taint, UpgradePlan
 
 _TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
@@ -21,10 +19,8 @@ _KEEPS_VERSION: list[container.NodePoolMaintenancePolicyArgsDict] = [
 class AcceleratorNodePoolArgs:
     plan: NodePoolPlan
     cluster: AnyCluster
-    fabric: Fabric | None
-    region: str
-    services: ProjectServices
-    labels: dict[str, str]
+    fabric: AnyFabric | None
+    stack: StackContext
     keep_version: bool
     """Until its support ends, or until somebody upgrades the pool; only a pool that is made now is told."""
     protect: bool
@@ -34,10 +30,12 @@ class AcceleratorNodePool(pulumi.ComponentResource):
     """GPU nodes in one zone. Almost every field of theirs replaces the pool when it changes."""
 
     plan: NodePoolPlan
+    ready: pulumi.Resource
 
     def __init__(self, name: str, args: AcceleratorNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:AcceleratorNodePool", name, None, opts)
         plan = self.plan = args.plan
+        self.ready = self
         policy = self._workload_policy(name, args)
         self.resource = container.NodePool(
             f"{name}-pool",
@@ -77,7 +75,7 @@ class AcceleratorNodePool(pulumi.ComponentResource):
         return compute.ResourcePolicy(
             f"{name}-policy",
             name=placement.policy,
-            region=args.region,
+            region=args.stack.region,
             workload_policy={
                 "type": "HIGH_THROUGHPUT",
                 "accelerator_topology": placement.accelerator_topology,
@@ -85,7 +83,7 @@ class AcceleratorNodePool(pulumi.ComponentResource):
             # No value says that an API must be on before its first resource.
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[args.services],
+                depends_on=[args.stack.services],
                 # The provider would rename it in place, and asks Google for a policy of the new name.
                 replace_on_changes=["name"],
                 delete_before_replace=True,
@@ -119,7 +117,7 @@ def _upgrade(plan: UpgradePlan) -> container.NodePoolUpgradeSettingsArgsDict:
 
 
 def _network_config(
-    fabric: Fabric | None, cluster: AnyCluster, plan: NodePoolPlan
+    fabric: AnyFabric | None, cluster: AnyCluster, plan: NodePoolPlan
 ) -> container.NodePoolNetworkConfigArgsDict | None:
     """None leaves the nodes' addresses to the cluster; in a block the provider takes silence for public ones."""
     if plan.accelerator_network_profile:
@@ -166,7 +164,7 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
             }
         ],
         "taints": [_taint(taint) for taint in plan.taints],
-        "resource_labels": args.labels,
+        "resource_labels": args.stack.labels,
     }
     if plan.labels:
         config["labels"] = plan.labels

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import monitoring
 
-from components.project_services import ProjectServices
+from components.faces import StackContext
 from planning.plan import AlertPolicyPlan, AlertsPlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlertsArgs:
     plan: AlertsPlan
+    stack: StackContext
     project: str
     """The cluster's: its metrics are there."""
-    services: ProjectServices
-    labels: dict[str, str]
 
 
 class Alerts(pulumi.ComponentResource):
@@ -24,7 +23,7 @@ class Alerts(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:Alerts", name, None, opts)
         # No value says that an API must be on before its first resource.
-        inside = pulumi.ResourceOptions(parent=self, depends_on=[args.services])
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[args.stack.services])
         channels = [
             monitoring.NotificationChannel(
                 f"{name}-{email}",
@@ -32,7 +31,7 @@ class Alerts(pulumi.ComponentResource):
                 display_name=email,
                 type="email",
                 labels={"email_address": email},
-                user_labels=args.labels,
+                user_labels=args.stack.labels,
                 opts=inside,
             )
             for email in args.plan.emails
@@ -48,7 +47,7 @@ class Alerts(pulumi.ComponentResource):
                 conditions=[_condition(policy)],
                 documentation={"content": policy.advice, "mime_type": "text/markdown"},
                 notification_channels=recipients,
-                user_labels=args.labels,
+                user_labels=args.stack.labels,
                 opts=inside,
             )
         self.register_outputs({})

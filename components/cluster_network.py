@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import compute
 
-from components.project_services import ProjectServices
+from components.faces import StackContext
 from planning.plan import ClusterNetworkPlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterNetworkArgs:
     plan: ClusterNetworkPlan
-    region: str
-    services: ProjectServices
+    stack: StackContext
     protect: bool
 
 
@@ -42,13 +41,13 @@ class ClusterNetwork(pulumi.ComponentResource):
             mtu=plan.mtu,
             # No value says that an API must be on before its first resource.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[args.services], protect=args.protect, delete_before_replace=True
+                parent=self, depends_on=[args.stack.services], protect=args.protect, delete_before_replace=True
             ),
         )
         subnetwork = compute.Subnetwork(
             f"{name}-subnetwork",
             name=plan.subnetwork.name,
-            region=args.region,
+            region=args.stack.region,
             network=vpc.id,
             ip_cidr_range=plan.subnetwork.cidr,
             private_ip_google_access=True,
@@ -61,14 +60,14 @@ class ClusterNetwork(pulumi.ComponentResource):
         router = compute.Router(
             f"{name}-router",
             name=plan.router,
-            region=args.region,
+            region=args.stack.region,
             network=vpc.id,
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         nat = compute.RouterNat(
             f"{name}-nat",
             name=plan.nat,
-            region=args.region,
+            region=args.stack.region,
             router=router.name,
             nat_ip_allocate_option="AUTO_ONLY",
             source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",

@@ -7,11 +7,12 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes.helm import v4 as helm
 
-from components.given_node_pool import AnyNodePool
+from components.faces import AnyNodePool
 from components.kubernetes_object import KubernetesObject
 from components.manifests.common import ACCELERATOR_LABEL, NODE_POOL_LABEL, namespace, tolerations
-from components.manifests.device_claims import system_pods_quota
-from planning.plan import DraDriverPlan
+from components.manifests.device_claims import compute_domain, system_pods_quota
+from components.serving_namespace import ServingNamespace
+from planning.plan import ComputeDomainPlan, DraDriverPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,20 @@ class DraDriver(pulumi.ComponentResource):
                 },
             },
             # Without the quota no pod of the chart is admitted, and its plugin is nowhere before there are nodes.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[home, quota, *args.node_pools]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[home, quota, *(pool.ready for pool in args.node_pools)]
+            ),
         )
         self.register_outputs({})
+
+    def compute_domain(self, plan: ComputeDomainPlan, namespace: ServingNamespace) -> KubernetesObject:
+        """The NVLink domain of one server that spans nodes, or of one test of two.
+
+        The driver makes the ResourceClaimTemplate that the pods name.
+        """
+        # Its kind comes with the chart, and its namespace is named by a string.
+        after = pulumi.ResourceOptions(parent=self, depends_on=[namespace, self.chart])
+        return KubernetesObject(f"{plan.namespace}-{plan.name}-domain", compute_domain(plan), after)
 
 
 def _on(label: str, values: list[str]) -> dict[str, Any]:

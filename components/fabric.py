@@ -5,26 +5,15 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import compute
 
-from components.project_services import ProjectServices
+from components.faces import FabricAttachment, StackContext
 from planning.plan import FabricPlan, FabricVpcPlan, PodNetworkPlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class FabricArgs:
     plan: FabricPlan
-    project: str
-    region: str
-    services: ProjectServices
+    stack: StackContext
     protect: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class FabricAttachment:
-    """One extra NIC of a node: the network objects of both sides that belong to it."""
-
-    plan: PodNetworkPlan
-    network_name: pulumi.Output[str]
-    subnetwork_name: pulumi.Output[str]
 
 
 class Fabric(pulumi.ComponentResource):
@@ -46,10 +35,10 @@ class Fabric(pulumi.ComponentResource):
             auto_create_subnetworks=False,
             routing_mode="REGIONAL",
             mtu=plan.mtu,
-            network_profile=f"projects/{args.project}/global/networkProfiles/{profile}" if profile else None,
+            network_profile=f"projects/{args.stack.project}/global/networkProfiles/{profile}" if profile else None,
             # No value says that an API must be on before its first resource.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[args.services], protect=args.protect, delete_before_replace=True
+                parent=self, depends_on=[args.stack.services], protect=args.protect, delete_before_replace=True
             ),
         )
         if plan.firewall:
@@ -62,7 +51,7 @@ class Fabric(pulumi.ComponentResource):
                 allows=[{"protocol": "tcp"}, {"protocol": "udp"}, {"protocol": "icmp"}],
                 opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             )
-        return [self._attachment(name, network, vpc, args.region) for network in plan.pod_networks]
+        return [self._attachment(name, network, vpc, args.stack.region) for network in plan.pod_networks]
 
     def _attachment(self, name: str, plan: PodNetworkPlan, vpc: compute.Network, region: str) -> FabricAttachment:
         if plan.subnetwork is None:

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import container
 
-from components.given_network import AnyNetwork
+from components.faces import AnyNetwork, StackContext
 from components.node_identity import NodeIdentity, NodeIdentityArgs
-from components.project_services import ProjectServices
 from planning.plan import ClusterPlan, SystemPoolPlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class GkeClusterArgs:
     plan: ClusterPlan
-    project: str
+    stack: StackContext
     network: AnyNetwork
-    services: ProjectServices
-    labels: dict[str, str]
     protect: bool
 
 
@@ -36,23 +33,21 @@ class GkeCluster(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
     node_service_account: pulumi.Output[str]
     gone_with: pulumi.Resource | None
-    """What lives in the cluster is gone with this, and need not be deleted one by one."""
+    ready: pulumi.Resource
     private_nodes: pulumi.Input[bool] = True
-    """Whether its nodes have addresses of the VPC alone."""
 
     def __init__(self, name: str, args: GkeClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:GkeCluster", name, None, opts)
         plan = args.plan
+        self.ready = self
         self.cluster_name = plan.name
         self.location = plan.location
-        self.project = args.project
-        self.identifier = f"projects/{args.project}/locations/{plan.location}/clusters/{plan.name}"
+        self.project = args.stack.project
+        self.identifier = f"projects/{args.stack.project}/locations/{plan.location}/clusters/{plan.name}"
 
         identity = NodeIdentity(
             f"{name}-nodes",
-            NodeIdentityArgs(
-                plan=plan.node_identity, cluster_name=plan.name, project=args.project, services=args.services
-            ),
+            NodeIdentityArgs(plan=plan.node_identity, cluster_name=plan.name, stack=args.stack),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.resource = self.gone_with = self._cluster(name, args, identity)
@@ -82,7 +77,7 @@ class GkeCluster(pulumi.ComponentResource):
                 "ip_endpoints_config": {"enabled": bool(plan.authorized_networks)},
             },
             master_authorized_networks_config=_authorized_networks(plan),
-            workload_identity_config={"workload_pool": f"{args.project}.svc.id.goog"},
+            workload_identity_config={"workload_pool": f"{args.stack.project}.svc.id.goog"},
             enable_shielded_nodes=plan.shielded_nodes,
             release_channel={"channel": plan.release_channel},
             min_master_version=plan.version,
@@ -101,7 +96,7 @@ class GkeCluster(pulumi.ComponentResource):
             secret_manager_config={"enabled": plan.secret_manager},
             cost_management_config={"enabled": plan.cost_allocation},
             security_posture_config={"mode": plan.security_posture},
-            resource_labels=args.labels,
+            resource_labels=args.stack.labels,
             # The default pool is made and removed at once; its settings must not be ours to change.
             remove_default_node_pool=True,
             initial_node_count=1,
@@ -116,7 +111,7 @@ class GkeCluster(pulumi.ComponentResource):
                 parent=self,
                 protect=args.protect,
                 # Nodes that cannot write logs or pull images fail in ways that are hard to read.
-                depends_on=[args.services, identity],
+                depends_on=[args.stack.services, identity],
                 ignore_changes=["nodeConfig", "initialNodeCount"],
                 # Google takes it when a cluster is made and refuses to change it, and the provider would try to.
                 replace_on_changes=["enableMultiNetworking"],
@@ -150,7 +145,7 @@ class GkeCluster(pulumi.ComponentResource):
                 "gvnic": {"enabled": True},
                 "shielded_instance_config": {"enable_secure_boot": True, "enable_integrity_monitoring": True},
                 "workload_metadata_config": {"mode": "GKE_METADATA"},
-                "resource_labels": args.labels,
+                "resource_labels": args.stack.labels,
             },
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -1,4 +1,4 @@
-"""The Hugging Face token: a Secret beside the servers that read it."""
+"""The Hugging Face token as a Secret beside the servers that read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,28 +12,27 @@ from components.serving_namespace import ServingNamespace
 
 
 @dataclass(frozen=True, kw_only=True)
-class HuggingFaceTokenArgs:
-    label: str
-    namespace: ServingNamespace
-    token: pulumi.Output[str]
-    """Must be secret already."""
-
-
-class HuggingFaceToken(pulumi.ComponentResource):
-    """Once in each namespace of servers; nothing else of the graph holds anything of the token's value."""
+class StackToken:
+    """The stack's own secret, in one namespace."""
 
     source: manifests.TokenSource
+    ready: pulumi.Resource
 
-    def __init__(self, name: str, args: HuggingFaceTokenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("inference-platform:components:HuggingFaceToken", name, None, opts)
-        secret = KubernetesObject(
-            f"{name}-secret",
-            manifests.secret(args.label, args.namespace.name, args.token),
-            # The namespace is named by a string.
-            pulumi.ResourceOptions(parent=self, depends_on=[args.namespace]),
-        )
-        self.source = manifests.from_secret(secret.metadata.apply(_name))
-        self.register_outputs({})
+
+def stack_token(
+    name: str, label: str, namespace: ServingNamespace, token: pulumi.Output[str], opts: pulumi.ResourceOptions
+) -> StackToken:
+    """Once in each namespace of servers; nothing else of the graph holds anything of the token's value.
+
+    `token` must be secret already.
+    """
+    secret = KubernetesObject(
+        name,
+        manifests.secret(label, namespace.name, token),
+        # The namespace is named by a string.
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[namespace])),
+    )
+    return StackToken(source=manifests.from_secret(secret.metadata.apply(_name)), ready=secret)
 
 
 def _name(metadata: Mapping[str, Any]) -> str:

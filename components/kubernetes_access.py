@@ -1,35 +1,22 @@
 """The one Kubernetes provider of a stack, made from the cluster it leads to."""
 
 import json
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.given_cluster import AnyCluster
+from components.faces import AnyCluster
 
 
-@dataclass(frozen=True, kw_only=True)
-class KubernetesAccessArgs:
-    cluster: AnyCluster
-
-
-class KubernetesAccess(pulumi.ComponentResource):
+def kubernetes_provider(name: str, cluster: AnyCluster) -> kubernetes.Provider:
     """Credentials come from `gke-gcloud-auth-plugin` at each use, so the kubeconfig holds none."""
-
-    provider: kubernetes.Provider
-
-    def __init__(self, name: str, args: KubernetesAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("inference-platform:components:KubernetesAccess", name, None, opts)
-        cluster = args.cluster
-        self.provider = kubernetes.Provider(
-            f"{name}-provider",
-            kubeconfig=cluster.endpoint.apply(lambda endpoint: _kubeconfig(cluster.cluster_name, endpoint)),
-            cluster_identifier=cluster.identifier,
-            # Nothing schedules before the system pool is there, and every object waits for its provider.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[cluster.system_pool]),
-        )
-        self.register_outputs({})
+    return kubernetes.Provider(
+        name,
+        kubeconfig=cluster.endpoint.apply(lambda endpoint: _kubeconfig(cluster.cluster_name, endpoint)),
+        cluster_identifier=cluster.identifier,
+        # Nothing schedules before the system pool is there, and every object waits for its provider.
+        opts=pulumi.ResourceOptions(depends_on=[cluster.system_pool]),
+    )
 
 
 def _kubeconfig(name: str, endpoint: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.given_node_pool import AnyNodePool
+from components.faces import AnyNodePool
 from components.kubernetes_object import KubernetesObject
 from components.manifests import nccl_preflight as manifests
 from components.manifests import network_policies
@@ -48,7 +48,7 @@ class NcclPreflight(pulumi.ComponentResource):
             pulumi.ResourceOptions(
                 parent=self,
                 # Its pods find each other, the plugin and the pool's nodes by strings only.
-                depends_on=[policy, hosts, args.node_pool, *args.needs],
+                depends_on=[policy, hosts, args.node_pool.ready, *args.needs],
                 ignore_changes=["spec", "metadata.annotations"],
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{plan.deadline_seconds}s"),
             ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import projects, serviceaccount
 
-from components.project_services import ProjectServices
+from components.faces import StackContext
 from planning.plan import NodeIdentityPlan
 
 
@@ -13,8 +13,7 @@ from planning.plan import NodeIdentityPlan
 class NodeIdentityArgs:
     plan: NodeIdentityPlan
     cluster_name: str
-    project: str
-    services: ProjectServices
+    stack: StackContext
 
 
 class NodeIdentity(pulumi.ComponentResource):
@@ -29,12 +28,12 @@ class NodeIdentity(pulumi.ComponentResource):
             account_id=args.plan.account_id,
             display_name=f"Nodes of {args.cluster_name}",
             # No value says that an API must be on before its first resource.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.stack.services], delete_before_replace=True),
         )
         for role in args.plan.roles:
             projects.IAMMember(
                 f"{name}-{role.removeprefix('roles/')}",
-                project=args.project,
+                project=args.stack.project,
                 role=role,
                 member=account.member,
                 opts=pulumi.ResourceOptions(parent=self),

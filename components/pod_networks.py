@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.given_node_pool import AnyFabric
+from components.faces import AnyFabric
 from components.kubernetes_object import KubernetesObject
 from components.manifests import pod_networks as manifests
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.hugging_face_token import HuggingFaceToken
 from components.kubernetes_object import KubernetesObject
 from components.manifests import token as manifests
 from components.serving_identity import ServingIdentity
@@ -18,17 +17,20 @@ class SecretManagerTokenArgs:
     """Of the SecretProviderClass."""
     secret: SecretManagerSecret
     project: str
+    """The secret's, where the plan names no other."""
     namespace: ServingNamespace
     identity: ServingIdentity
 
 
 class SecretManagerToken(pulumi.ComponentResource):
-    """The twin of `HuggingFaceToken`. The graph holds the secret's name, and never what is in it."""
+    """The graph holds the secret's name, and never what is in it."""
 
     source: manifests.TokenSource
+    ready: pulumi.Resource
 
     def __init__(self, name: str, args: SecretManagerTokenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:SecretManagerToken", name, None, opts)
+        self.ready = self
         namespace = args.namespace.name
         self.source = manifests.from_secret_manager(args.name, args.secret)
         # The namespace is named by a string.
@@ -51,7 +53,3 @@ class SecretManagerToken(pulumi.ComponentResource):
             f"{name}-class", manifests.provider_class(args.name, namespace, args.secret, args.project), inside
         )
         self.register_outputs({})
-
-
-AnyToken = HuggingFaceToken | SecretManagerToken
-"""Twins with the same face."""

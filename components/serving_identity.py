@@ -6,17 +6,15 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import secretmanager, serviceaccount
 
-from components.given_cluster import AnyCluster
-from components.project_services import ProjectServices
+from components.faces import AnyCluster, StackContext
 from planning.plan import SecretManagerSecret
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServingIdentityArgs:
     secret: SecretManagerSecret
-    project: str
+    stack: StackContext
     cluster: AnyCluster
-    services: ProjectServices
     namespaces: Sequence[str]
     """In which the servers' Kubernetes service account is this account."""
 
@@ -34,11 +32,11 @@ class ServingIdentity(pulumi.ComponentResource):
             account_id=secret.account_id,
             display_name=f"Model servers of {args.cluster.cluster_name}",
             # No value says that an API must be on before its first resource.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.services], delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.stack.services], delete_before_replace=True),
         )
         secretmanager.SecretIamMember(
             f"{name}-reads-token",
-            project=secret.project or args.project,
+            project=secret.project or args.stack.project,
             secret_id=secret.secret,
             role="roles/secretmanager.secretAccessor",
             member=account.member,
@@ -51,7 +49,7 @@ class ServingIdentity(pulumi.ComponentResource):
                 role="roles/iam.workloadIdentityUser",
                 member=f"serviceAccount:{args.cluster.project}.svc.id.goog[{namespace}/{secret.service_account}]",
                 # The identity pool comes with the project's first cluster, and no value says so.
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster.ready]),
             )
         self.email = account.email
         self.register_outputs({"email": self.email})

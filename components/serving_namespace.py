@@ -7,6 +7,7 @@ import pulumi
 from components.kubernetes_object import KubernetesObject
 from components.manifests import host_access, network_policies
 from components.manifests.common import namespace
+from components.manifests.metrics import pod_monitoring
 from planning.plan import NamespacePlan
 
 
@@ -34,9 +35,11 @@ class ServingNamespace(pulumi.ComponentResource):
         self.resource = KubernetesObject(
             f"{name}-namespace", namespace(plan.name, labels), pulumi.ResourceOptions(parent=self)
         )
-        # Both name the namespace by a string.
+        # They name the namespace by a string.
         inside = pulumi.ResourceOptions(parent=self, depends_on=[self.resource])
         KubernetesObject(f"{name}-deny-all", network_policies.deny_all(plan.name), inside)
+        if plan.collects_metrics:
+            KubernetesObject(f"{name}-metrics", pod_monitoring(plan.name), inside)
         if plan.host_access:
             policy = KubernetesObject(
                 f"{name}-host-access",

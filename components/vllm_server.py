@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.given_node_pool import AnyNodePool
+from components.faces import AnyNodePool, AnyToken
 from components.kubernetes_object import KubernetesObject
 from components.leader_worker_set import LeaderWorkerSet
 from components.manifests import model_server as manifests
 from components.manifests import network_policies
 from components.manifests.smoke_test import smoke_test
-from components.secret_manager_token import AnyToken
-from components.serving_priority import ServingPriority
 from planning.plan import AccessPlan, ModelServerPlan
 
 
@@ -23,7 +21,7 @@ class VllmServerArgs:
     node_pool: AnyNodePool
     token: AnyToken
     """In the server's own namespace."""
-    priority: ServingPriority
+    priority_class: KubernetesObject
     leader_worker_set: LeaderWorkerSet
     needs: Sequence[pulumi.Resource] = ()
     """What its pods name by strings: networks, claims, and what must lie on a node before them."""
@@ -35,9 +33,9 @@ class VllmServer(pulumi.ComponentResource):
     def __init__(self, name: str, args: VllmServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:VllmServer", name, None, opts)
         plan = args.plan
-        templates = manifests.Templates(plan, args.token.source, args.priority.name)
+        templates = manifests.Templates(plan, args.token.source)
         # The namespace is named by a string, and the token stands in it.
-        in_namespace = pulumi.ResourceOptions(parent=self, depends_on=[args.token])
+        in_namespace = pulumi.ResourceOptions(parent=self, depends_on=[args.token.ready])
         policies = [
             KubernetesObject(f"{name}-network-policy", network_policies.server(plan, args.access), in_namespace),
             KubernetesObject(
@@ -49,7 +47,7 @@ class VllmServer(pulumi.ComponentResource):
             KubernetesObject(f"{name}-disruption-budget", budget, in_namespace)
         # Its pods name the token's Secret, the class and the pool by strings only; a policy comes before what it
         # binds; and a group's kind and webhooks come with the controller.
-        needs = [args.token, args.priority, args.node_pool, *policies, *args.needs]
+        needs = [args.token.ready, args.priority_class, args.node_pool.ready, *policies, *args.needs]
         if plan.is_group:
             needs.append(args.leader_worker_set.chart)
         deadline = f"{plan.lifecycle.rollout_deadline}s"

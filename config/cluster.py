@@ -211,6 +211,10 @@ class ClusterSettings(Intent):
         Field(description="cluster to join; default: one of the stack's own"),
     ] = None
 
+    def provides(self, part: Provided) -> bool:
+        """Whether the cluster that the stack joins has this already; of its own, a stack makes everything."""
+        return self.existing is not None and part in self.existing.provides
+
     @model_validator(mode="after")
     def _an_existing_one_is_its_owners(self) -> "ClusterSettings":
         if self.existing is None:

@@ -10,8 +10,8 @@ from config.settings import HUGGING_FACE_TOKEN, Settings
 from config.validate import NAMESPACE, validate
 
 
-def read_pulumi_config() -> tuple[Settings, str, pulumi.Output[str] | None]:
-    """The stack's settings, its Google Cloud project, and its Hugging Face token, secret, if it is not kept elsewhere.
+def read_pulumi_config() -> tuple[Settings, str]:
+    """The stack's settings and its Google Cloud project.
 
     Raises ConfigurationError if they cannot be used.
     """
@@ -25,9 +25,12 @@ def read_pulumi_config() -> tuple[Settings, str, pulumi.Output[str] | None]:
     settings = validate(
         pulumi.get_stack(), values, frozenset(key.removeprefix(prefix) for key in secret), to_deploy=True
     )
-    config = pulumi.Config(NAMESPACE)
-    token = config.require_secret(HUGGING_FACE_TOKEN) if settings.token is None else None
-    return settings, config.require("project"), token
+    return settings, pulumi.Config(NAMESPACE).require("project")
+
+
+def hugging_face_token() -> pulumi.Output[str]:
+    """The stack's own token, secret. Settings without it and without another place for it were refused before."""
+    return pulumi.Config(NAMESPACE).require_secret(HUGGING_FACE_TOKEN)
 
 
 def _structured(value: str) -> Any:

@@ -13,6 +13,8 @@ import yaml
 _CHECKOUT = Path(__file__).parents[1]
 _SNAPSHOTS = _CHECKOUT / "tests" / "graph" / "snapshots"
 _COMPONENT = "inference-platform:components:"
+_GOOGLE = "pulumi:providers:gcp"
+"""Everything in Google's project needs it."""
 _PICTURES = (
     ("h200", "One stack, one accelerator with a fabric, the token in the stack"),
     ("production", "Production: protected, the token in Secret Manager"),
@@ -23,8 +25,9 @@ _HEAD = """# Architecture
 Made by `make record` from the graphs that the tests record; do not edit. The rooms of the code, and what may import
 what, are in the [README](../README.md).
 
-A box is a component, with the number of resources in it; an arrow leads from what is needed to what needs it. An arrow
-that follows from others is left out. The double border marks what `protection` guards.
+A box is a component, with the number of resources in it, or a resource that stands alone; an arrow leads from what is
+needed to what needs it. An arrow that follows from others is left out. The double border marks what `protection`
+guards.
 """
 
 
@@ -41,7 +44,9 @@ def _picture(stack: str) -> Iterable[str]:
     components = {key: record for key, record in resources.items() if key.startswith(_COMPONENT)}
     boxes = {key: _outermost(key, components) for key in components}
     of_resource = {
-        key: boxes[str(record["parent"])] for key, record in resources.items() if record.get("parent") in components
+        key: boxes.get(str(record.get("parent", "")), key)
+        for key, record in resources.items()
+        if key not in components and not key.startswith(_GOOGLE)
     }
     edges = {
         (home, needed)
@@ -50,8 +55,8 @@ def _picture(stack: str) -> Iterable[str]:
         if (needed := of_resource.get(dependency) or boxes.get(dependency)) and needed != home
     }
     yield "flowchart LR"
-    for box in sorted(set(boxes.values())):
-        inside = [key for key, home in of_resource.items() if home == box and key not in components]
+    for box in sorted({*boxes.values(), *of_resource.values()}):
+        inside = [key for key, home in of_resource.items() if home == box]
         protected = any(resources[key].get("protect") for key in inside)
         text = f"{_title(box)}<br/><small>{_count(len(inside))}</small>"
         yield f'    {_id(box)}[["{text}"]]' if protected else f'    {_id(box)}["{text}"]'
@@ -85,7 +90,8 @@ def _without_shortcuts(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def _title(key: str) -> str:
-    kind, name = key.removeprefix(_COMPONENT).split(" ", 1)
+    kind, name = key.split(" ", 1)
+    kind = kind.rpartition(":")[2]
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)
     return f"<b>{words}</b><br/>{name}"
 
@@ -95,4 +101,4 @@ def _count(number: int) -> str:
 
 
 def _id(key: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]", "_", key.removeprefix(_COMPONENT))
+    return re.sub(r"[^A-Za-z0-9]", "_", key.rpartition(":")[2])

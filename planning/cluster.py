@@ -2,18 +2,24 @@
 
 from catalog import ACCELERATORS
 from catalog.google import google_platform
-from config.cluster import ExistingClusterSettings, MaintenanceSettings, Provided
+from config.cluster import ExistingClusterSettings, MaintenanceSettings, Provided, SystemPoolSettings
 from config.settings import Settings
+from planning.address_use import addresses_needed
+from planning.addresses import AddressRanges
 from planning.errors import Findings
+from planning.network import plan_network
 from planning.plan import (
     AuthorizedNetworkPlan,
+    ClusterNetworkPlan,
     ClusterPlan,
+    ExistingClusterPlan,
+    ExistingNetworkPlan,
+    ExistingSystemPool,
     FirstPoolPlan,
-    GivenClusterPlan,
-    GivenSystemPool,
     MaintenanceExclusionPlan,
     MaintenanceWindowPlan,
     NodeIdentityPlan,
+    NodePoolPlan,
     SystemPoolPlan,
 )
 
@@ -29,21 +35,25 @@ _SCOPES = {
 }
 
 
-def provides(settings: Settings, part: Provided) -> bool:
-    """Whether the cluster that the stack joins has this already."""
-    existing = settings.cluster.existing
-    return existing is not None and part in existing.provides
-
-
 def plan_cluster(
-    settings: Settings, prefix: str, version: str | None, findings: Findings, *, multi_networking: bool
-) -> ClusterPlan | GivenClusterPlan:
+    settings: Settings,
+    prefix: str,
+    version: str | None,
+    ranges: AddressRanges,
+    pools: tuple[NodePoolPlan, ...],
+    findings: Findings,
+    *,
+    multi_networking: bool,
+) -> ClusterPlan | ExistingClusterPlan:
     identity = NodeIdentityPlan(account_id=f"{prefix}-nodes", roles=google_platform().node_roles)
     existing = settings.cluster.existing
     if existing:
         _check_project(existing, settings.project, findings)
-        return _given(existing, settings, identity, multi_networking=multi_networking)
-    return _own(settings, prefix, version, identity, multi_networking=multi_networking)
+        return _existing(existing, settings, identity, multi_networking=multi_networking)
+    system_pool = _system_pool(settings.cluster.system_pool)
+    nodes, pods = addresses_needed(system_pool, pools)
+    network = plan_network(settings, prefix, ranges, nodes_needed=nodes, pod_addresses_needed=pods)
+    return _own(settings, prefix, version, identity, network, system_pool, multi_networking=multi_networking)
 
 
 def _check_project(existing: ExistingClusterSettings, project: str | None, findings: Findings) -> None:
@@ -56,11 +66,10 @@ def _check_project(existing: ExistingClusterSettings, project: str | None, findi
     )
 
 
-def _given(
+def _existing(
     existing: ExistingClusterSettings, settings: Settings, identity: NodeIdentityPlan, *, multi_networking: bool
-) -> GivenClusterPlan:
-    pools = Provided.NODE_POOLS in existing.provides
-    return GivenClusterPlan(
+) -> ExistingClusterPlan:
+    return ExistingClusterPlan(
         project=existing.project,
         name=existing.name,
         location=existing.location or settings.region,
@@ -68,21 +77,38 @@ def _given(
         multi_networking=multi_networking,
         secret_manager=settings.token is not None,
         managed_prometheus=settings.alerts is not None,
-        system_pool=GivenSystemPool(name=existing.system_pool),
-        node_identity=None if pools else identity,
-        provides_node_pools=pools,
-        provides_pod_networks=Provided.POD_NETWORKS in existing.provides,
-        provides_nccl_installer=Provided.NCCL_INSTALLER in existing.provides,
+        system_pool=ExistingSystemPool(name=existing.system_pool),
+        node_identity=None if Provided.NODE_POOLS in existing.provides else identity,
+    )
+
+
+def _system_pool(wanted: SystemPoolSettings) -> SystemPoolPlan:
+    usual = google_platform().system_pool
+    return SystemPoolPlan(
+        name="system",
+        machine_type=wanted.machine_type or usual.machine_type,
+        disk_type=usual.disk_type,
+        disk_size_gib=usual.disk_size_gib,
+        min_nodes_per_zone=wanted.min_nodes_per_zone,
+        max_nodes_per_zone=wanted.max_nodes_per_zone,
     )
 
 
 def _own(
-    settings: Settings, prefix: str, version: str | None, identity: NodeIdentityPlan, *, multi_networking: bool
+    settings: Settings,
+    prefix: str,
+    version: str | None,
+    identity: NodeIdentityPlan,
+    network: ClusterNetworkPlan | ExistingNetworkPlan,
+    system_pool: SystemPoolPlan,
+    *,
+    multi_networking: bool,
 ) -> ClusterPlan:
-    google, wanted, system = google_platform(), settings.cluster, settings.cluster.system_pool
+    google, wanted = google_platform(), settings.cluster
     return ClusterPlan(
         name=f"{prefix}-cluster",
         location=settings.region,
+        network=network,
         release_channel=wanted.release_channel.value.upper(),
         version=version,
         multi_networking=multi_networking,
@@ -94,14 +120,7 @@ def _own(
             disk_type=google.first_pool.disk_type,
             disk_size_gib=google.first_pool.disk_size_gib,
         ),
-        system_pool=SystemPoolPlan(
-            name="system",
-            machine_type=system.machine_type or google.system_pool.machine_type,
-            disk_type=google.system_pool.disk_type,
-            disk_size_gib=google.system_pool.disk_size_gib,
-            min_nodes_per_zone=system.min_nodes_per_zone,
-            max_nodes_per_zone=system.max_nodes_per_zone,
-        ),
+        system_pool=system_pool,
         maintenance_window=_window(wanted.maintenance),
         maintenance_exclusions=_exclusions(wanted.maintenance),
         authorized_networks=tuple(

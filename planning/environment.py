@@ -1,5 +1,6 @@
 """Decides what is protected, where the token is read, and whether the stack keeps to its bound of money."""
 
+from config.cluster import Provided
 from config.settings import Settings
 from planning.errors import Findings
 from planning.plan import CostPlan, ProtectionPlan, SecretManagerSecret, TokenPlan
@@ -12,7 +13,7 @@ SERVING_ACCOUNT = "model-server"
 def plan_protection(settings: Settings, findings: Findings) -> ProtectionPlan:
     """What is not ours is not ours to protect."""
     joined = settings.cluster.existing
-    pools = () if joined and "nodePools" in joined.provides else tuple(pool.name for pool in settings.node_pools)
+    pools = () if settings.cluster.provides(Provided.NODE_POOLS) else tuple(pool.name for pool in settings.node_pools)
     names = (*(() if joined else (CLUSTER,)), *pools)
     for index, name in enumerate(settings.acknowledge_replacement):
         path = f"acknowledgeReplacement[{index}]"

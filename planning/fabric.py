@@ -78,7 +78,9 @@ def fabric_pools(settings: Settings, findings: Findings) -> tuple[FabricPool, ..
     return tuple(found)
 
 
-def plan_fabric(pools: tuple[FabricPool, ...], prefix: str, ranges: AddressRanges) -> FabricPlan | None:
+def plan_fabric(
+    pools: tuple[FabricPool, ...], prefix: str, ranges: AddressRanges, *, pod_networks_exist: bool
+) -> FabricPlan | None:
     """The stack's one fabric."""
     if not pools:
         return None
@@ -93,6 +95,7 @@ def plan_fabric(pools: tuple[FabricPool, ...], prefix: str, ranges: AddressRange
         mode=mode,
         vpcs=() if mode is FabricMode.ACCELERATOR_NETWORK_PROFILE else _vpcs(pool, prefix, ranges),
         interfaces=tuple(InterfacePlan(interface=nic, network=name) for nic, name in named) if objects else (),
+        makes_pod_networks=objects and bool(named) and not pod_networks_exist,
         claim_templates=() if objects else _claim_templates(fabric),
         compute_domain=pool.accelerator.nodes.dra_driver is not None,
         environment=fabric.environment,

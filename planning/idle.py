@@ -7,7 +7,6 @@ that the stack joins are their owner's to fill.
 
 from config.cluster import Provided
 from config.settings import Settings
-from planning.cluster import provides
 from planning.cost import pool_hour_usd
 from planning.errors import Findings
 from planning.plan import IdleUse, NodePoolPlan, PoolUse
@@ -15,7 +14,7 @@ from planning.plan import IdleUse, NodePoolPlan, PoolUse
 
 def plan_idle(settings: Settings, pools: tuple[NodePoolPlan, ...], uses: tuple[PoolUse, ...]) -> tuple[IdleUse, ...]:
     """One entry for each pool that the stack makes, full ones too."""
-    if provides(settings, Provided.NODE_POOLS):
+    if settings.cluster.provides(Provided.NODE_POOLS):
         return ()
     by_pool = {use.pool: use for use in uses}
     return tuple(_idle(pool, by_pool[pool.name], settings) for pool in pools)

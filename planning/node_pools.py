@@ -2,6 +2,7 @@
 
 from catalog import ACCELERATORS, Accelerator, CapacityKind, FabricMode, GpuDriverVersion, LocalSsdMode, MachineType
 from catalog.google import google_platform
+from config.cluster import Provided
 from config.node_pools import NodePoolSettings, ReservationCapacity
 from config.settings import Settings
 from planning.capacity import check_capacity, max_run_seconds
@@ -90,15 +91,19 @@ def _plan_pool(
         return None
     _check_zone(pool, path, accelerator, machine, findings)
     _check_options(pool, path, accelerator, machine, findings)
-    return _pool(pool, accelerator, machine, prefix)
+    exists = settings.cluster.provides(Provided.NODE_POOLS)
+    return _pool(pool, accelerator, machine, prefix, exists=exists)
 
 
-def _pool(pool: NodePoolSettings, accelerator: Accelerator, machine: MachineType, prefix: str) -> NodePoolPlan:
+def _pool(
+    pool: NodePoolSettings, accelerator: Accelerator, machine: MachineType, prefix: str, *, exists: bool
+) -> NodePoolPlan:
     kind, google, mode = CapacityKind(pool.capacity.kind), google_platform(), mode_of(pool)
     by_google = mode is FabricMode.ACCELERATOR_NETWORK_PROFILE
     labels = google.dranet.node_labels if mode in (FabricMode.DRANET, FabricMode.ACCELERATOR_NETWORK_PROFILE) else {}
     return NodePoolPlan(
         name=pool.name,
+        exists=exists,
         machine_type=machine.name,
         zone=pool.zone,
         nodes=pool.nodes.min,

@@ -9,10 +9,10 @@ from config import NAMESPACE, ConfigurationError, Problem, Settings
 from config.cluster import Provided
 from config.effect import Effect, effects
 from config.settings import NAME_PREFIX
-from planning.address_use import addresses_needed, plan_addresses
+from planning.address_use import plan_addresses
 from planning.addresses import AddressRanges
 from planning.alerts import plan_alerts
-from planning.cluster import plan_cluster, provides
+from planning.cluster import plan_cluster
 from planning.compatibility import check_network_profiles, plan_gke_version
 from planning.cost import cost_items
 from planning.environment import check_spend, plan_protection, plan_token
@@ -23,14 +23,11 @@ from planning.node_pools import begin_with, plan_node_pools
 from planning.node_software import plan_daemons, plan_dra_driver, plan_installers
 from planning.placement import on_nodes, place
 from planning.plan import (
-    ClusterNetworkPlan,
     ClusterPlan,
     CostPlan,
-    GivenNetworkPlan,
     LeaderWorkerSetPlan,
     NodePoolPlan,
     PlatformPlan,
-    SubnetworkPlan,
 )
 from planning.quota import plan_quotas
 from planning.serving import plan_models
@@ -48,13 +45,17 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     protection, token = plan_protection(settings, findings), plan_token(settings, prefix, findings)
     pools = plan_node_pools(settings, prefix, findings)
     with_fabric = fabric_pools(settings, findings)
-    fabric = plan_fabric(with_fabric, prefix, ranges)
+    fabric = plan_fabric(
+        with_fabric, prefix, ranges, pod_networks_exist=settings.cluster.provides(Provided.POD_NETWORKS)
+    )
     version = plan_gke_version(settings, findings)
     check_network_profiles(settings, findings)
-    cluster = plan_cluster(settings, prefix, version, findings, multi_networking=bool(fabric and fabric.vpcs))
+    cluster = plan_cluster(
+        settings, prefix, version, ranges, pools, findings, multi_networking=bool(fabric and fabric.vpcs)
+    )
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
     models = plan_models(settings, pools, fabric, version, findings)
-    namespaces = plan_namespaces(fabric, models)
+    namespaces = plan_namespaces(fabric, models, collect_metrics=settings.alerts is not None)
     alerts = plan_alerts(settings, cluster.name, [each.name for each in namespaces], findings)
     pool_use = place(settings, pools, models, findings)
     access = plan_access(settings, ranges, findings)
@@ -62,7 +63,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         ranges,
         system,
         pools,
-        None if provides(settings, Provided.NODE_POOLS) else fabric,
+        None if settings.cluster.provides(Provided.NODE_POOLS) else fabric,
         findings,
         own_network=settings.network.existing is None and settings.cluster.existing is None,
     )
@@ -80,7 +81,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     check_idle(settings, cost.idle, findings)
     if findings.problems:
         raise ConfigurationError(stack, findings.problems)
-    installed = provides(settings, Provided.NCCL_INSTALLER)
+    installed = settings.cluster.provides(Provided.NCCL_INSTALLER)
     return PlatformPlan(
         name_prefix=prefix,
         region=settings.region,
@@ -88,7 +89,6 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         labels=settings.labels,
         protection=protection,
         alerts=alerts,
-        network=_network(settings, prefix, ranges, addresses_needed(system, pools)),
         cluster=cluster,
         fabric=fabric,
         node_pools=pools,
@@ -131,35 +131,6 @@ def _name_prefix(settings: Settings, stack: str) -> str:
         )
         raise ConfigurationError(stack, [problem])
     return prefix
-
-
-def _network(
-    settings: Settings, prefix: str, ranges: AddressRanges, needed: tuple[int, int]
-) -> ClusterNetworkPlan | GivenNetworkPlan | None:
-    if settings.cluster.existing:
-        return None
-    given = settings.network.existing
-    if given:
-        return GivenNetworkPlan(
-            project=given.project,
-            vpc=given.network,
-            subnetwork=given.subnetwork,
-            pods_range=given.pods_range,
-            services_range=given.services_range,
-            nodes_needed=needed[0],
-            pod_addresses_needed=needed[1],
-        )
-    return ClusterNetworkPlan(
-        vpc=f"{prefix}-cluster",
-        mtu=google_platform().vpc_mtu,
-        subnetwork=SubnetworkPlan(name=f"{prefix}-nodes", cidr=str(ranges.nodes)),
-        pods=SubnetworkPlan(name="pods", cidr=str(ranges.pods)),
-        services=SubnetworkPlan(name="services", cidr=str(ranges.services)),
-        router=f"{prefix}-router",
-        nat=f"{prefix}-nat",
-        nat_min_ports=google_platform().nat.min_ports_per_vm,
-        nat_max_ports=google_platform().nat.max_ports_per_vm,
-    )
 
 
 def _services(settings: Settings, pools: tuple[NodePoolPlan, ...]) -> tuple[str, ...]:

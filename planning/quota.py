@@ -9,9 +9,8 @@ from catalog.quotas import QuotaLimit, QuotaScope, compute_quotas
 from config.cluster import Provided
 from config.settings import Settings
 from planning.address_use import ZONES
-from planning.cluster import provides
 from planning.fabric import FabricPool
-from planning.plan import ClusterPlan, FabricPlan, GivenClusterPlan, NodePoolPlan, Provisioning, QuotaNeed
+from planning.plan import ClusterPlan, ExistingClusterPlan, FabricPlan, NodePoolPlan, Provisioning, QuotaNeed
 
 _SMALL_VCPUS = 2
 """Of the shared-core machines, whose names do not say it."""
@@ -32,7 +31,7 @@ class _Use:
 
 def plan_quotas(
     settings: Settings,
-    cluster: ClusterPlan | GivenClusterPlan,
+    cluster: ClusterPlan | ExistingClusterPlan,
     pools: tuple[NodePoolPlan, ...],
     begin: tuple[NodePoolPlan, ...],
     fabric: FabricPlan | None,
@@ -43,7 +42,7 @@ def plan_quotas(
     `begin` are the same pools with the nodes that they are made with, none where they wait for a reservation.
     A limit that a fresh project does not show is unknown, not zero.
     """
-    if provides(settings, Provided.NODE_POOLS):
+    if settings.cluster.provides(Provided.NODE_POOLS):
         return ()
     first = {pool.name: pool.nodes for pool in begin}
     uses = [*_machines(settings, pools, first), *_networks(settings, fabric, with_fabric)]
@@ -132,7 +131,7 @@ def _networks(settings: Settings, fabric: FabricPlan | None, with_fabric: tuple[
             limits.in_use_addresses,
         ):
             yield _Use(limit, 1, 1)
-    if fabric is None or provides(settings, Provided.POD_NETWORKS):
+    if fabric is None or settings.cluster.provides(Provided.POD_NETWORKS):
         return
     # Google's own accelerator network profile makes as many networks, in the same project.
     facts = with_fabric[0].accelerator.fabric

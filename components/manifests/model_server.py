@@ -13,9 +13,9 @@ from planning.plan import ModelServerPlan
 class Templates:
     """The pod templates of a server, each marked with the revision that both make up, and with the token's."""
 
-    def __init__(self, plan: ModelServerPlan, token: TokenSource, priority_class: str) -> None:
+    def __init__(self, plan: ModelServerPlan, token: TokenSource) -> None:
         roles = (Role.LEADER, Role.WORKER) if plan.is_group else (Role.SERVER,)
-        self._by_role = {role: pod_template(plan, role, token, priority_class) for role in roles}
+        self._by_role = {role: pod_template(plan, role, token) for role in roles}
         self.revision = labels.revision_of(*self._by_role.values())
         for template in self._by_role.values():
             template["metadata"]["labels"][labels.REVISION] = self.revision

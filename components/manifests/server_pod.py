@@ -37,7 +37,7 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
-def pod_template(plan: ModelServerPlan, role: Role, token: TokenSource, priority_class: str) -> PodTemplate:
+def pod_template(plan: ModelServerPlan, role: Role, token: TokenSource) -> PodTemplate:
     """Without its revisions, of itself and of the token."""
     shared = {labels.NODE_USE: "shared"} if plan.scheduling.shares_node else {}
     return {
@@ -48,17 +48,17 @@ def pod_template(plan: ModelServerPlan, role: Role, token: TokenSource, priority
                 **(transport.annotations(plan.transport) if plan.transport else {}),
             },
         },
-        "spec": _pod(plan, role, token, priority_class),
+        "spec": _pod(plan, role, token),
     }
 
 
-def _pod(plan: ModelServerPlan, role: Role, token: TokenSource, priority_class: str) -> dict[str, Any]:
+def _pod(plan: ModelServerPlan, role: Role, token: TokenSource) -> dict[str, Any]:
     over_fabric = plan.transport
     pod: dict[str, Any] = {
         "automountServiceAccountToken": False,
         # A Service's name becomes environment variables of every pod, and one called vllm would set VLLM_PORT.
         "enableServiceLinks": False,
-        "priorityClassName": priority_class,
+        "priorityClassName": plan.priority_class,
         "terminationGracePeriodSeconds": plan.lifecycle.grace_period,
         "nodeSelector": {ACCELERATOR_LABEL: plan.gpu_type, NODE_POOL_LABEL: plan.node_pool},
         "tolerations": tolerations(plan.taints),

@@ -27,6 +27,8 @@ class NamespacePlan(Decision):
     pod_security: PodSecurity
     host_access: HostAccessPlan | None
     """None: nothing of the node. Else an admission policy holds pods to it."""
+    collects_metrics: bool
+    """Managed Prometheus asks every server in it for its metrics."""
 
 
 class CallerPlan(Decision):

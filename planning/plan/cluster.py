@@ -1,6 +1,7 @@
 """The cluster and the node pool that the system itself runs on; or one that is there already."""
 
 from planning.plan.decision import Decision
+from planning.plan.network import ClusterNetworkPlan, ExistingNetworkPlan
 
 
 class SystemPoolPlan(Decision):
@@ -51,6 +52,7 @@ class ClusterPlan(Decision):
 
     name: str
     location: str
+    network: ClusterNetworkPlan | ExistingNetworkPlan
     release_channel: str
     version: str | None
     """GKE version or the minor of it; None: the channel's own."""
@@ -78,11 +80,11 @@ class ClusterPlan(Decision):
         return None if self.version is None else ".".join(self.version.split(".")[:2])
 
 
-class GivenSystemPool(Decision):
+class ExistingSystemPool(Decision):
     name: str
 
 
-class GivenClusterPlan(Decision):
+class ExistingClusterPlan(Decision):
     """A cluster of somebody else's, and what the stack expects of it."""
 
     project: str | None
@@ -94,9 +96,6 @@ class GivenClusterPlan(Decision):
     multi_networking: bool
     secret_manager: bool
     managed_prometheus: bool
-    system_pool: GivenSystemPool
+    system_pool: ExistingSystemPool
     node_identity: NodeIdentityPlan | None
     """Of the nodes that the stack adds; None: it adds none."""
-    provides_node_pools: bool
-    provides_pod_networks: bool
-    provides_nccl_installer: bool

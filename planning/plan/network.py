@@ -24,7 +24,7 @@ class ClusterNetworkPlan(Decision):
     nat_max_ports: int
 
 
-class GivenNetworkPlan(Decision):
+class ExistingNetworkPlan(Decision):
     """A VPC and subnetwork of somebody else's, and what the stack expects of them."""
 
     project: str | None
@@ -128,6 +128,8 @@ class FabricPlan(Decision):
     """After eth0, in order, for the pod's annotation networking.gke.io/interfaces; empty where claims hand them out."""
     claim_templates: tuple[DeviceClaimTemplate, ...]
     """Of the NICs, where DRANET hands them out."""
+    makes_pod_networks: bool
+    """The stack makes the objects that these interfaces name; False: there are none, or they exist already."""
     compute_domain: bool
     """A server that spans nodes, or a test of two, needs a ComputeDomain, whose channel its pods claim."""
     environment: dict[str, str]

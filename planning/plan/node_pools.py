@@ -41,6 +41,8 @@ class PlacementPlan(Decision):
 
 class NodePoolPlan(Decision):
     name: str
+    exists: bool
+    """It is somebody else's, in a cluster that the stack joins: read and checked, never changed."""
     machine_type: str
     zone: str
     nodes: int

@@ -2,10 +2,10 @@
 
 from planning.plan.access import AccessPlan, NamespacePlan, PriorityClassPlan
 from planning.plan.capacity import AddressUse, CostPlan, PoolUse, QuotaNeed
-from planning.plan.cluster import ClusterPlan, GivenClusterPlan
+from planning.plan.cluster import ClusterPlan, ExistingClusterPlan
 from planning.plan.decision import Decision
 from planning.plan.environment import AlertsPlan, ProtectionPlan, TokenPlan
-from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, FabricPlan, GivenNetworkPlan
+from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, ExistingNetworkPlan, FabricPlan
 from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan
 from planning.plan.preflight import PreflightPlan
 from planning.plan.serving import LeaderWorkerSetPlan, ModelServerPlan
@@ -29,9 +29,7 @@ class PlatformPlan(Decision):
     protection: ProtectionPlan
     alerts: AlertsPlan | None
     """None: nobody is told of anything, and no metrics of the servers are collected."""
-    network: ClusterNetworkPlan | GivenNetworkPlan | None
-    """None: the cluster is there already, and in a network."""
-    cluster: ClusterPlan | GivenClusterPlan
+    cluster: ClusterPlan | ExistingClusterPlan
     fabric: FabricPlan | None
     node_pools: tuple[NodePoolPlan, ...]
     gpu_nodes_keep_version: bool
@@ -56,3 +54,8 @@ class PlatformPlan(Decision):
     effects: dict[str, str]
     """Of the stack file's fields: what a change of each would replace. What is not here changes in place."""
     warnings: tuple[Warning, ...]
+
+    @property
+    def network(self) -> ClusterNetworkPlan | ExistingNetworkPlan | None:
+        """Of a cluster that the stack makes; None: one that exists already is in a network already."""
+        return self.cluster.network if isinstance(self.cluster, ClusterPlan) else None

@@ -121,6 +121,7 @@ class ModelServerPlan(Decision):
     transport: PodTransportPlan | None
     rollout: RolloutPlan
     scheduling: SchedulingPlan
+    priority_class: str
     min_available_pods: int | None
     """Of the disruption budget; None: there is none, since with one replica it would only block every drain."""
 

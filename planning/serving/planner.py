@@ -11,6 +11,7 @@ from planning.load_time import load_time
 from planning.node_pools import machine_of
 from planning.parallelism import choose_shape
 from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, RolloutPlan, SchedulingPlan
+from planning.serving.access import plan_priority
 from planning.serving.arguments import server_arguments, worker_arguments
 from planning.serving.lifecycle import plan_lifecycle
 from planning.serving.namespaces import namespace_of
@@ -152,6 +153,7 @@ class _Planner:
             transport=transport,
             rollout=_UNDECIDED,
             scheduling=SchedulingPlan(shares_node=shape.gpus_per_node < pool.gpus_per_node, spread=False),
+            priority_class=plan_priority().name,
             min_available_pods=None,
         )
 

@@ -71,9 +71,9 @@ class Graph:
 class _Google(mocks.Mocks):
     """Stands for Google's API alone: the values it computes, and only when something is really made."""
 
-    def __init__(self, preview: bool, given: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, preview: bool, existing: dict[str, dict[str, Any]]) -> None:
         self._preview = preview
-        self.given = given
+        self.existing = existing
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
         raise AssertionError(f"the program calls {args.token}; a preview without credentials could not")
@@ -103,7 +103,7 @@ class _Google(mocks.Mocks):
                 pass
         if args.resource_id and not args.inputs:
             # It is there already, so a preview knows all of it.
-            return args.resource_id, self.given.get(args.resource_id, {})
+            return args.resource_id, self.existing.get(args.resource_id, {})
         for key, value in computed.items():
             state.pop(key, None)
             if not self._preview:
@@ -140,15 +140,15 @@ def record(
     preview: bool,
     config: dict[str, str] | None = None,
     graph: Graph | None = None,
-    given: dict[str, dict[str, Any]] | None = None,
+    existing: dict[str, dict[str, Any]] | None = None,
     program: Path = CHECKOUT / "__main__.py",
 ) -> Graph:
     """The whole graph of a stack, in `graph` if one is given. Raises what the program raises.
 
-    `given` is what is at Google already, by id.
+    `existing` is what is at Google already, by id.
     """
     graph = graph or Graph()
-    google = _Google(preview, given or {})
+    google = _Google(preview, existing or {})
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

@@ -20,7 +20,7 @@ from planning.platform import plan_platform
 from sandbox.cloud.diff import differences
 from sandbox.cloud.resources import KINDS
 from sandbox.cloud.values import Properties
-from tests.graph.given import GIVEN
+from tests.graph.existing import EXISTING
 from tests.graph.mutations import fields, mutations
 from tests.graph.recorder import CHECKOUT, NAMESPACE, PROJECT_ID, TOKEN, Graph, Registration, record
 
@@ -54,7 +54,7 @@ def graph(stack: str, values: str) -> Graph:
     settings = {key: item if isinstance(item, str) else json.dumps(item) for key, item in json.loads(values).items()}
     ours = {f"{NAMESPACE}:{key}": value for key, value in settings.items()}
     token = {} if "token" in settings else {f"{NAMESPACE}:huggingFaceToken": TOKEN}
-    return record(stack, preview=False, config={f"{NAMESPACE}:project": PROJECT_ID, **token, **ours}, given=GIVEN)
+    return record(stack, preview=False, config={f"{NAMESPACE}:project": PROJECT_ID, **token, **ours}, existing=EXISTING)
 
 
 def google_plan(stack: str, values: dict[str, Any]) -> dict[str, Any] | None:
@@ -65,7 +65,7 @@ def google_plan(stack: str, values: dict[str, Any]) -> dict[str, Any] | None:
     except ConfigurationError:
         return None
     parts = (
-        *("name_prefix", "region", "services", "network", "cluster", "node_pools", "fabric"),
+        *("name_prefix", "region", "services", "cluster", "node_pools", "fabric"),
         *("labels", "protection", "alerts", "token", "gpu_nodes_keep_version"),
     )
     return {"project": settings.project, **{part: plan[part] for part in parts}}

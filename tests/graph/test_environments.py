@@ -1,4 +1,4 @@
-"""Protection, labels, what is given, and where the token is: what an environment adds to the graph."""
+"""Protection, labels, what exists already, and where the token is: what an environment adds to the graph."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from catalog import ALERTS
-from tests.graph.given import CLUSTER, GIVEN
+from tests.graph.existing import CLUSTER, EXISTING
 from tests.graph.recorder import CHECKOUT, NAMESPACE, PROJECT_ID, TOKEN, Graph, record, stack_config
 
 CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel"
@@ -23,13 +23,13 @@ JOINED = {"existing": {"name": "shared", "systemPool": "system", "provides": ["n
 NETWORK = {"existing": {"network": "shared", "subnetwork": "gke", "podsRange": "pods", "servicesRange": "services"}}
 
 
-def graph(stack: str, given: dict[str, Any] | None = None, *, preview: bool = False, **changes: Any) -> Graph:
+def graph(stack: str, existing: dict[str, Any] | None = None, *, preview: bool = False, **changes: Any) -> Graph:
     config = stack_config(stack)
     for key, value in changes.items():
         config[f"{NAMESPACE}:{key}"] = value if isinstance(value, str) else json.dumps(value)
     if "token" in changes:
         del config[f"{NAMESPACE}:huggingFaceToken"]
-    return record(stack, preview=preview, config=config, given={**GIVEN, **(given or {})})
+    return record(stack, preview=preview, config=config, existing={**EXISTING, **(existing or {})})
 
 
 def protected(found: Graph) -> set[str]:
@@ -77,7 +77,7 @@ def test_no_gpu_node_is_upgraded_unasked() -> None:
 
 def test_another_token_rolls_the_servers_and_shows_itself_nowhere() -> None:
     found = graph("dev")
-    secret = found["hugging-face-serving-secret"]
+    secret = found["hugging-face-serving"]
     # Another token makes another object beside this one, whose name is all that servers and their proof say of it.
     assert secret.inputs["immutable"] is True and "name" not in secret.inputs["metadata"]
     assert secret.options["deleteBeforeReplace"] is False
@@ -122,10 +122,10 @@ def test_a_given_cluster_is_read_and_its_objects_are_not_left_to_go_with_it(prev
 
 def test_a_cluster_of_another_project_is_read_there_and_its_pods_are_known_by_its_pool() -> None:
     theirs = "acme-platform"
-    of_them = {id_.replace(PROJECT_ID, theirs): each for id_, each in {**GIVEN, POOL: L4_POOL}.items()}
+    of_them = {id_.replace(PROJECT_ID, theirs): each for id_, each in {**EXISTING, POOL: L4_POOL}.items()}
     cluster_id = CLUSTER.replace(PROJECT_ID, theirs)
     of_them[cluster_id] = {
-        **GIVEN[CLUSTER],
+        **EXISTING[CLUSTER],
         "secretManagerConfig": {"enabled": True},
         "monitoringConfig": {"managedPrometheus": {"enabled": True}},
     }
@@ -148,13 +148,13 @@ def test_node_pools_of_a_cluster_of_another_project_are_not_this_stacks_to_make(
 
 
 @pytest.mark.parametrize(
-    ("changes", "given", "text"),
+    ("changes", "existing", "text"),
     [
         ({"network": {"existing": {**NETWORK["existing"], "podsRange": "pod"}}}, {}, "it has no secondary range pod;"),
         ({"cluster": JOINED}, {POOL: {**L4_POOL, "nodeLocations": ["us-central1-c"]}}, "it is in us-central1-c"),
         (
             {"cluster": JOINED},
-            {POOL: L4_POOL, CLUSTER: {**GIVEN[CLUSTER], "datapathProvider": "LEGACY_DATAPATH"}},
+            {POOL: L4_POOL, CLUSTER: {**EXISTING[CLUSTER], "datapathProvider": "LEGACY_DATAPATH"}},
             "it has no Dataplane V2",
         ),
         (
@@ -164,9 +164,11 @@ def test_node_pools_of_a_cluster_of_another_project_are_not_this_stacks_to_make(
         ),
     ],
 )
-def test_what_is_given_and_will_not_do_is_refused(changes: dict[str, Any], given: dict[str, Any], text: str) -> None:
+def test_what_is_given_and_will_not_do_is_refused(changes: dict[str, Any], existing: dict[str, Any], text: str) -> None:
     # The program ends midway; what it had begun is left to a process of its own.
-    program = f"from tests.graph.test_environments import graph; graph('dev', {given!r}, preview=True, **{changes!r})"
+    program = (
+        f"from tests.graph.test_environments import graph; graph('dev', {existing!r}, preview=True, **{changes!r})"
+    )
     run = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert run.returncode != 0 and text in run.stderr
 
@@ -201,4 +203,4 @@ def test_staging_and_production_tell_somebody_and_dev_nobody() -> None:
 def test_alerts_of_a_cluster_that_collects_nothing_are_refused() -> None:
     alerts = {"emails": ["a@example.com"]}
     with pytest.raises(pulumi.RunError, match="shared will not do: it has no managed Prometheus"):
-        graph("dev", given={POOL: L4_POOL}, cluster=JOINED, alerts=alerts)
+        graph("dev", existing={POOL: L4_POOL}, cluster=JOINED, alerts=alerts)

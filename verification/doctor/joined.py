@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from planning.plan import GivenNetworkPlan
+from planning.plan import ExistingNetworkPlan
 from verification.doctor.google import Api, Missing
 from verification.doctor.look import Look, Question
 from verification.doctor.rows import Row
@@ -18,7 +18,7 @@ _HOST_AGENT = "roles/container.hostServiceAgentUser"
 
 def network_questions(look: Look) -> Iterator[Question]:
     network = look.plan.network
-    if not isinstance(network, GivenNetworkPlan):
+    if not isinstance(network, ExistingNetworkPlan):
         return
     yield Question(network.subnetwork, Row.SUBNETWORK, lambda: _subnetwork(look, network))
     host = network.project
@@ -27,11 +27,11 @@ def network_questions(look: Look) -> Iterator[Question]:
         yield Question(host, Row.SERVICE_AGENTS, lambda: _agents(look, host, network))
 
 
-def _path(look: Look, network: GivenNetworkPlan) -> str:
+def _path(look: Look, network: ExistingNetworkPlan) -> str:
     return f"projects/{network.project or look.project}/regions/{look.plan.region}/subnetworks/{network.subnetwork}"
 
 
-def _subnetwork(look: Look, network: GivenNetworkPlan) -> str:
+def _subnetwork(look: Look, network: ExistingNetworkPlan) -> str:
     try:
         found = look.google.get(Api.COMPUTE, _path(look, network))
     except Missing:
@@ -76,7 +76,7 @@ def _attached(look: Look, host: str) -> str:
     return f"{look.project} is attached"
 
 
-def _agents(look: Look, host: str, network: GivenNetworkPlan) -> str:
+def _agents(look: Look, host: str, network: ExistingNetworkPlan) -> str:
     if look.number is None:
         raise NotObservable("the agents' names need the project's number, which Google did not say")
     gke = f"serviceAccount:service-{look.number}@container-engine-robot.iam.gserviceaccount.com"

@@ -2,39 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import pulumi
 from pulumi_gcp import container
 
-from components.accelerator_node_pool import AcceleratorNodePool
-from components.fabric import Fabric, FabricAttachment
-from components.given import name_of, said
-from components.given_cluster import AnyCluster
+from components.existing import name_of, said
+from components.faces import AnyCluster, FabricAttachment
 from planning.plan import NodePoolPlan, PodNetworkPlan
 
 
 @dataclass(frozen=True, kw_only=True)
-class GivenNodePoolArgs:
+class ExistingNodePoolArgs:
     plan: NodePoolPlan
     cluster: AnyCluster
 
 
-class GivenNodePool(pulumi.ComponentResource):
-    """The twin of `AcceleratorNodePool`."""
+class ExistingNodePool(pulumi.ComponentResource):
+    """A node pool of the cluster that the stack joins."""
 
     plan: NodePoolPlan
+    ready: pulumi.Resource
     networks: pulumi.Output[list[dict[str, str]]]
     """Names of network and subnetwork of each extra NIC, in the machine's order."""
 
-    def __init__(self, name: str, args: GivenNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("inference-platform:components:GivenNodePool", name, None, opts)
+    def __init__(self, name: str, args: ExistingNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:ExistingNodePool", name, None, opts)
         self.plan = plan = args.plan
+        self.ready = self
         self.resource = container.NodePool.get(
             f"{name}-pool",
             f"{args.cluster.identifier}/nodePools/{plan.name}",
             # No value says that the cluster was found good.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster.ready]),
         )
         self.networks = pulumi.Output.all(
             machine_type=self.resource.node_config.apply(lambda config: config.machine_type),
@@ -67,22 +67,22 @@ def _checked(plan: NodePoolPlan, found: dict[str, Any]) -> list[dict[str, str]]:
     if unexpected:
         problems.append(f"its taint {unexpected[0][0]} would keep every server away")
     if problems:
-        raise pulumi.RunError(f"the node pool {plan.name}, which is there already, will not do: {'; '.join(problems)}")
+        raise pulumi.RunError(f"the node pool {plan.name}, which exists already, will not do: {'; '.join(problems)}")
     return found["networks"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GivenFabric:
-    """The twin of `Fabric`: the networks of pools that are there already."""
+class ExistingFabric:
+    """The extra networks of a node pool that exists already."""
 
     attachments: tuple[FabricAttachment, ...]
 
     @classmethod
-    def of(cls, pool: GivenNodePool, networks: Sequence[PodNetworkPlan]) -> "GivenFabric":
+    def of(cls, pool: ExistingNodePool, networks: Sequence[PodNetworkPlan]) -> "ExistingFabric":
         return cls(attachments=tuple(_attachment(pool, index, plan) for index, plan in enumerate(networks)))
 
 
-def _attachment(pool: GivenNodePool, index: int, plan: PodNetworkPlan) -> FabricAttachment:
+def _attachment(pool: ExistingNodePool, index: int, plan: PodNetworkPlan) -> FabricAttachment:
     def name(kind: str) -> pulumi.Output[str]:
         return pool.networks.apply(lambda networks: _nic(pool.plan, networks, index)[kind])
 
@@ -93,8 +93,3 @@ def _nic(plan: NodePoolPlan, networks: list[dict[str, str]], index: int) -> dict
     if index >= len(networks):
         raise pulumi.RunError(f"the node pool {plan.name} has {len(networks)} extra networks, and {index + 1} are used")
     return networks[index]
-
-
-AnyNodePool: TypeAlias = AcceleratorNodePool | GivenNodePool
-AnyFabric: TypeAlias = Fabric | GivenFabric
-"""Twins with the same face."""

@@ -3,28 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import TypeAlias
 
 import pulumi
 from pulumi_gcp import compute
 
-from components.cluster_network import ClusterNetwork
-from components.given import name_of, said
-from planning.plan import GivenNetworkPlan
+from components.existing import name_of, said
+from components.faces import StackContext
+from planning.plan import ExistingNetworkPlan
 
 _RESERVED = 4
 """Addresses of a subnetwork that Google keeps for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GivenNetworkArgs:
-    plan: GivenNetworkPlan
-    project: str
-    region: str
+class ExistingNetworkArgs:
+    plan: ExistingNetworkPlan
+    stack: StackContext
 
 
-class GivenNetwork(pulumi.ComponentResource):
-    """The twin of `ClusterNetwork`. The way out of private nodes is its owner's to keep."""
+class ExistingNetwork(pulumi.ComponentResource):
+    """The way out of private nodes is its owner's to keep."""
 
     network_id: pulumi.Output[str]
     subnetwork_id: pulumi.Output[str]
@@ -32,18 +30,20 @@ class GivenNetwork(pulumi.ComponentResource):
     services_range: str
     way_out: Sequence[pulumi.Resource]
 
-    def __init__(self, name: str, args: GivenNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("inference-platform:components:GivenNetwork", name, None, opts)
+    def __init__(self, name: str, args: ExistingNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:ExistingNetwork", name, None, opts)
         plan = args.plan
         self.pods_range = plan.pods_range
         self.services_range = plan.services_range
         self.way_out = ()
-        host = plan.project or args.project
+        host = plan.project or args.stack.project
         # What is there has its APIs on; waiting for a service that is yet to be enabled would hide it in a preview.
         read = pulumi.ResourceOptions(parent=self)
         vpc = compute.Network.get(f"{name}-vpc", f"projects/{host}/global/networks/{plan.vpc}", opts=read)
         subnetwork = compute.Subnetwork.get(
-            f"{name}-subnetwork", f"projects/{host}/regions/{args.region}/subnetworks/{plan.subnetwork}", opts=read
+            f"{name}-subnetwork",
+            f"projects/{host}/regions/{args.stack.region}/subnetworks/{plan.subnetwork}",
+            opts=read,
         )
         self.network_id = vpc.id
         # Whoever uses the subnetwork waits for what was found.
@@ -59,7 +59,7 @@ class GivenNetwork(pulumi.ComponentResource):
         self.register_outputs({"networkId": self.network_id, "subnetworkId": self.subnetwork_id})
 
 
-def _checked(plan: GivenNetworkPlan, *, id: str, network: str, cidr: str, ranges: dict[str, str | None]) -> str:
+def _checked(plan: ExistingNetworkPlan, *, id: str, network: str, cidr: str, ranges: dict[str, str | None]) -> str:
     """The subnetwork's id. Raises RunError with everything about it that will not do."""
     problems: list[str] = []
     if name_of(network) != plan.vpc:
@@ -77,7 +77,3 @@ def _checked(plan: GivenNetworkPlan, *, id: str, network: str, cidr: str, ranges
     if problems:
         raise pulumi.RunError(f"network.existing: the subnetwork {plan.subnetwork} will not do: {'; '.join(problems)}")
     return id
-
-
-AnyNetwork: TypeAlias = ClusterNetwork | GivenNetwork
-"""Twins with the same face."""

@@ -20,7 +20,7 @@ def _subnetwork(network: str) -> dict[str, Any]:
     }
 
 
-GIVEN: dict[str, dict[str, Any]] = {
+EXISTING: dict[str, dict[str, Any]] = {
     **{
         f"projects/{project}/global/networks/{network}": {"name": network}
         for project in (PROJECT_ID, "acme-network")

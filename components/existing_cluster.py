@@ -1,28 +1,27 @@
 """A cluster that somebody else owns: read and checked, never changed or destroyed."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import pulumi
 from pulumi_gcp import container
 
-from components.given import said
-from components.gke_cluster import GkeCluster, dns_endpoint
+from components.existing import said
+from components.faces import StackContext
+from components.gke_cluster import dns_endpoint
 from components.node_identity import NodeIdentity, NodeIdentityArgs
-from components.project_services import ProjectServices
-from planning.plan import GivenClusterPlan
+from planning.plan import ExistingClusterPlan
 
 
 @dataclass(frozen=True, kw_only=True)
-class GivenClusterArgs:
-    plan: GivenClusterPlan
-    project: str
-    """The stack's, which need not be the cluster's."""
-    services: ProjectServices
+class ExistingClusterArgs:
+    plan: ExistingClusterPlan
+    stack: StackContext
+    """Whose project need not be the cluster's."""
 
 
-class GivenCluster(pulumi.ComponentResource):
-    """The twin of `GkeCluster`. What the stack puts into it is taken out again object by object."""
+class ExistingCluster(pulumi.ComponentResource):
+    """What the stack puts into it is taken out again object by object."""
 
     cluster_name: str
     location: str
@@ -30,17 +29,18 @@ class GivenCluster(pulumi.ComponentResource):
     identifier: str
     endpoint: pulumi.Output[str]
     node_service_account: pulumi.Output[str]
-    gone_with: pulumi.Resource | None
+    gone_with: pulumi.Resource | None = None
+    ready: pulumi.Resource
     private_nodes: pulumi.Input[bool]
 
-    def __init__(self, name: str, args: GivenClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("inference-platform:components:GivenCluster", name, None, opts)
+    def __init__(self, name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inference-platform:components:ExistingCluster", name, None, opts)
         plan = args.plan
         self.cluster_name = plan.name
         self.location = plan.location
-        self.project = plan.project or args.project
+        self.project = plan.project or args.stack.project
         self.identifier = f"projects/{self.project}/locations/{plan.location}/clusters/{plan.name}"
-        self.gone_with = None
+        self.ready = self
         # What is there has its APIs on; waiting for a service that is yet to be enabled would hide it in a preview.
         read = pulumi.ResourceOptions(parent=self)
         self.resource = container.Cluster.get(f"{name}-cluster", self.identifier, opts=read)
@@ -63,9 +63,7 @@ class GivenCluster(pulumi.ComponentResource):
         if plan.node_identity:
             identity = NodeIdentity(
                 f"{name}-nodes",
-                NodeIdentityArgs(
-                    plan=plan.node_identity, cluster_name=plan.name, project=args.project, services=args.services
-                ),
+                NodeIdentityArgs(plan=plan.node_identity, cluster_name=plan.name, stack=args.stack),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             self.node_service_account = identity.email
@@ -76,7 +74,7 @@ def _collects_metrics(config: container.outputs.ClusterMonitoringConfig | None) 
     return bool(config and config.managed_prometheus and config.managed_prometheus.enabled)
 
 
-def _checked(plan: GivenClusterPlan, found: dict[str, Any]) -> str:
+def _checked(plan: ExistingClusterPlan, found: dict[str, Any]) -> str:
     """The cluster's DNS endpoint. Raises RunError with everything about it that will not do."""
     problems: list[str] = []
     if plan.version and not str(found["version"]).startswith(plan.version):
@@ -94,7 +92,3 @@ def _checked(plan: GivenClusterPlan, found: dict[str, Any]) -> str:
     if problems:
         raise pulumi.RunError(f"cluster.existing: {plan.name} will not do: {'; '.join(problems)}")
     return found["endpoint"]
-
-
-AnyCluster: TypeAlias = GkeCluster | GivenCluster
-"""Twins with the same face."""

@@ -1,0 +1,132 @@
+"""Makes a part of the stack's own, or looks up the one that exists already, as the plan has it."""
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from components.accelerator_node_pool import AcceleratorNodePool, AcceleratorNodePoolArgs
+from components.cluster_network import ClusterNetwork, ClusterNetworkArgs
+from components.existing_cluster import ExistingCluster, ExistingClusterArgs
+from components.existing_network import ExistingNetwork, ExistingNetworkArgs
+from components.existing_node_pool import ExistingFabric, ExistingNodePool, ExistingNodePoolArgs
+from components.fabric import Fabric, FabricArgs
+from components.faces import AnyCluster, AnyFabric, AnyNetwork, AnyNodePool, AnyToken, StackContext
+from components.gke_cluster import GkeCluster, GkeClusterArgs
+from components.hugging_face_token import stack_token
+from components.secret_manager_token import SecretManagerToken, SecretManagerTokenArgs
+from components.serving_identity import ServingIdentity, ServingIdentityArgs
+from components.serving_namespace import ServingNamespace
+from config.pulumi_config import hugging_face_token
+from planning.plan import (
+    ClusterNetworkPlan,
+    ExistingClusterPlan,
+    ExistingNetworkPlan,
+    FabricPlan,
+    NodePoolPlan,
+    PlatformPlan,
+    TokenPlan,
+)
+
+
+def cluster_of(plan: PlatformPlan, stack: StackContext, opts: pulumi.ResourceOptions) -> AnyCluster:
+    if isinstance(plan.cluster, ExistingClusterPlan):
+        return ExistingCluster("gke", ExistingClusterArgs(plan=plan.cluster, stack=stack), opts=opts)
+    protect = plan.protection.covers_cluster
+    return GkeCluster(
+        "gke",
+        GkeClusterArgs(
+            plan=plan.cluster,
+            stack=stack,
+            network=_network(plan.cluster.network, stack, opts, protect=protect),
+            protect=protect,
+        ),
+        opts=opts,
+    )
+
+
+def _network(
+    plan: ClusterNetworkPlan | ExistingNetworkPlan, stack: StackContext, opts: pulumi.ResourceOptions, *, protect: bool
+) -> AnyNetwork:
+    if isinstance(plan, ExistingNetworkPlan):
+        return ExistingNetwork("network", ExistingNetworkArgs(plan=plan, stack=stack), opts=opts)
+    return ClusterNetwork("network", ClusterNetworkArgs(plan=plan, stack=stack, protect=protect), opts=opts)
+
+
+def node_pools_of(
+    plan: PlatformPlan, stack: StackContext, cluster: AnyCluster, opts: pulumi.ResourceOptions
+) -> tuple[AnyFabric | None, dict[str, AnyNodePool]]:
+    """The accelerators' pools by name, and the networks between their nodes."""
+    existing = {
+        pool.name: ExistingNodePool(pool.name, ExistingNodePoolArgs(plan=pool, cluster=cluster), opts=opts)
+        for pool in plan.node_pools
+        if pool.exists
+    }
+    own = [pool for pool in plan.node_pools if not pool.exists]
+    fabric = _fabric(plan, own, existing, stack, opts)
+    made = {
+        pool.name: AcceleratorNodePool(
+            pool.name,
+            AcceleratorNodePoolArgs(
+                plan=pool,
+                stack=stack,
+                cluster=cluster,
+                fabric=fabric,
+                keep_version=plan.gpu_nodes_keep_version,
+                protect=plan.protection.covers(pool.name),
+            ),
+            opts=opts,
+        )
+        for pool in own
+    }
+    return fabric, {**existing, **made}
+
+
+def _fabric(
+    plan: PlatformPlan,
+    own: Sequence[NodePoolPlan],
+    existing: Mapping[str, ExistingNodePool],
+    stack: StackContext,
+    opts: pulumi.ResourceOptions,
+) -> AnyFabric | None:
+    """None: the stack's nodes have no networks of their own between them, or Google makes these by itself."""
+    networks: FabricPlan | None = plan.fabric
+    if networks is None or not networks.vpcs:
+        return None
+    if own:
+        protect = plan.protection.covers_cluster
+        return Fabric("fabric", FabricArgs(plan=networks, stack=stack, protect=protect), opts=opts)
+    attached = [pool for pool in existing.values() if pool.plan.uses_fabric]
+    return ExistingFabric.of(attached[0], networks.pod_networks) if attached else None
+
+
+def tokens_of(
+    plan: TokenPlan,
+    stack: StackContext,
+    cluster: AnyCluster,
+    namespaces: Mapping[str, ServingNamespace],
+    in_google: pulumi.ResourceOptions,
+    in_cluster: pulumi.ResourceOptions,
+) -> dict[str, AnyToken]:
+    """The Hugging Face token of each namespace of servers, by the namespace's name."""
+    secret = plan.secret
+    if secret is None:
+        token = hugging_face_token()
+        return {
+            name: stack_token(f"hugging-face-{name}", plan.name, namespace, token, in_cluster)
+            for name, namespace in namespaces.items()
+        }
+    identity = ServingIdentity(
+        "serving-identity",
+        ServingIdentityArgs(secret=secret, stack=stack, cluster=cluster, namespaces=list(namespaces)),
+        opts=in_google,
+    )
+    return {
+        name: SecretManagerToken(
+            f"hugging-face-{name}",
+            SecretManagerTokenArgs(
+                name=plan.name, secret=secret, project=stack.project, namespace=namespace, identity=identity
+            ),
+            opts=in_cluster,
+        )
+        for name, namespace in namespaces.items()
+    }

@@ -1,0 +1,153 @@
+"""The part of the graph in the cluster: pod networks and node software → namespaces → token → controllers → servers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.device_claims import DeviceClaims, DeviceClaimsArgs
+from components.dra_driver import DraDriver, DraDriverArgs
+from components.faces import AnyCluster, AnyFabric, AnyNodePool, StackContext
+from components.kubernetes_access import kubernetes_provider
+from components.kubernetes_object import KubernetesObject
+from components.labelling import labelling
+from components.leader_worker_set import LeaderWorkerSet, LeaderWorkerSetArgs
+from components.manifests.common import priority_class
+from components.nccl_preflight import NcclPreflight, NcclPreflightArgs
+from components.node_software import NodeSoftware, NodeSoftwareArgs
+from components.own_or_existing import tokens_of
+from components.pod_networks import PodNetworks, PodNetworksArgs
+from components.serving_namespace import ServingNamespace, ServingNamespaceArgs
+from components.vllm_server import VllmServer, VllmServerArgs
+from planning.plan import PlatformPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class _InCluster:
+    """What the functions below share."""
+
+    plan: PlatformPlan
+    node_pools: Mapping[str, AnyNodePool]
+    fabric_needs: Sequence[pulumi.Resource]
+    """What pods that use the fabric find on their node, and the networks they name."""
+    opts: pulumi.ResourceOptions
+
+
+def build_in_cluster(
+    plan: PlatformPlan,
+    stack: StackContext,
+    cluster: AnyCluster,
+    fabric: AnyFabric | None,
+    node_pools: Mapping[str, AnyNodePool],
+    in_google: pulumi.ResourceOptions,
+) -> None:
+    # What lives in the cluster goes with it: a destroy need not ask a dying API server for each object.
+    own = pulumi.ResourceOptions(provider=kubernetes_provider("access", cluster), deleted_with=cluster.gone_with)
+    opts = pulumi.ResourceOptions.merge(own, labelling(plan.labels))
+    needs: list[pulumi.Resource] = []
+    if fabric and plan.fabric and plan.fabric.makes_pod_networks:
+        needs.append(PodNetworks("pod-networks", PodNetworksArgs(fabric=fabric), opts=opts))
+    if plan.nccl_installers or plan.node_daemons:
+        software = NodeSoftwareArgs(
+            installers=plan.nccl_installers, daemons=plan.node_daemons, node_pools=list(node_pools.values())
+        )
+        needs.append(NodeSoftware("node-software", software, opts=opts))
+    shared = _InCluster(plan=plan, node_pools=node_pools, fabric_needs=needs, opts=opts)
+
+    namespaces = {
+        each.name: ServingNamespace(each.name, ServingNamespaceArgs(plan=each), opts=opts) for each in plan.namespaces
+    }
+    tokens = tokens_of(plan.token, stack, cluster, namespaces, in_google, opts)
+    leader_worker_set = LeaderWorkerSet(
+        "leader-worker-set",
+        LeaderWorkerSetArgs(
+            plan=plan.leader_worker_set,
+            system_pool=plan.cluster.system_pool.name,
+            keeps_kinds=cluster.gone_with is not None,
+        ),
+        opts=opts,
+    )
+    priority = KubernetesObject("priority", priority_class(plan.priority_class), opts)
+    testing = _preflight_namespace(plan, opts)
+    domains = _compute_domains(shared, {**namespaces, **testing})
+    preflights = _preflights(shared, testing, domains)
+    claims = {
+        name: _claims(shared, namespaces[name])
+        for name in dict.fromkeys(model.namespace for model in plan.models if model.transport)
+    }
+    for model in plan.models:
+        needed: list[pulumi.Resource] = []
+        if model.node_pool in preflights:
+            # It needs two free nodes, so it is first.
+            needed.append(preflights[model.node_pool])
+        if model.transport:
+            needed += [*needs, *claims[model.namespace], *domains.get((model.namespace, model.name), [])]
+        VllmServer(
+            model.name,
+            VllmServerArgs(
+                plan=model,
+                access=plan.access,
+                node_pool=node_pools[model.node_pool],
+                token=tokens[model.namespace],
+                priority_class=priority,
+                leader_worker_set=leader_worker_set,
+                needs=needed,
+            ),
+            opts=opts,
+        )
+
+
+def _preflight_namespace(plan: PlatformPlan, opts: pulumi.ResourceOptions) -> dict[str, ServingNamespace]:
+    """By its name; none, where there is no test."""
+    home = plan.preflight_namespace
+    return {home.name: ServingNamespace(home.name, ServingNamespaceArgs(plan=home), opts=opts)} if home else {}
+
+
+def _preflights(
+    shared: _InCluster,
+    namespaces: Mapping[str, ServingNamespace],
+    domains: Mapping[tuple[str, str], list[pulumi.Resource]],
+) -> dict[str, pulumi.Resource]:
+    """By the name of the pool that each has tested."""
+    claims = [claim for namespace in namespaces.values() for claim in _claims(shared, namespace)]
+    return {
+        preflight.node_pool: NcclPreflight(
+            preflight.name,
+            NcclPreflightArgs(
+                plan=preflight,
+                access=shared.plan.access,
+                node_pool=shared.node_pools[preflight.node_pool],
+                namespace=namespaces[preflight.namespace],
+                needs=[*shared.fabric_needs, *claims, *domains.get((preflight.namespace, preflight.name), [])],
+            ),
+            opts=shared.opts,
+        )
+        for preflight in shared.plan.preflights
+    }
+
+
+def _claims(shared: _InCluster, namespace: ServingNamespace) -> list[pulumi.Resource]:
+    templates = shared.plan.fabric.claim_templates if shared.plan.fabric else ()
+    if not templates:
+        return []
+    args = DeviceClaimsArgs(templates=templates, namespace=namespace)
+    return [DeviceClaims(f"claims-{namespace.name}", args, opts=shared.opts)]
+
+
+def _compute_domains(
+    shared: _InCluster, namespaces: Mapping[str, ServingNamespace]
+) -> dict[tuple[str, str], list[pulumi.Resource]]:
+    """By the namespace and name of the server or test that each is for."""
+    plan = shared.plan
+    if plan.dra_driver is None:
+        return {}
+    args = DraDriverArgs(
+        plan=plan.dra_driver,
+        system_pool=plan.cluster.system_pool.name,
+        node_pools=list(shared.node_pools.values()),
+    )
+    driver = DraDriver("dra-driver", args, opts=shared.opts)
+    return {
+        (domain.namespace, domain.name): [driver.compute_domain(domain, namespaces[domain.namespace])]
+        for domain in plan.compute_domains
+    }
