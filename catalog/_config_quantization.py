@@ -230,7 +230,7 @@ def _mixed(groups: list[tuple[list[str], Quantization]], skipped: list[str], che
         if checkpoint.names.named(part, layer, known, Match.COMPONENT):
             return None
         for names, patterns, scheme in by_name:
-            spelled = any(name in names for name in checkpoint.names.of(part, layer))
+            spelled = any(name in names for name in checkpoint.names.spelled(part, layer))
             if spelled or checkpoint.names.named(part, layer, patterns, Match.COMPONENT):
                 return scheme.format
         whole = next((scheme.format for targets, scheme in groups if _is_everything(targets)), None)

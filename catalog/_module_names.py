@@ -38,13 +38,9 @@ _IN_LAYER: dict[LinearPart, tuple[str, ...]] = {
     LinearPart.DENSE_OUTPUT: ("mlp.down_proj", "mlp.fc2", "feed_forward.down_proj", "mixer.down_proj"),
     LinearPart.EXPERTS: (
         "mlp.experts",
-        "mlp.experts.0.gate_proj",
-        "mlp.experts.0.up_proj",
         "block_sparse_moe.experts",
-        "block_sparse_moe.experts.0.w1",
         "feed_forward.experts",
         "mixer.experts",
-        "mixer.experts.0.up_proj",
     ),
     LinearPart.SHARED_EXPERTS: (
         "mlp.shared_experts.gate_proj",
@@ -54,7 +50,7 @@ _IN_LAYER: dict[LinearPart, tuple[str, ...]] = {
         "mixer.shared_experts.up_proj",
     ),
 }
-_EXPERTS_BESIDE_DENSE = ("moe.experts", "experts", "moe.gate_up_proj", "experts.gate_up_proj", "experts.0.gate_proj")
+_EXPERTS_BESIDE_DENSE = ("moe.experts", "experts")
 """Where a layer has a dense part as well, `mlp` names that (Gemma 4)."""
 _OUTSIDE: dict[LinearPart, tuple[str, ...]] = {
     LinearPart.OUTPUT_EMBEDDING: ("lm_head", "language_model.lm_head"),
@@ -99,12 +95,25 @@ class ModuleNames:
             names = _EXPERTS_BESIDE_DENSE
         return tuple(f"{prefix}layers.{layer}.{name}" for prefix in _PREFIXES for name in names)
 
+    def spelled(self, part: LinearPart, layer: int | None) -> tuple[str, ...]:
+        """The same, with the names of the first expert for those of all."""
+        names = self.of(part, layer)
+        if part is not LinearPart.EXPERTS:
+            return names
+        return names + tuple(f"{name}.0.{inner}" for name in names for inner in ("gate_proj", "up_proj", "w1"))
+
     def named(self, part: LinearPart, layer: int | None, entries: "ModuleList", match: Match) -> bool:
         """Whether one of the entries names the part."""
         candidates = entries.about(layer)
-        return bool(candidates) and any(
-            _matches(name, entry, match) for name in self.of(part, layer) for entry in candidates
-        )
+        if not candidates:
+            return False
+        names = self.of(part, layer)
+        if part is LinearPart.EXPERTS:
+            return any(_names_experts(name, entry, match) for name in names for entry in candidates)
+        if match is Match.SUBSTRING:
+            # `gate` means the router, and is part of this name by chance: vLLM wants it of both fused layers.
+            names = tuple(name for name in names if not name.endswith("gate_proj"))
+        return any(_matches(name, entry, match) for name in names for entry in candidates)
 
 
 class ModuleList:
@@ -135,6 +144,14 @@ def _is_irrelevant(entry: str) -> bool:
     """What names no linear layer that is modelled: norms, routers, the draft layers."""
     skipped = ("norm", "norm.bias", "e_score_correction_bias", "mlp.gate", "block_sparse_moe.gate", "mixer.gate")
     return entry.endswith(skipped) or entry.startswith("mtp")
+
+
+def _names_experts(name: str, entry: str, match: Match) -> bool:
+    """vLLM knows the experts of a layer as one module, and takes a name of one of them for all."""
+    if entry.startswith("re:"):
+        return any(_matches(f"{name}{inner}", entry, match) for inner in ("", ".0.gate_proj", ".0.up_proj", ".0.w1"))
+    alone = match is not Match.SUBSTRING and entry.startswith(f"{name}.")
+    return alone or _matches(name, entry, match)
 
 
 def _matches(name: str, entry: str, match: Match) -> bool:

@@ -14,7 +14,7 @@ from planning.load_time import checkpoint_gib
 from planning.parallelism import choose_shape
 from planning.shape import Objective, ShapePlan, ShapeRefused, ShapeRequest
 from planning.weights import GIB, Sharding, stages_of, weight_bytes
-from tests.unit.configs import deepseek, internvl, llama, qwen2_5_vl, qwen2_vl
+from tests.unit.configs import deepseek, internvl, llama, qwen2_5_vl, qwen2_vl, qwen3_moe
 from tests.unit.serving import planned
 
 PINNED = "0.33.0"
@@ -174,6 +174,17 @@ def test_every_integer_format_keeps_its_groups_whole(method: str) -> None:
     config = {"quant_method": method, "bits": 4, "group_size": 128, "config_groups": {"group_0": {"weights": weights}}}
     model = read(llama(80, 8192, 29568, 64), quantization_config=config)
     assert not asked(model, "a100-80gb", tensor_parallel=2, max_model_len=32768).fits
+
+
+def test_a_router_that_is_not_converted_leaves_the_experts_in_int4() -> None:
+    """By vLLM 0.33.0's own code: Qwen3-30B-A3B in AWQ takes 15.67 GiB, 7.85 at TP 2."""
+    config = qwen3_moe() | {
+        "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128, "modules_to_not_convert": ["gate"]}
+    }
+    model = read(config)
+    stage = stages_of(model, 1)[0]
+    assert weight_bytes(model, Sharding(), stage) / GIB == pytest.approx(15.67, rel=0.01)
+    assert weight_bytes(model, Sharding(2), stage) / GIB == pytest.approx(7.85 + 1 / 32, rel=0.01)
 
 
 def test_experts_in_mxfp4_come_with_a_word_on_what_other_kernels_pad() -> None:
