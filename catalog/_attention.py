@@ -7,16 +7,17 @@ from pydantic import Field
 from catalog._entry import Entry
 from catalog._formats import Count
 
+Layers = Annotated[int, Field(gt=0, le=1000)]
+
 
 class FullAttention(Entry):
     """Layers whose KV cache grows with the whole context."""
 
     kind: Literal["full"] = Field(default="full", description="attention over the whole context")
-    layers: Count = Field(description="layers of this kind")
+    layers: Layers = Field(description="layers of this kind")
     key_value_heads: Count | None = Field(default=None, description="where it differs from the model's")
     head_dim: Count | None = Field(default=None, description="where it differs from the model's")
     value_head_dim: Count | None = Field(default=None, description="where it differs from that of keys")
-    shared_keys_and_values: bool = Field(default=False, description="one projection makes both")
     rope_cache_tokens: Count | None = Field(
         default=None, description="positions of the rotary table, where that is not the context (linear scaling)"
     )
@@ -26,20 +27,19 @@ class SlidingAttention(Entry):
     """Layers that look back `window` tokens."""
 
     kind: Literal["sliding"] = Field(default="sliding", description="attention over a window")
-    layers: Count = Field(description="layers of this kind")
+    layers: Layers = Field(description="layers of this kind")
     window: Count = Field(description="tokens that a layer looks back")
     key_value_heads: Count | None = Field(default=None, description="where it differs from the model's")
     head_dim: Count | None = Field(default=None, description="where it differs from the model's")
     value_head_dim: Count | None = Field(default=None, description="where it differs from that of keys")
     own_rotary_table: bool = Field(default=False, description="its rotary base differs from that of the full layers")
-    sinks: bool = Field(default=False, description="one more weight a head, that attention may go to")
 
 
 class ChunkedAttention(Entry):
     """Layers that look back to the start of their chunk."""
 
     kind: Literal["chunked"] = Field(default="chunked", description="attention inside chunks of the context")
-    layers: Count = Field(description="layers of this kind")
+    layers: Layers = Field(description="layers of this kind")
     chunk: Count = Field(description="tokens of a chunk")
     key_value_heads: Count | None = Field(default=None, description="where it differs from the model's")
     head_dim: Count | None = Field(default=None, description="where it differs from the model's")
@@ -49,7 +49,7 @@ class MlaAttention(Entry):
     """Multi-head latent attention: one compressed key and value per token, the same on every tensor-parallel rank."""
 
     kind: Literal["mla"] = Field(default="mla", description="multi-head latent attention")
-    layers: Count = Field(description="layers of this kind")
+    layers: Layers = Field(description="layers of this kind")
     kv_lora_rank: Count = Field(description="width of the compressed key and value")
     qk_rope_head_dim: int = Field(ge=0, description="part of a head with rotary positions")
     qk_nope_head_dim: Count = Field(description="part of a head without")
@@ -78,7 +78,7 @@ class LinearAttention(Entry):
     """Gated delta-rule layers: a state of constant size per sequence, no cache per token."""
 
     kind: Literal["linear"] = Field(default="linear", description="gated delta rule")
-    layers: Count = Field(description="layers of this kind")
+    layers: Layers = Field(description="layers of this kind")
     key_heads: Count = Field(description="heads of the keys")
     value_heads: Count = Field(description="heads of the values")
     key_head_dim: Count = Field(description="width of a key")
@@ -101,7 +101,7 @@ class StateSpace(Entry):
     """Mamba 2 layers: a state of constant size per sequence, no cache per token."""
 
     kind: Literal["stateSpace"] = Field(default="stateSpace", description="Mamba 2")
-    layers: Count = Field(description="layers of this kind")
+    layers: Layers = Field(description="layers of this kind")
     heads: Count = Field(description="heads of the state")
     head_dim: Count = Field(description="width of one of them")
     groups: Count = Field(description="groups of heads that share their projections")
@@ -128,7 +128,7 @@ class NoAttention(Entry):
     """Layers that are a feed-forward part alone; where a model has them, its other layers have none."""
 
     kind: Literal["none"] = Field(default="none", description="a feed-forward part alone")
-    layers: Count = Field(description="layers of this kind")
+    layers: Layers = Field(description="layers of this kind")
 
 
 AttentionGroup = Annotated[

@@ -15,6 +15,7 @@ from catalog._attention import (
 )
 from catalog._config_reader import ConfigReader, UnreadableConfigError, integers, mapping, whole_number
 
+_MOST_LAYERS = 1000
 _SLIDING_EVERY_OTHER = {"gemma2", "gpt_oss"}
 _OWN_ROTARY = {"gemma3", "gemma3_text", "gemma4_text", "mimo_v2_flash"}
 # nemotron_h's hybrid_override_pattern: one letter a layer.
@@ -31,6 +32,8 @@ class Attention:
 def attention_of(reader: ConfigReader) -> Attention:
     """Raises UnreadableConfigError for a kind of attention that is not modelled."""
     layers = layers_of(reader)
+    if layers > _MOST_LAYERS:
+        raise UnreadableConfigError(f"num_hidden_layers: {layers} layers are more than any model has")
     if reader.get("kv_lora_rank") is not None:
         return Attention((_latent(reader, layers),), None)
     kinds = _kinds(reader, layers)
