@@ -1,10 +1,9 @@
 """What Google's APIs know, by their own discovery documents, and where a property of Pulumi's stands in them."""
 
-import json
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any, cast
+from typing import Any
+
+from tests.discovery import document
 
 MESSAGES = {
     "gcp:compute/address:Address": ("compute.beta", "Address"),
@@ -133,13 +132,6 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     },
 }
 """What no message of an API has, and why; "" is of every kind."""
-
-
-@cache
-def document(name: str) -> dict[str, Any]:
-    """A discovery document by its service and version, such as `container.v1`."""
-    folder = files("googleapiclient") / "discovery_cache" / "documents"
-    return cast(dict[str, Any], json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
 
 
 def elsewhere(token: str, path: str) -> str | None:
