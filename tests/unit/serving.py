@@ -10,7 +10,6 @@ from planning.plan import ModelServerPlan, PlatformPlan
 from planning.platform import plan_platform
 
 TOKEN = from_secret("hugging-face-token")
-PRIORITY = "model-serving"
 
 H200 = {"name": "gpu", "accelerator": "h200", "zone": "us-central1-b", "nodes": 4, "capacity": {"kind": "spot"}}
 H100_MEGA = {
@@ -47,7 +46,7 @@ def planned(model: dict[str, Any], pool: dict[str, Any] = H200, **changes: Any) 
 
 
 def templates(plan: ModelServerPlan) -> Templates:
-    return Templates(plan, TOKEN, PRIORITY)
+    return Templates(plan, TOKEN)
 
 
 def manifest(plan: ModelServerPlan) -> dict[str, Any]:
