@@ -16,6 +16,16 @@ class Step(Entry):
     fraction: float
 
 
+class Line(Entry):
+    """A fraction of an amount, and so many GiB besides."""
+
+    fraction: float
+    gib: float
+
+    def of(self, gib: float) -> float:
+        return gib * self.fraction + self.gib
+
+
 class EphemeralReservation(Entry):
     """What GKE keeps of a node's ephemeral storage, in GiB but for the two fractions."""
 
@@ -30,6 +40,9 @@ class EphemeralReservation(Entry):
 class NodeReservations(Entry):
     """What GKE keeps of a node for the system."""
 
+    kernel: Line = Field(description="memory that the kernel keeps before GKE does")
+    boot_disk_gib: Line = Field(description="of the operating system's partitions")
+    local_ssd_file_system: float = Field(description="fraction of local SSDs that their file system takes, at most")
     cpu: tuple[Step, ...] = Field(description="steps in cores")
     memory_gib: tuple[Step, ...] = Field(description="steps in GiB")
     eviction_mib: int
@@ -42,16 +55,20 @@ class NodeReservations(Entry):
 
     def allocatable_memory_gib(self, memory_gib: float) -> float:
         """GiB that pods may request of a node of so many GiB."""
-        return memory_gib - _kept(memory_gib, self.memory_gib) - self.eviction_mib / 1024
+        return self.capacity_gib(memory_gib) - _kept(memory_gib, self.memory_gib) - self.eviction_mib / 1024
+
+    def capacity_gib(self, memory_gib: float) -> float:
+        """GiB that a node of a machine of so many GiB says it has."""
+        return memory_gib - self.kernel.of(memory_gib)
 
     def allocatable_ephemeral_gib(self, boot_disk_gib: int, local_ssds: int, local_ssd_gib: int) -> float:
         """GiB of ephemeral storage that pods may request; on the local SSDs if there are any, else on the boot disk."""
         kept = self.ephemeral_gib
         if local_ssds:
             reserved = min(kept.most, kept.one_ssd + kept.each_further_ssd * (local_ssds - 1))
-            return local_ssd_gib * (1 - self.ephemeral_eviction) - reserved
+            return local_ssd_gib * (1 - self.local_ssd_file_system) * (1 - self.ephemeral_eviction) - reserved
         reserved = min(kept.half * boot_disk_gib, kept.base + kept.fraction * boot_disk_gib, kept.most)
-        return boot_disk_gib * (1 - self.ephemeral_eviction) - reserved
+        return (boot_disk_gib - self.boot_disk_gib.of(boot_disk_gib)) * (1 - self.ephemeral_eviction) - reserved
 
 
 class SystemPool(Entry):
@@ -65,6 +82,14 @@ class Nat(Entry):
 
     min_ports_per_vm: int
     max_ports_per_vm: int
+
+
+class SystemPods(Entry):
+    """What a model server leaves of a node to the pods of GKE and to ours."""
+
+    cpus: float
+    memory_gib: float
+    disk_gib: float = Field(description="of ephemeral storage, for images")
 
 
 class Dranet(Entry):
@@ -94,6 +119,7 @@ class GooglePlatform(Entry):
     first_pool: SystemPool = Field(description="made with a cluster, and removed at once")
     flex_start_max_hours: int
     dranet: Dranet
+    system_pods: SystemPods
     reserved: NodeReservations
 
 

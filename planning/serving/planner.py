@@ -10,7 +10,7 @@ from planning.errors import Findings
 from planning.load_time import load_time
 from planning.node_pools import machine_of
 from planning.parallelism import choose_shape
-from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, RolloutPlan, SchedulingPlan
+from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, Provisioning, RolloutPlan, SchedulingPlan
 from planning.serving.access import plan_priority
 from planning.serving.arguments import server_arguments, worker_arguments
 from planning.serving.lifecycle import plan_lifecycle
@@ -110,7 +110,7 @@ class _Planner:
             driver=own_pool.driver_version,
         )
         load = load_time(checkpoint, shape.settings, nodes=shape.nodes)
-        lifecycle = plan_lifecycle(load, shape.replicas)
+        lifecycle = plan_lifecycle(load, shape.replicas, spot=pool.provisioning is Provisioning.SPOT)
         environment = {
             **release.environment,
             # Its servers tell nobody what they serve.

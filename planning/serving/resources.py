@@ -1,5 +1,6 @@
-"""Decides what a pod asks of its node: a share of everything as large as its share of the GPUs."""
+"""Decides what a pod asks of its node: what its server needs, and never more than its share of what pods can have."""
 
+from dataclasses import dataclass
 from math import ceil, floor
 
 from catalog import MachineType, Model
@@ -10,10 +11,10 @@ from planning.load_time import checkpoint_gib
 from planning.plan import NodePoolPlan, PodResourcesPlan, PodTransportPlan
 from planning.shape import ShapePlan
 
-_SYSTEM_CPUS = 2
-"""Cores of a node for the DaemonSets of GKE and ours; the same in GiB of memory and of disk, images included, below."""
-_SYSTEM_MEMORY_GIB = 4
-_SYSTEM_DISK_GIB = 60
+_CPUS = 4
+"""Of a server's front and its engine; llm-d asks for 32 in all where a pod has eight GPUs (2026-09-30)."""
+_CPUS_PER_GPU = 8
+"""A worker's own, and its part in compiling and in reading weights."""
 _KERNELS_GIB = 6
 """Compiled kernels and CUDA graphs of one server, generously: measured caches are below 1 GiB."""
 _TEMPORARY_GIB = 4
@@ -24,6 +25,19 @@ _SHARED_MEMORY_GIB = 2
 """Of /dev/shm for each GPU; the default of 64 MiB ends tensor parallel servers."""
 _PROCESS_MEMORY_GIB = 8
 """For each GPU's process and its share of the server's own, beside /dev/shm and offloaded blocks."""
+_LEAST_PROCESS_GIB = 5
+"""Of the same, where the machine has no more: enough or not, was not measured."""
+_DISK_STEP_GIB = 10
+_LARGEST_DISK_GIB = 65536
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Of one node's part for pods, as much as the pod has of its GPUs; so what GPUs have room for has room."""
+
+    cpus: int
+    memory_gib: int
+    disk_gib: int
 
 
 def plan_resources(
@@ -37,46 +51,97 @@ def plan_resources(
     model_path: str,
     findings: Findings,
 ) -> PodResourcesPlan:
-    """Whole nodes where a server spans several. Refuses a disk or a memory that is too small, with the numbers."""
-    reserved = google_platform().reserved
-    share = 1.0 if shape.nodes > 1 else shape.gpus_per_node / machine.gpus
-    disk = reserved.allocatable_ephemeral_gib(
-        pool.boot_disk_size_gib, pool.local_ssds, machine.local_ssd.total_gib if pool.local_ssds else 0
-    )
-    disk_share = floor((disk - _SYSTEM_DISK_GIB) * share)
+    """Refuses what a node has no room for, with the key and the amount that is possible."""
+    part = 1.0 if shape.nodes > 1 else shape.gpus_per_node / machine.gpus
+    share = _share(machine, pool, part, pool.boot_disk_size_gib, transport)
     weights = ceil((checkpoint_gib(model) + _adapters_gib(wanted) + _draft_gib(wanted)) * _WEIGHTS_MARGIN)
-    needed = weights + _KERNELS_GIB + _TEMPORARY_GIB + _LOG_GIB
-    if needed > disk_share:
-        findings.refuse(
-            f"{pool_path}.bootDiskSizeGib",
-            f"{wanted.name} needs {needed} GiB of disk for its weights, and its share of a node is "
-            f"{max(0, disk_share)} GiB",
-            "Write a larger boot disk",
-        )
-    beside_cpus, beside_gib = (transport.sidecar_cpus, transport.sidecar_memory_gib) if transport else (0, 0)
-    # The kubelet takes pages that are set aside out of the memory that pods can have.
-    left = reserved.allocatable_memory_gib(machine.memory_gib) - (pool.huge_pages or 0) * 2 / 1024
-    memory = floor((left - _SYSTEM_MEMORY_GIB) * share) - beside_gib
+    disk = weights + _KERNELS_GIB + _TEMPORARY_GIB + _LOG_GIB
+    if disk > share.disk_gib:
+        _refuse_disk(wanted.name, disk, share.disk_gib, _least_disk(machine, pool, part, disk), pool_path, findings)
     shared = _SHARED_MEMORY_GIB * shape.gpus_per_node
     offload = ceil(wanted.engine.kv_offload.size_gib / shape.nodes) if wanted.engine.kv_offload else 0
-    least = shared + offload + _PROCESS_MEMORY_GIB * shape.gpus_per_node
-    if offload and least > memory:
-        room = memory - least + offload
-        findings.refuse(
-            f"{model_path}.engine.kvOffload.sizeGib",
-            f"{offload} GiB a pod are more than the {max(0, room)} GiB that its share of a node, {memory} GiB, leaves",
-            f"Write at most {max(0, room) * shape.nodes}",
+    least, processes = (each * shape.gpus_per_node + shared for each in (_LEAST_PROCESS_GIB, _PROCESS_MEMORY_GIB))
+    held = processes if offload else least
+    if held + offload > share.memory_gib:
+        _refuse_memory(wanted.name, held, offload, share.memory_gib, shape.nodes, pool_path, model_path, findings)
+    elif processes > share.memory_gib:
+        findings.warn(
+            f"{pool_path}.machineType",
+            f"{wanted.name} gets {share.memory_gib} GiB of memory, and {processes} are what it is given elsewhere",
         )
+    # Ranks read the same files, each its slices: kept in the page cache, a file is read from disk once. What does not
+    # fit is only read again.
+    memory = max(1, min(processes + offload + weights, share.memory_gib))
     return PodResourcesPlan(
         gpus=shape.gpus_per_node,
-        cpus=max(1, floor((reserved.allocatable_cpu(machine.vcpus) - _SYSTEM_CPUS) * share) - beside_cpus),
+        cpus=max(1, min(_CPUS + _CPUS_PER_GPU * shape.gpus_per_node, share.cpus)),
         memory_gib=memory,
         shared_memory_gib=shared,
         kv_offload_gib=offload,
-        ephemeral_storage_gib=needed,
+        ephemeral_storage_gib=disk,
         weights_gib=weights,
         kernels_gib=_KERNELS_GIB,
         temporary_gib=_TEMPORARY_GIB,
+    )
+
+
+def _share(
+    machine: MachineType, pool: NodePoolPlan, part: float, boot_disk_gib: int, transport: PodTransportPlan | None
+) -> _Share:
+    """What a pod with this part of the node's GPUs can have, its sidecar's taken off."""
+    google = google_platform()
+    reserved, system = google.reserved, google.system_pods
+    disk = reserved.allocatable_ephemeral_gib(
+        boot_disk_gib, pool.local_ssds, machine.local_ssd.total_gib if pool.local_ssds else 0
+    )
+    # The kubelet takes pages that are set aside out of the memory that pods can have.
+    memory = reserved.allocatable_memory_gib(machine.memory_gib) - (pool.huge_pages or 0) * 2 / 1024
+    beside_cpus, beside_gib = (transport.sidecar_cpus, transport.sidecar_memory_gib) if transport else (0, 0)
+    return _Share(
+        cpus=floor((reserved.allocatable_cpu(machine.vcpus) - system.cpus) * part) - beside_cpus,
+        memory_gib=floor((memory - system.memory_gib) * part) - beside_gib,
+        disk_gib=max(0, floor((disk - system.disk_gib) * part)),
+    )
+
+
+def _least_disk(machine: MachineType, pool: NodePoolPlan, part: float, needed: int) -> int | None:
+    """GiB of the smallest boot disk whose share is enough; None: the disk is not the boot disk, or there is none."""
+    if pool.local_ssds:
+        return None
+    sizes = range(pool.boot_disk_size_gib, _LARGEST_DISK_GIB, _DISK_STEP_GIB)
+    return next((size for size in sizes if _share(machine, pool, part, size, None).disk_gib >= needed), None)
+
+
+def _refuse_disk(name: str, needed: int, share: int, enough: int | None, pool_path: str, findings: Findings) -> None:
+    what = f"{name} needs {needed} GiB of disk for its weights, and its share of a node is {share} GiB"
+    if enough is None:
+        findings.refuse(f"{pool_path}.machineType", what, "Write a machine with more local SSD for each GPU")
+    else:
+        findings.refuse(f"{pool_path}.bootDiskSizeGib", what, f"Write at least {enough}")
+
+
+def _refuse_memory(
+    name: str,
+    least: int,
+    offload: int,
+    share: int,
+    nodes: int,
+    pool_path: str,
+    model_path: str,
+    findings: Findings,
+) -> None:
+    room = share - least
+    if offload and room >= 0:
+        findings.refuse(
+            f"{model_path}.engine.kvOffload.sizeGib",
+            f"{offload} GiB a pod are more than the {room} GiB that its share of a node, {share} GiB, leaves",
+            f"Write at most {room * nodes}" if room else "Leave kvOffload out",
+        )
+        return
+    findings.refuse(
+        f"{pool_path}.machineType",
+        f"{name} needs {least + offload} GiB of memory, and its share of a node is {max(0, share)} GiB",
+        "Write a machine with more memory for each GPU",
     )
 
 

@@ -1,5 +1,6 @@
 """What a cloud's clusters and node pools do outside its state: control planes that run, nodes that stand in them."""
 
+import json
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from sandbox.cloud.resources.cluster import with_control_plane
 from sandbox.cloud.resources.common import CLUSTER, NODE_POOL
 from sandbox.cloud.resources.pool_size import pools_of
 from sandbox.cloud.store import Record, State
+from sandbox.cloud.system_pods import system_daemon_set
 from sandbox.cloud.tables import Tables
 from sandbox.cloud.values import Properties
 from sandbox.cloud.versions import NETWORKING_DEVICE_CLASSES, at_least
@@ -99,6 +101,8 @@ class ControlPlanes:
         plane.prepare()
         self._trust()
         plane.start(_features(record.properties))
+        daemons = json.dumps(system_daemon_set())
+        plane.kubectl("apply", "--server-side", "--field-manager=sandbox", "--filename=-", stdin=daemons)
         outputs = with_control_plane(record.outputs, plane.endpoint, plane.ca_file.read_text(encoding="utf-8"))
         return Record(record.token, record.inputs, outputs)
 

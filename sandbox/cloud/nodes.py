@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sandbox.cloud import reserved
 from sandbox.cloud.node_devices import NO_DEVICE_PLUGIN_LABEL, drivers_of
 from sandbox.cloud.references import last, project_of
 from sandbox.cloud.resources.common import short_hash
@@ -176,9 +177,12 @@ def _topology_labels(id_: str, name: str, index: int) -> dict[str, str]:
 
 
 def _resources(pool: Properties, family: Family, shape: Shape) -> tuple[dict[str, str], dict[str, str]]:
-    """Capacity, and what is left of it by GKE's published reservations."""
-    storage, storage_left = _storage(pool, shape)
-    memory = shape.memory_gib * _GIB
+    """Capacity, and what GKE leaves pods of it."""
+    arm = family.arch == "arm64"
+    storage, storage_left = _storage(pool, shape, arm=arm)
+    physical = int(shape.memory_gib * _GIB)
+    memory = reserved.memory_capacity(physical, arm=arm)
+    left = memory - reserved.reserved_memory(physical)
     capacity = {
         "cpu": str(shape.vcpus),
         "memory": f"{memory // 1024}Ki",
@@ -187,8 +191,8 @@ def _resources(pool: Properties, family: Family, shape: Shape) -> tuple[dict[str
     }
     allocatable = {
         **capacity,
-        "cpu": f"{shape.vcpus * 1000 - reserved_millicores(shape.vcpus)}m",
-        "memory": f"{(memory - reserved_memory(shape.memory_gib)) // 1024}Ki",
+        "cpu": f"{shape.vcpus * 1000 - reserved.reserved_millicores(shape.vcpus)}m",
+        "memory": f"{left // 1024}Ki",
         "ephemeral-storage": str(storage_left),
     }
     if family.accelerator and pool.mapping("nodeConfig.labels").get(NO_DEVICE_PLUGIN_LABEL) != "true":
@@ -197,7 +201,7 @@ def _resources(pool: Properties, family: Family, shape: Shape) -> tuple[dict[str
     pages = _huge_pages(pool)
     if pages:
         # The kernel sets their memory aside, so no pod can have it otherwise.
-        left = memory - reserved_memory(shape.memory_gib) - sum(pages.values()) * 1024
+        left -= sum(pages.values()) * 1024
         sizes = {name: f"{kib}Ki" for name, kib in pages.items()}
         return capacity | sizes, {**allocatable, **sizes, "memory": f"{left // 1024}Ki"}
     return capacity, allocatable
@@ -213,47 +217,23 @@ def _huge_pages(pool: Properties) -> dict[str, int]:
     return {name: kib for name, kib in counts.items() if kib}
 
 
-def reserved_millicores(vcpus: int) -> int:
-    """6 % of the first core, 1 % of the second, 0.5 % of the next two, 0.25 % of the rest.
-
-    Source: cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes.
-    """
-    return round(60 + 10 * min(vcpus - 1, 1) + 5 * min(max(vcpus - 2, 0), 2) + 2.5 * max(vcpus - 4, 0))
-
-
-def reserved_memory(gib: int) -> int:
-    """Bytes: 25 % of the first 4 GiB, 20 % of the next 4, 10 % of 8, 6 % of 112, 2 % beyond, and 100 MiB for eviction.
-
-    Source: as above.
-    """
-    reserved, left = 0.0, gib
-    for size, share in ((4, 0.25), (4, 0.20), (8, 0.10), (112, 0.06), (left, 0.02)):
-        reserved += min(size, left) * share
-        left = max(left - size, 0)
-    return int(reserved * _GIB) + 100 * 1024**2
-
-
 def _local_ssd_gib(pool: Properties, shape: Shape) -> int:
     if shape.local_ssd:
         return shape.local_ssd.count * shape.local_ssd.gib
     return (pool.number("nodeConfig.ephemeralStorageLocalSsdConfig.localSsdCount") or 0) * 375
 
 
-def _storage(pool: Properties, shape: Shape) -> tuple[int, int]:
-    """Bytes of ephemeral storage, and what pods may have of it.
-
-    10 % is kept for eviction. The system takes of a boot disk the smallest of half of it, 6 GiB and 35 %, and 100 GiB;
-    of local SSDs 50, 75 or 100 GiB for one, two or more. Source: as above.
-    """
+def _storage(pool: Properties, shape: Shape, *, arm: bool) -> tuple[int, int]:
+    """Bytes of ephemeral storage, and what pods may have of it: of the local SSDs if there are any."""
     ssd = _local_ssd_gib(pool, shape)
     if ssd:
         disks = ssd // (shape.local_ssd.gib if shape.local_ssd else 375)
-        total, system = ssd, {1: 50.0, 2: 75.0}.get(disks, 100.0)
-    else:
-        sizes = (pool.number("nodeConfig.bootDisk.sizeGb"), pool.number("nodeConfig.diskSizeGb"))
-        total = next((size for size in sizes if size), _DEFAULT_BOOT_DISK_GIB)
-        system = min(total / 2, 6 + total * 0.35, 100)
-    return total * _GIB, int((total * 0.9 - system) * _GIB)
+        capacity = reserved.local_ssd_capacity(ssd * _GIB, disks)
+        return capacity, reserved.allocatable_on_local_ssds(capacity, disks)
+    sizes = (pool.number("nodeConfig.bootDisk.sizeGb"), pool.number("nodeConfig.diskSizeGb"))
+    size = next((size for size in sizes if size), _DEFAULT_BOOT_DISK_GIB) * _GIB
+    capacity = reserved.boot_disk_capacity(size, arm=arm)
+    return capacity, reserved.allocatable_on_boot_disk(size, capacity)
 
 
 def _node_info(family: Family, version: str) -> dict[str, str]:

@@ -337,7 +337,9 @@ def test_a_log_that_holds_prompts(model: ModelServerPlan, role: Role) -> None:
 @every_pod
 def test_a_server_that_is_killed_in_the_middle_of_a_request(model: ModelServerPlan, role: Role) -> None:
     assert "--shutdown-timeout" in container(model, role)["args"]
-    assert pod(model, role)["terminationGracePeriodSeconds"] > 30
+    # Google gives a pod on a spot machine 15 seconds, and takes the rest of any longer grace period.
+    grace = pod(model, role)["terminationGracePeriodSeconds"]
+    assert model.lifecycle.pre_stop + model.lifecycle.drain < grace == 15
 
 
 # 46: open to everyone.

@@ -1,5 +1,6 @@
 """One model entry becomes the right kind of server, and what a person may not decide is refused by its key path."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,14 @@ class TestFabric:
 
     def test_a_sidecar_is_paid_for_out_of_the_servers_share(self) -> None:
         with_sidecar, without = planned(TWO_NODES, pool=H100_MEGA), planned(EIGHT_GPUS, pool=H100_MEGA)
-        assert without.resources.cpus - with_sidecar.resources.cpus == 4
-        assert without.resources.memory_gib - with_sidecar.resources.memory_gib == 4
+        beside, offload = with_sidecar.transport, {"engine": {"kvOffload": {"sizeGib": 100_000}}}
+        assert beside and (beside.sidecar_cpus, beside.sidecar_memory_gib) == (4, 4) and without.transport is None
+        rooms = [
+            re.search(r"share of a node, (\d+) GiB", refusal({**model, **offload}, pool=H100_MEGA))
+            for model in (EIGHT_GPUS, TWO_NODES)
+        ]
+        alone, with_it = (int(room[1]) for room in rooms if room)
+        assert alone - with_it == 4
 
     def test_the_namespace_of_the_fabric_exists_only_where_a_server_is_in_it(self) -> None:
         assert [n.name for n in platform(EIGHT_GPUS).namespaces] == ["serving"]
