@@ -122,7 +122,7 @@ class Kind:
     computed: frozenset[str] = frozenset()
     """Property paths that no preview of a creation knows."""
     references: frozenset[str] = frozenset()
-    """Properties that name another resource, and so have several spellings."""
+    """Properties that name another resource, and whose spellings the provider takes for the same."""
     defaults: Mapping[str, Value] = field(default_factory=dict[str, Value])
     """What Google takes for a property that is not given, where the provider leaves that to Google."""
     replaces: Mapping[str, Callable[[Value, Value], bool]] = field(

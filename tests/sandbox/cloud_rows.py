@@ -79,7 +79,6 @@ COMPUTE = [
     Row("nat-region", "nat", {"region": "mars"}, "Unknown region"),
     Row("nat-manual-needs-addresses", "nat", {"natIps": REMOVED}, "requires at least one NAT IP"),
     Row("nat-manual-needs-addresses", "nat", {"natIpAllocateOption": "AUTO_ONLY"}, "cannot be given with AUTO_ONLY"),
-    Row("nat-ports", "nat", {"maxPortsPerVm": 1024}, "Requires dynamic port allocation"),
     Row(
         "nat-ports",
         "nat",

@@ -307,6 +307,7 @@ def test_a_server_over_two_nodes_comes_up_the_other_ways_too(other_way: str, jou
     fabric = yaml.safe_load(OTHER_WAYS[other_way].read_text())["config"]["inference-platform:nodePools"][0]["fabric"]
     allocated = [claim for claim in journey.claims if claim["status"]["allocation"]["devices"]["results"]]
     assert len(allocated) == (0 if fabric == "networkObjects" else 2)
+    assert {node["metadata"]["labels"]["cloud.google.com/private-node"] for node in journey.nodes} == {"true"}
 
 
 def test_a_fictional_accelerator_needs_no_code(journeys: Journeys) -> None:

@@ -221,13 +221,18 @@ REPLACING = [
     ),
     ("h200", {"maxPodsPerNode": 32}, {"maxPodsPerNode": "ADD_REPLACE"}),
     ("account", {"accountId": "other-nodes"}, {"accountId": "UPDATE_REPLACE"}),
+    # The same cluster by another spelling, which the provider takes for another one.
+    (
+        "system",
+        {"cluster": f"projects/{PROJECT}/locations/{REGION}/clusters/h200-cluster"},
+        {"cluster": "UPDATE_REPLACE"},
+    ),
 ]
 UNCHANGED = [
     ("vpc", {"routingMode": "REGIONAL", "mtu": 1460}),
     ("nodes", {"network": f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/global/networks/h200-vpc"}),
     ("nodes", {"project": PROJECT}),
     ("h200", {"maxPodsPerNode": 110}),
-    ("system", {"cluster": f"projects/{PROJECT}/locations/{REGION}/clusters/h200-cluster"}),
 ]
 
 

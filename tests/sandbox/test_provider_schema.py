@@ -9,6 +9,7 @@ from sandbox.cloud import provider_checks, schema
 from sandbox.cloud.diff import differences
 from sandbox.cloud.provider_schema import TOKENS, Field, ProviderSchema, provider_schema, source
 from sandbox.cloud.resources import KINDS
+from sandbox.cloud.resources.common import NODE_POOL
 from sandbox.cloud.values import Properties, Value
 
 OTHER_RELEASE = {
@@ -98,6 +99,24 @@ def _pulumis(token: str, block: str = "", cls: type | None = None) -> Iterator[t
 def test_every_kind_of_the_stand_in_is_held_to_the_provider() -> None:
     assert set(KINDS) <= set(TOKENS.values())
     assert sum(len(provider_schema(token).fields) for token in KINDS) > 1400
+
+
+@pytest.mark.parametrize("token", KINDS)
+def test_what_is_written_by_hand_is_what_the_schema_cannot_say(token: str) -> None:
+    kind, fields = KINDS[token], provider_schema(token).fields
+    assert all(fields[path].suppresses for path in kind.references), "which spellings are the same"
+    assert all(fields[path].computed and fields[path].default is None for path in kind.defaults), "Google's own values"
+    assert not any(fields[path].force_new for path in kind.replaces), "changes that the provider's code looks at"
+
+
+def test_no_rule_lists_values_that_the_provider_lists() -> None:
+    listed = {"pool-image-type", "pool-placement-type", "pool-network-profile"}
+    closed = ("nodeConfig.imageType", "placementPolicy.type", "networkConfig.acceleratorNetworkProfile")
+    by_hand = {
+        rule.id for kind in KINDS.values() for rule in kind.rules if rule.judge.__qualname__.startswith("one_of.")
+    }
+    assert by_hand == listed
+    assert not any(provider_schema(NODE_POOL).fields[path].one_of for path in closed)
 
 
 @pytest.mark.parametrize("token", TOKENS.values())

@@ -20,7 +20,7 @@ from sandbox.cloud.resources.common import NODE_POOL
 from sandbox.cloud.resources.identity import account_exists
 from sandbox.cloud.resources.node_config import consumption, machine, machine_name
 from sandbox.cloud.resources.pool_location import cluster_id, cluster_of, zones_of
-from sandbox.cloud.resources.pool_networks import ADDITIONAL, node_networks
+from sandbox.cloud.resources.pool_networks import node_networks
 from sandbox.cloud.resources.pool_size import DEFAULT_MAX_PODS, nodes_per_zone, pools_of
 from sandbox.cloud.tables import Consumption
 from sandbox.cloud.values import Value
@@ -213,7 +213,6 @@ NODE_POOL_KIND = Kind(
         {"version", "location", "nodeLocations", "nodeConfig.effectiveTaints"}
         | {"instanceGroupUrls", "managedInstanceGroupUrls"}
     ),
-    references=frozenset({"cluster", f"{ADDITIONAL}.network", f"{ADDITIONAL}.subnetwork"}),
     defaults={"maxPodsPerNode": DEFAULT_MAX_PODS},
     held=_held,
 )

@@ -9,7 +9,7 @@ from sandbox.cloud.values import Value
 
 _GCE = "Compute Engine API reference"
 _NAT = "cloud.google.com/nat/docs"
-_PORTS = "cloud.google.com/nat/docs/ports-and-addresses, dynamic port allocation"
+_PORTS = "Compute Engine API discovery document, RouterNat (2026-11-28)"
 _RDMA = "cloud.google.com/vpc/docs/rdma-network-profiles"
 
 router_rules = Rules()
@@ -80,9 +80,7 @@ def ports_are_legal(request: Request) -> str | None:
     inputs = request.inputs
     low, high = inputs.number("minPortsPerVm"), inputs.number("maxPortsPerVm")
     if not inputs.flag("enableDynamicPortAllocation"):
-        if high is None or inputs.unknown("enableDynamicPortAllocation"):
-            return None
-        return common.invalid("resource.nats[0].maxPortsPerVm", high, "Requires dynamic port allocation")
+        return None
     if inputs.flag("enableEndpointIndependentMapping"):
         return common.invalid(
             "resource.nats[0].enableEndpointIndependentMapping", "true", "Not supported with dynamic port allocation"
