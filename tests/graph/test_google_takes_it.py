@@ -12,8 +12,8 @@ from sandbox.cloud.provider_schema import TOKENS, ProviderSchema, provider_schem
 from sandbox.cloud.resources import KINDS
 from sandbox.cloud.values import UNKNOWN, Properties
 from tests.graph.conftest import STACKS
-from tests.graph.given import CLUSTER as GIVEN_CLUSTER
-from tests.graph.given import GIVEN
+from tests.graph.existing import CLUSTER as SHARED
+from tests.graph.existing import EXISTING
 from tests.graph.recorder import NAMESPACE, PROJECT_ID, TOKEN, Graph, Registration, record
 from tests.graph.recorder import UNKNOWN as NOT_KNOWN
 from tests.unit.google_rules import changed, stack_values
@@ -60,7 +60,7 @@ def graph(stack: str, changes: str = "{}", *, preview: bool = False, private: bo
         stack,
         preview=preview,
         config={f"{NAMESPACE}:project": PROJECT_ID, **token, **ours},
-        given={**GIVEN, GIVEN_CLUSTER: {**GIVEN[GIVEN_CLUSTER], **privacy}},
+        existing={**EXISTING, SHARED: {**EXISTING[SHARED], **privacy}},
     )
 
 
