@@ -152,7 +152,7 @@ def _group(reader: ConfigReader, kind: str, count: int) -> AttentionGroup:
                 groups=reader.integer("n_groups"),
                 state=reader.integer("ssm_state_size"),
                 convolution=whole_number("conv_kernel", reader.get("conv_kernel", 4)),
-                state_bytes_per_element=_state_bytes(reader.get("mamba_ssm_cache_dtype")),
+                state_bytes_per_element=_state_bytes(reader.get("mamba_ssm_cache_dtype", "float32")),
             )
         case "none":
             return NoAttention(layers=count)
@@ -161,7 +161,7 @@ def _group(reader: ConfigReader, kind: str, count: int) -> AttentionGroup:
 
 
 def _state_bytes(dtype: Any) -> int:
-    """vLLM keeps the state in the model's dtype unless the config names another."""
+    """vLLM keeps the state in the dtype of the model, unless the config or its class (NemotronH) names another."""
     return 4 if str(dtype) == "float32" else 2
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from catalog import ACCELERATORS, MODELS, Basis
 from catalog.hugging_face import UnreadableConfigError
-from catalog.model import KvCacheDtype, LinearAttention, Model
+from catalog.model import KvCacheDtype, LinearAttention, Model, StateSpace
 from planning.fit import Fit, fit
 from planning.kv_cache import CacheSettings, kv_layout
 from planning.load_time import checkpoint_gib
@@ -293,3 +293,12 @@ def test_a_context_by_longrope_is_written_since_vllm_takes_the_short_one() -> No
 def test_nothing_of_a_public_report_is_called_measured() -> None:
     assert asked(MODELS["Qwen/Qwen3.6-27B"], "h200").basis is not Basis.MEASURED
     assert checkpoint_gib(MODELS["Qwen/Qwen3.6-27B"]) > 50
+
+
+def test_states_without_a_format_of_their_own_are_as_wide_as_the_class_says() -> None:
+    """By vLLM 0.33.0's own code: NemotronH in float32, Qwen3-Next in the model's 16 bits."""
+    widths = {
+        name: [g.state_bytes_per_element for g in MODELS[name].attention if isinstance(g, StateSpace | LinearAttention)]
+        for name in ("nvidia/Nemotron-H-56B-Base-8K", "Qwen/Qwen3-Next-80B-A3B-Instruct")
+    }
+    assert widths == {"nvidia/Nemotron-H-56B-Base-8K": [4], "Qwen/Qwen3-Next-80B-A3B-Instruct": [2]}
