@@ -53,10 +53,11 @@ def _system_nodes(system: SystemPoolPlan) -> tuple[int, int]:
 def _machines(what: str, machine_type: str, count: int, most: int, region: str, kind: CapacityKind) -> CostItem:
     found = price(machine_type, region, kind)
     number = str(count) if count == most else f"{count} to {most}"
-    name = f"{what}: {number} x {machine_type}, {kind.value}"
+    detail = f"{number} x {machine_type}, {kind.value}"
     if found is None:
         return CostItem(
-            what=name,
+            what=what,
+            detail=detail,
             count=count,
             usd_per_hour=None,
             usd_per_hour_at_most=None,
@@ -65,7 +66,8 @@ def _machines(what: str, machine_type: str, count: int, most: int, region: str, 
         )
     flags = [flag for flag, set_ in (("derived", found.derived), ("uncertain", found.uncertain)) if set_]
     return CostItem(
-        what=name,
+        what=what,
+        detail=detail,
         count=count,
         usd_per_hour=found.usd * count,
         usd_per_hour_at_most=found.usd * most,

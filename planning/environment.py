@@ -55,7 +55,7 @@ def check_spend(settings: Settings, cost: CostPlan, findings: Findings) -> None:
     bound = settings.spend
     if bound is None or bound.max_usd_per_hour is None:
         return
-    unknown = [item.what for item in cost.items if item.usd_per_hour_at_most is None]
+    unknown = [item.label for item in cost.items if item.usd_per_hour_at_most is None]
     if unknown and not bound.allow_unknown_price:
         findings.refuse(
             "spend.maxUsdPerHour",

@@ -3,12 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from planning import pictures
 from planning.plan import AccessPlan, CostItem, CostPlan, ModelServerPlan, PlatformPlan, PoolUse, QuotaNeed
 from planning.plan.capacity import HOURS_PER_MONTH
-
-_BAR = 40
-"""Characters of a GPU's whole memory."""
-_PARTS = (("weights", "█"), ("overhead", "▓"), ("KV cache", "░"), ("kept free", "·"))
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ def sections(plan: PlatformPlan, stack: str) -> list[Section]:
         Section("GPU memory", verbatim=tuple(_memory_bars(plan.models))),
         Section("May call the models", table=_callers(plan.access)),
         Section("Node pools", table=_pools(plan)),
-        Section("Nodes", verbatim=tuple(line for use in plan.pool_use for line in _node_map(use))),
+        Section("Nodes", verbatim=tuple(_nodes(plan.pool_use))),
         Section("Cost", table=_cost(plan)),
         Section("Quota needed", table=_quotas(plan)),
         Section("Addresses", table=_addresses(plan)),
@@ -155,26 +152,13 @@ def _callers(access: AccessPlan) -> Table:
     return Table(("who", "for"), tuple(zip([*pods, *(each.cidr for each in access.caller_ranges)], whys, strict=True)))
 
 
-def _memory_bars(models: Sequence[ModelServerPlan]) -> Iterable[str]:
-    if not models:
-        return
-    width = max(len(model.name) for model in models)
+def _memory_bars(models: Sequence[ModelServerPlan]) -> list[str]:
+    rows: list[tuple[str, tuple[float, ...], float]] = []
     for model in models:
         memory = model.shape.memory
-        sizes = (memory.weights_gib, memory.overhead_gib, memory.kv_cache_gib)
-        yield f"{model.name.ljust(width)} {_bar(sizes, memory.total_gib)} of {memory.total_gib:.1f} GiB: " + ", ".join(
-            f"{name} {size:.1f}"
-            for (name, _), size in zip(_PARTS, (*sizes, memory.total_gib - sum(sizes)), strict=True)
-        )
-    yield " " * width + " " + "  ".join(f"{character} {name}" for name, character in _PARTS)
-
-
-def _bar(sizes: Sequence[float], total: float) -> str:
-    bar, filled = "", 0.0
-    for size, (_, character) in zip(sizes, _PARTS, strict=False):
-        filled += size
-        bar = bar.ljust(round(filled / total * _BAR), character)
-    return bar.ljust(_BAR, _PARTS[-1][1])
+        used = (memory.weights_gib, memory.overhead_gib, memory.kv_cache_gib)
+        rows.append((model.name, (*used, memory.total_gib - sum(used)), memory.total_gib))
+    return pictures.memory_bars(rows)
 
 
 def _pools(plan: PlatformPlan) -> Table:
@@ -200,21 +184,12 @@ def _pools(plan: PlatformPlan) -> Table:
     )
 
 
-def _node_map(use: PoolUse) -> Iterable[str]:
-    """One line a node, equal ones together: a letter for each GPU that is used, a dot for each that is not."""
-    names = sorted({name for node in use.used for name in node.gpus})
-    letters = {name: chr(ord("A") + index % 26) for index, name in enumerate(names)}
-    rows: dict[str, int] = {}
-    for node in use.used:
-        row = "".join(letters[name] * count for name, count in sorted(node.gpus.items())).ljust(use.gpus_per_node, "·")
-        rows[row] = rows.get(row, 0) + 1
-    empty = use.nodes - len(use.used)
-    if empty:
-        rows["·" * use.gpus_per_node] = empty
-    for row, count in rows.items():
-        yield f"{use.pool}  [{row}]  x {count}"
-    if names:
-        yield "  " + ", ".join(f"{letters[name]} {name}" for name in names)
+def _nodes(uses: Sequence[PoolUse]) -> Iterable[str]:
+    letters = pictures.letters_of(name for use in uses for node in use.used for name in node.gpus)
+    for use in uses:
+        used = [node.gpus for node in use.used]
+        yield from pictures.node_map(use.pool, used, nodes=use.nodes, gpus_per_node=use.gpus_per_node, letters=letters)
+    yield from pictures.letters_legend(letters)
 
 
 def _cost(plan: PlatformPlan) -> Table:
@@ -224,7 +199,7 @@ def _cost(plan: PlatformPlan) -> Table:
 
 
 def _cost_row(item: CostItem) -> tuple[str, ...]:
-    return (item.what, _usd(item.usd_per_hour), str(item.as_of or ""), item.note or "")
+    return (item.label, _usd(item.usd_per_hour), str(item.as_of or ""), item.note or "")
 
 
 def _usd(amount: float | None) -> str:

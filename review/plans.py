@@ -82,11 +82,20 @@ class PoolUseView(_View):
     nodes: int
     used: tuple[NodeUseView, ...]
 
+    @property
+    def models(self) -> set[str]:
+        return {name for node in self.used for name in node.gpus}
+
 
 class CostItemView(_View):
     what: str
+    detail: str = ""
     usd_per_hour: float | None
     usd_per_hour_at_most: float | None
+
+    @property
+    def label(self) -> str:
+        return f"{self.what}: {self.detail}" if self.detail else self.what
 
 
 class IdleView(_View):
@@ -135,6 +144,9 @@ class PlanView(_View):
     pool_use: tuple[PoolUseView, ...]
     cost: CostView
     warnings: tuple[WarningView, ...] = ()
+
+    def cost_of(self, what: str) -> CostItemView | None:
+        return next((item for item in self.cost.items if item.what == what), None)
 
     def model_named(self, name: str) -> ModelView | None:
         return next((model for model in self.models if model.name == name), None)

@@ -104,11 +104,10 @@ def memory_text(memory: MemoryView) -> str:
     )
 
 
-def cost(before: CostView | None, after: CostView) -> str:
-    """A bar for each side, cut by what it is paid for."""
+def cost(before: CostView | None, after: CostView, names: Sequence[str]) -> str:
+    """A bar for each side, cut by what it is paid for, each in the colour of its place in `names`."""
     sides = [("before", before), ("after", after)] if before else [("after", after)]
     largest = max((_total(side) for _, side in sides if side), default=0) or 1
-    names = list(dict.fromkeys(item.what for _, side in sides if side for item in side.items))
     parts: list[str] = []
     for index, (label, side) in enumerate(sides):
         y = index * 40 + 6
@@ -120,7 +119,7 @@ def cost(before: CostView | None, after: CostView) -> str:
             price = "unknown" if item.usd_per_hour is None else f"{item.usd_per_hour:,.2f} USD per hour"
             parts.append(
                 f'<rect x="{x:.1f}" y="{y}" width="{max(width, 1):.1f}" height="28" fill="var(--model-{colour})">'
-                f"<title>{escape(item.what)}: {price}</title></rect>"
+                f"<title>{escape(item.label)}: {price}</title></rect>"
             )
             x += max(width, 1)
         amount = side.usd_per_hour if side else None

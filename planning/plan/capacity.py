@@ -78,6 +78,9 @@ class CostItem(Decision):
     """US dollars per hour, list prices without tax or discount; None: no price is published."""
 
     what: str
+    """The same in every plan of the stack, however many there are of it."""
+    detail: str = ""
+    """How many of which machines, and how they are had; empty for what is no machine."""
     count: int
     usd_per_hour: float | None
     """Of all of them together, as few as there can be."""
@@ -85,6 +88,10 @@ class CostItem(Decision):
     """With all that the autoscaler may add."""
     as_of: date | None
     note: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.what}: {self.detail}" if self.detail else self.what
 
 
 class IdleUse(Decision):

@@ -108,7 +108,7 @@ class TestCount:
     def test_cost_is_given_at_both_ends(self) -> None:
         made = plan("l4", nodes={"min": 1, "max": 3}).cost
         assert made.usd_per_hour and made.usd_per_hour_at_most and made.usd_per_hour < made.usd_per_hour_at_most
-        assert any("1 to 3 x g2-standard-12" in item.what for item in made.items)
+        assert any("1 to 3 x g2-standard-12" in item.detail for item in made.items)
 
     def test_equal_bounds_are_a_fixed_count(self) -> None:
         assert pool("l4", nodes={"min": 2, "max": 2}) == pool("l4", nodes=2)

@@ -151,7 +151,7 @@ def test_a_price_that_is_not_published_is_unknown_and_never_zero() -> None:
     values = stack({"model": "google/gemma-3-1b-it"}, zone="europe-west1-b")
     values["region"] = "europe-west1"
     made = plan_platform(validate("test", values, frozenset(), to_deploy=False), "test")
-    pool = next(item for item in made.cost.items if "a3-ultragpu" in item.what)
+    pool = next(item for item in made.cost.items if "a3-ultragpu" in item.detail)
     assert pool.usd_per_hour is None and made.cost.usd_per_hour is None
     assert made.models[0].shape.usd_per_hour is None
 
