@@ -23,6 +23,7 @@ from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
 from sandbox.models.behaviour import Behaviour, UnknownBehaviour
 from sandbox.paper import BaseError, preview_change
 from sandbox.policy_pack import NoPack, executable_pack
+from sandbox.profile import Profile
 from sandbox.render import RenderError, render
 from sandbox.sharing import NothingGiven, clusters, require_given, tenants
 from sandbox.tools import ToolsError
@@ -242,17 +243,18 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     report = ["--report", options.report] if options.report else []
-    return _check(options, "verification", "--stack", options.stack, "--timeout", options.timeout, *report)
+    return _check(options, lambda profile: profile.verify, "--timeout", options.timeout, *report)
 
 
 def _preflight(options: argparse.Namespace) -> int:
-    return _check(options, "verification.preflight", "--stack", options.stack)
+    return _check(options, lambda profile: profile.preflight)
 
 
-def _check(options: argparse.Namespace, module: str, *arguments: str) -> int:
+def _check(options: argparse.Namespace, module: Callable[[Profile], str], *arguments: str) -> int:
     """Checks are not ours: they are those that somebody runs against Google, with a kubectl that leads here."""
-    kubectl = shlex.join(_running_plane(_home(options)).kubectl_command())
-    command = [sys.executable, "-m", module, *arguments, "--kubectl", kubectl]
+    home = _home(options)
+    kubectl = shlex.join(_running_plane(home).kubectl_command())
+    command = [sys.executable, "-m", module(home.profile), "--stack", home.stack, *arguments, "--kubectl", kubectl]
     return subprocess.run(command, check=False).returncode
 
 

@@ -18,15 +18,14 @@ from typing import Any, cast
 from pulumi import automation as auto
 
 from sandbox.cloud import serve_cloud
-from sandbox.home import CANARY_TOKEN, PROJECT_NAME, Home
+from sandbox.home import CANARY_TOKEN, Home
 from sandbox.pulumi_command import InterruptibleCommand
 from sandbox.tools import EngineTools, cluster_tools, engine_environment, engine_tools, lws_chart
 
 Report = Callable[[str], None]
 
-# NVIDIA's own chart is in no registry that a sandbox can count on.
-DRA_DRIVER_CHART = Path(__file__).parent / "charts" / "nvidia-dra-driver-gpu"
-
+_CHARTS = Path(__file__).parent / "charts"
+"""Those that are in no registry that a sandbox can count on."""
 
 _CLUSTER = "gcp:container/cluster:Cluster"
 
@@ -92,7 +91,7 @@ def engine(
     scenario is not one.
     """
     tools = engine_tools(report)
-    charts = {"leaderWorkerSet": lws_chart(report), "draDriver": DRA_DRIVER_CHART}
+    charts = {key: _chart(name, report) for key, name in home.profile.charts.items()}
     cluster = cluster_tools(report) if control_planes else None
     home.settle()
     with (
@@ -104,7 +103,7 @@ def engine(
             needs_token = home.write_workspace(charts)
             stack = auto.create_or_select_stack(
                 home.stack,
-                project_name=PROJECT_NAME,
+                project_name=home.profile.namespace,
                 program=lambda: _run_program(home.checkout, before_program),
                 opts=auto.LocalWorkspaceOptions(
                     work_dir=str(home.workspace),
@@ -113,10 +112,14 @@ def engine(
                 ),
             )
             if needs_token:
-                stack.set_config(f"{PROJECT_NAME}:huggingFaceToken", auto.ConfigValue(CANARY_TOKEN, secret=True))
+                stack.set_config(home.profile.key(home.profile.token), auto.ConfigValue(CANARY_TOKEN, secret=True))
             # We hold the sandbox, so a lock of the engine's can only be what a killed one left.
             _remove_stale_locks(home.state)
             yield Engine(home, stack, charts, command)
+
+
+def _chart(name: str, report: Report) -> Path:
+    return lws_chart(report) if name == "lws" else _CHARTS / name
 
 
 def _run_program(checkout: Path, before: Callable[[], None] | None) -> None:

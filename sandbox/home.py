@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import yaml
 
-PROJECT_NAME = "inference-platform"
+from sandbox.profile import Profile, read_profile
+
 PROJECT_ID = "inference-sandbox"
 """The project of the stand-in cloud."""
 CANARY_TOKEN = "hf_sandboxcanary0123456789"
@@ -24,9 +25,6 @@ SCENARIO_VARIABLE = "SANDBOX_SCENARIO"
 CLOUD_VARIABLE = "SANDBOX_CLOUD"
 """Environment variable that names another stack, in whose stand-in cloud this one is built, as in one project."""
 
-_TOKEN_KEY = f"{PROJECT_NAME}:huggingFaceToken"
-_ELSEWHERE_KEY = f"{PROJECT_NAME}:token"
-_PROTECTION_KEY = f"{PROJECT_NAME}:protection"
 _SHARED = "shared-cloud"
 
 
@@ -41,16 +39,17 @@ class Home:
     checkout: Path
     stack: str
     folder: Path
+    profile: Profile
     owner: str | None = None
     """The stack in whose cloud this one is to be built, where its folder does not say so yet."""
 
     @classmethod
     def of(cls, checkout: Path, stack: str) -> "Home":
-        """The lasting home of a stack. Raises UnknownStack."""
+        """The lasting home of a stack. Raises UnknownStack, and InvalidTable if the profile cannot be read."""
         if not (checkout / f"Pulumi.{stack}.yaml").is_file():
             known = ", ".join(sorted(file.name.split(".")[1] for file in checkout.glob("Pulumi.*.yaml")))
             raise UnknownStack(f"there is no Pulumi.{stack}.yaml; write STACK= one of {known}")
-        return cls(checkout, stack, checkout / ".sandbox" / stack)
+        return cls(checkout, stack, checkout / ".sandbox" / stack, read_profile(checkout))
 
     @property
     def workspace(self) -> Path:
@@ -91,6 +90,10 @@ class Home:
             )
         return replace(self, owner=other)
 
+    def beside(self, folder: Path) -> "Home":
+        """Another home of the same stack, such as one on paper."""
+        return Home(self.checkout, self.stack, folder, self.profile)
+
     def settle(self) -> None:
         """Make the folder, and have it say whose cloud this is."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -130,6 +133,7 @@ class Home:
         `unprotected` has the copy say that nothing is protected, whatever the checkout's says. `charts` are folders by
         the key of the stack file that says where a chart comes from.
         """
+        profile = self.profile
         self.workspace.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.checkout / "Pulumi.yaml", self.workspace / "Pulumi.yaml")
         copy = self.workspace / f"Pulumi.{self.stack}.yaml"
@@ -138,19 +142,20 @@ class Home:
         for key in ("encryptionsalt", "secretsprovider", "encryptedkey"):
             content.pop(key, None)
         config: dict[str, Any] = dict(content.get("config") or {})
-        config[f"{PROJECT_NAME}:project"] = PROJECT_ID
+        config[profile.key(profile.project)] = PROJECT_ID
         for key, chart in charts.items():
-            config[f"{PROJECT_NAME}:{key}"] = {**(config.get(f"{PROJECT_NAME}:{key}") or {}), "chart": str(chart)}
-        config.pop(_TOKEN_KEY, None)
+            config[profile.key(key)] = {**(config.get(profile.key(key)) or {}), "chart": str(chart)}
+        token_key, elsewhere = profile.key(profile.token), profile.key(profile.token_elsewhere) in config
+        config.pop(token_key, None)
         if unprotected:
-            config[_PROTECTION_KEY] = False
-        token: Any = dict[str, Any](before.get("config") or {}).get(_TOKEN_KEY)
-        if token and _ELSEWHERE_KEY not in config:
-            config[_TOKEN_KEY] = token
+            config[profile.key(profile.protection)] = False
+        token: Any = dict[str, Any](before.get("config") or {}).get(token_key)
+        if token and not elsewhere:
+            config[token_key] = token
             content["encryptionsalt"] = before["encryptionsalt"]
         content["config"] = config
         copy.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        return token is None and _ELSEWHERE_KEY not in config
+        return token is None and not elsewhere
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -17,6 +17,7 @@ from sandbox.engine import Engine, engine
 from sandbox.events import event_log
 from sandbox.home import Home
 from sandbox.policy_pack import executable_pack
+from sandbox.profile import read_profile
 from sandbox.render import on_paper
 from sandbox.sharing import lend
 
@@ -38,7 +39,7 @@ def preview_change(
     """
     with tempfile.TemporaryDirectory(prefix="inference-platform-change-") as scratch:
         folder = Path(scratch) / "home"
-        home = Home(lasting.checkout, lasting.stack, folder)
+        home = lasting.beside(folder)
         lend(lasting, home)
         if base is not None:
             _build_in_a_process_of_its_own(base, lasting.stack, folder)
@@ -85,7 +86,9 @@ def _build_in_a_process_of_its_own(base: Path, stack: str, folder: Path) -> None
 
 def main(arguments: list[str]) -> None:
     base, stack, folder = arguments
-    with paper_engine(Home(Path(base), stack, Path(folder)), print) as running:
+    # The other checkout may be of a time before it had a profile, or this one's keys.
+    home = Home(Path(base), stack, Path(folder), read_profile(Path.cwd()))
+    with paper_engine(home, print) as running:
         running.up(print)
 
 

@@ -30,7 +30,7 @@ def render(lasting: Home, out: Path, report: Callable[[str], None]) -> list[Path
     """
     _refuse_foreign_files(out)
     with tempfile.TemporaryDirectory(prefix="inference-platform-render-") as scratch:
-        home = Home(lasting.checkout, lasting.stack, Path(scratch) / "home")
+        home = lasting.beside(Path(scratch) / "home")
         lend(lasting, home)
         rendered = Path(scratch) / "rendered"
         with engine(

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sandbox.home import PROJECT_NAME, Home
+from sandbox.home import Home
 
 _CLUSTER = "gcp:container/cluster:Cluster"
 
@@ -25,7 +25,7 @@ def tenants(home: Home) -> list[str]:
     """The other stacks that are up in this one's cloud."""
     if home.shares_cloud:
         return []
-    homes = (Home(home.checkout, folder.name, folder) for folder in home.folder.parent.glob("*/"))
+    homes = (Home(home.checkout, folder.name, folder, home.profile) for folder in home.folder.parent.glob("*/"))
     return sorted(other.stack for other in homes if other.shares_cloud and other.cloud == home.cloud)
 
 
@@ -48,7 +48,7 @@ def clusters(home: Home) -> set[str]:
 
 def _joins(home: Home) -> bool:
     config: dict[str, Any] = home.stack_file().get("config") or {}
-    return any("existing" in (config.get(f"{PROJECT_NAME}:{key}") or {}) for key in ("cluster", "network"))
+    return any("existing" in (config.get(home.profile.key(key)) or {}) for key in home.profile.joins)
 
 
 def _own_ids(home: Home) -> set[str]:
@@ -57,7 +57,7 @@ def _own_ids(home: Home) -> set[str]:
 
 
 def _recorded(home: Home) -> list[dict[str, Any]]:
-    file = home.state / ".pulumi" / "stacks" / PROJECT_NAME / f"{home.stack}.json"
+    file = home.state / ".pulumi" / "stacks" / home.profile.namespace / f"{home.stack}.json"
     if not file.is_file():
         return []
     latest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}

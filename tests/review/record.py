@@ -16,6 +16,7 @@ import yaml
 from sandbox.events import event_log
 from sandbox.home import Home
 from sandbox.paper import paper_engine, says_something
+from sandbox.profile import read_profile
 from tests.review.changes import CHANGES, STACK, base, changed
 
 CHECKOUT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         checkout = Path(scratch) / "checkout"
         _link(checkout)
-        home = Home(checkout, STACK, Path(scratch) / "home")
+        home = Home(checkout, STACK, Path(scratch) / "home", read_profile(CHECKOUT))
         _write(checkout, base())
         _keep(RECORDED / "base.plan.json.gz", _plan(checkout))
         with paper_engine(home, print) as running:

@@ -45,7 +45,7 @@ class Given:
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     folder = tmp_path_factory.mktemp("import")
-    home = Home(CHECKOUT, "dev", folder / "home")
+    home = Home.of(CHECKOUT, "dev").beside(folder / "home")
     with paper_engine(home, print) as running:
         running.up(print)
     resources = json.loads(home.cloud.read_text())["resources"]
