@@ -1,5 +1,6 @@
 """What a stranger finds at the door: all rooms named, a licence, a version, forms to fill in, and a template."""
 
+import re
 import subprocess
 import tomllib
 from typing import Any
@@ -50,3 +51,11 @@ def test_a_new_project_is_asked_for_exactly_what_no_shipped_stack_file_can_have(
     assert asked.keys() == {f"{NAMESPACE}:project", f"{NAMESPACE}:{HUGGING_FACE_TOKEN}"}
     assert "project" in Settings.model_fields
     assert {key for key, question in asked.items() if question.get("secret")} == {f"{NAMESPACE}:{HUGGING_FACE_TOKEN}"}
+
+
+def test_every_test_and_place_that_the_page_of_changes_names_is_there() -> None:
+    text = (CHECKOUT / "docs" / "changing.md").read_text(encoding="utf-8")
+    tests = set(re.findall(r"`(?:[\w/]+/)?(test_\w+\.py)`", text))
+    assert len(tests) > 8 and tests <= {file.name for file in (CHECKOUT / "tests").rglob("test_*.py")}
+    places = {place for place in re.findall(r"`([\w./-]+/[\w./-]*)`", text) if not re.search("[A-Z]{2}", place)}
+    assert len(places) > 10 and [place for place in places if not (CHECKOUT / place).exists()] == []
