@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     beside_vllm = questions.add_parser("compare", parents=[card], help="the plan's formulas beside vLLM")
     beside_vllm.add_argument("--names", nargs="+", metavar="ID", help="of the catalogue or the package; default: all")
     beside_vllm.add_argument("--quick", action="store_true", help="tensor parallel alone, with the usual cache")
+    beside_vllm.add_argument("--formulas", action="store_true", help="leave out what the plan reads of the records")
     between = questions.add_parser("changes", help="between two releases that were recorded")
     between.add_argument("old", metavar="OLD")
     between.add_argument("new", metavar="NEW")
@@ -87,7 +88,7 @@ def _compare(options: argparse.Namespace) -> int:
         raise ValueError(f"neither the catalogue nor the package has {', '.join(unknown)}")
     wanted = [configs[name] for name in options.names or configs]
     questions = [question for config in wanted for question in every_shape(config, thorough=not options.quick)]
-    table = compare(ask(questions, options.capability), options.capability)
+    table = compare(ask(questions, options.capability), options.capability, formulas=options.formulas)
     print(table.as_markdown())
     return 0 if table.holds else 1
 

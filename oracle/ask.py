@@ -55,9 +55,12 @@ def _version() -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def ask(questions: Sequence[Question], capability: str) -> Iterator[tuple[Question, Answer]]:
-    """Every question with its answer, in order and as they come. Raises EnvironmentUnavailable."""
-    journal = Journal(capability)
+def ask(questions: Sequence[Question], capability: str, kept: Path | None = None) -> Iterator[tuple[Question, Answer]]:
+    """Every question with its answer, in order and as they come. `kept`: the folder of answers that are not asked anew.
+
+    Raises EnvironmentUnavailable.
+    """
+    journal = Journal(capability, kept)
     missing = {question.key: question for question in questions if journal.get(question) is None}
     started, asked = time.monotonic(), 0
     answers = _asked(missing.values(), capability)

@@ -213,7 +213,9 @@ def _ranking_text(answer: Ranking) -> str:
         )
     best = next((choice for choice in answer.choices if choice.best), None)
     if best is not None:
-        lines += ["why the first:", *(f"  {reason}" for reason in best.plan.reasons)]
+        memory = best.plan.memory
+        lines += ["why the first:", f"  {memory.basis}: {memory.basis_reason}"]
+        lines += [f"  {reason}" for reason in best.plan.reasons]
         lines += [f"  not {rejected.shape}: {rejected.why}" for rejected in best.plan.rejected]
         lines += [f"  warning: {warning}" for warning in best.plan.warnings]
     lines += [f"not {rejected.shape}: {rejected.why}" for rejected in answer.refused]

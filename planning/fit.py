@@ -83,7 +83,7 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
     candidate = evaluate(model, node, replace(request, min_context=None), tensor, pipeline, engine)
     memory, settings = candidate.memory, candidate.settings
     reasons = [
-        f"basis: {memory.basis}: {memory.basis_reason}",
+        f"{memory.basis}: {memory.basis_reason}",
         f"weights: {memory.weights_gib:.2f} GiB on each GPU at TP {tensor}, PP {pipeline}",
         f"overhead: {memory.activation_gib:.2f} GiB of activations at {settings.max_num_batched_tokens} batched tokens "
         f"and {settings.max_num_seqs} sequences, {memory.non_torch_gib:.2f} outside torch, "

@@ -17,6 +17,8 @@ NOT_BY_A_TEST = {
     "test": "it is what runs the tests",
     "test-slow": "it is what runs the slow ones",
     "test-vllm": "it is a test, of 9 GB",
+    "record-models": "it asks 9 GB of vLLM for minutes to hours; tests/vllm/test_oracle.py asks a sample",
+    "compare-models": "the same; tests/unit/test_oracle.py runs what it calls",
     "check": "the pipeline runs it before them",
     "bench": "it measures",
     "report": "tests/sandbox/test_review.py runs what it calls",

@@ -1,0 +1,138 @@
+"""The half of the oracle that runs with the product: questions, records, the comparison and its exceptions."""
+
+from pathlib import Path
+
+import pytest
+
+from catalog import PINS
+from catalog.model import MODELS, KvCacheDtype
+from catalog.recorded import RECORDED, read_record
+from oracle import changes as between
+from oracle.ask import Answer, Journal
+from oracle.card import CAPABILITIES, card_of
+from oracle.compare import Table, compare
+from oracle.question import Config, Question, every_shape
+from oracle.records import as_text, record
+from planning.kv_cache import kv_layout
+from planning.weights import Sharding, stages_of, weight_bytes
+
+QWEN = MODELS["Qwen/Qwen3-32B"]
+CONFIG = Config(QWEN.id, "a test", {"model_type": "qwen3"})
+MIXTURE = Config("a/mixture", "a test", {"text_config": {"num_experts": 8, "mtp_num_hidden_layers": 1}})
+
+
+def answer(tensor: int = 1) -> Answer:
+    """What vLLM would say if the plan's formulas were exact."""
+    stage = stages_of(QWEN, 1)[0]
+    layout = kv_layout(QWEN, KvCacheDtype.AUTO, 16, tensor, 1, stage)
+    weights = round(weight_bytes(QWEN, Sharding(tensor), stage)) - (32 * 2**20 if tensor > 1 else 0)
+    groups = [{"kind": "full", "tokens": 16, "tables": 1}]
+    return {"weights": [weights], "block_bytes": [layout.block_bytes], "groups": groups}
+
+
+def compared(*pairs: tuple[Question, Answer]) -> Table:
+    return compare(pairs, "9.0", formulas=True)
+
+
+def test_every_shape_that_a_plan_may_choose_is_asked() -> None:
+    asked = list(every_shape(MIXTURE))
+    assert len({question.key for question in asked}) == len(asked)
+    assert {(q.tensor, q.pipeline) for q in asked} == {(t, p) for t in (1, 2, 4, 8) for p in (1, 2)}
+    assert {q.tensor for q in asked if q.expert_parallel} == {2, 4, 8}
+    assert {q.draft_tokens for q in asked} == {0, 1, 2, 3}
+    assert {q.cache for q in asked} == {KvCacheDtype.AUTO, KvCacheDtype.FP8}
+    assert not [q for q in every_shape(CONFIG) if q.expert_parallel or q.draft_tokens]
+    assert len(list(every_shape(MIXTURE, thorough=False))) == 4
+
+
+def test_every_capability_is_that_of_a_card_of_the_catalogue() -> None:
+    for capability in CAPABILITIES:
+        assert card_of(capability).memory > 20 * 2**30
+
+
+def test_an_answer_is_kept_for_the_next_run_and_one_that_was_cut_off_is_asked_anew(tmp_path: Path) -> None:
+    first, second = Question(CONFIG), Question(CONFIG, 2)
+    Journal("9.0", tmp_path).keep(first, answer(), 1.0)
+    (file,) = tmp_path.iterdir()
+    with file.open("a") as handle:
+        handle.write(f'{{"key": "{second.key}", "answer": {{"wei')
+    again = Journal("9.0", tmp_path)
+    assert (again.get(first), again.get(second)) == (answer(), None)
+    assert Journal("8.9", tmp_path).get(first) is None
+
+
+def test_a_record_is_what_was_answered_and_keeps_other_cards(tmp_path: Path) -> None:
+    target = tmp_path / "record.json"
+    refused: Answer = {"refusal": "no"}
+    silent: Answer = {"failure": "who knows"}
+    record(CONFIG, "9.0", [(Question(CONFIG), answer()), (Question(CONFIG, 2), refused)], target)
+    record(CONFIG, "8.9", [(Question(CONFIG), answer()), (Question(CONFIG, 4), silent)], target)
+    made = read_record(target)
+    assert target.read_text() == as_text(made)
+    assert set(made.capabilities) == {"9.0", "8.9"}
+    assert [case.tensor for case in made.capabilities["8.9"]] == [1]
+    said = made.case("9.0", 2, 1, False, KvCacheDtype.AUTO, 0)
+    assert said is not None
+    assert said.refusal == "no"
+    other = Config(QWEN.id, "a test", {"model_type": "qwen4"})
+    record(other, "9.0", [(Question(other), answer())], target)
+    assert set(read_record(target).capabilities) == {"9.0"}
+
+
+def test_a_plan_that_says_the_same_holds() -> None:
+    table = compared((Question(CONFIG), answer()), (Question(CONFIG, 2), answer(2)))
+    assert table.holds
+    assert "Cache blocks: 2 of 2 exact" in table.as_markdown()
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"weights": [round(answer()["weights"][0] * 1.02)]}, "weights -2.0 %"),
+        ({"block_bytes": [answer()["block_bytes"][0] * 2]}, "cache -50.0 %"),
+        ({"groups": [{"kind": "full", "tokens": 32, "tables": 1}]}, "cache +100.0 %"),
+    ],
+)
+def test_a_difference_is_a_fault(said: Answer, fault: str) -> None:
+    table = compared((Question(CONFIG), {**answer(), **said}))
+    assert not table.holds
+    assert fault in table.as_markdown()
+
+
+def test_a_refusal_of_vllm_that_the_plan_does_not_know_is_a_fault() -> None:
+    table = compared((Question(CONFIG, 2), {"refusal": "not on a Monday"}))
+    assert not table.holds
+    assert "not on a Monday" in table.as_markdown()
+
+
+def test_a_false_refusal_is_a_fault_and_a_shared_one_is_none() -> None:
+    config = Config("google/gemma-3-1b-it", "a test", {})
+    assert not compared((Question(config, 8), answer())).holds
+    table = compared((Question(config, 8), {"refusal": "4 heads"}), (Question(CONFIG), answer()))
+    assert (table.holds, table.refused_alike) == (True, 1)
+
+
+def test_nothing_compared_does_not_hold() -> None:
+    assert not compared((Question(CONFIG), {"failure": "who knows"})).holds
+
+
+def test_the_changes_between_two_releases_are_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(between, "RECORDED", tmp_path)
+    heavier: Answer = {**answer(), "weights": [round(answer()["weights"][0] * 1.1)]}
+    record(CONFIG, "9.0", [(Question(CONFIG), answer()), (Question(CONFIG, 2), answer(2))], tmp_path / "1" / "a.json")
+    record(
+        CONFIG,
+        "9.0",
+        [(Question(CONFIG), heavier), (Question(CONFIG, 2), {"refusal": "no"})],
+        tmp_path / "2" / "a.json",
+    )
+    table = between.changes("1", "2")
+    assert "weights +10.00 %" in table
+    assert "refused now: no" in table
+    assert "Nothing, of 1 models" in between.changes("1", "1")
+
+
+def test_records_are_of_the_pinned_release_or_of_one_that_the_catalogue_keeps() -> None:
+    from catalog import VLLM_RELEASES
+
+    assert {folder.name for folder in RECORDED.iterdir()} <= set(VLLM_RELEASES) | {PINS.vllm}

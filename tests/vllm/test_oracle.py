@@ -1,0 +1,43 @@
+"""What was recorded is what the installed vLLM says; a sample, since all of it takes hours (make compare-models)."""
+
+from pathlib import Path
+
+import pytest
+
+from catalog import PINS
+from catalog.model import KvCacheDtype
+from catalog.recorded import file_of, read_record
+from oracle import environment
+from oracle.ask import ask
+from oracle.compare import compare
+from oracle.published import config_of
+from oracle.question import Config, Question
+from oracle.records import case_of
+
+pytestmark = pytest.mark.vllm
+
+# Dense with windows, padded experts, states beside attention, latent attention in fp8, and a tower of images.
+SAMPLE = (
+    ("google/gemma-3-1b-it", 1),
+    ("openai/gpt-oss-20b", 2),
+    ("Qwen/Qwen3.6-35B-A3B", 4),
+    ("deepseek-ai/DeepSeek-V3", 8),
+    ("google/gemma-3-4b-it", 2),
+)
+
+
+def test_the_records_and_the_plan_say_what_vllm_says(tmp_path: Path) -> None:
+    environment.make()
+    sample = [Question(config_of(model), tensor) for model, tensor in SAMPLE]
+    refused = Question(config_of("google/gemma-3-1b-it"), 8)
+    unknown = Question(Config("nobody/knows", "a test", {"architectures": ["NobodyKnows"], "model_type": "nobody"}))
+    answers = list(ask((*sample, refused, unknown), "9.0", tmp_path))
+    for question, answer in answers[: len(SAMPLE)]:
+        record = read_record(file_of(question.config.id, PINS.vllm))
+        assert record.digest == question.config.digest
+        said = record.case("9.0", question.tensor, question.pipeline, False, KvCacheDtype.AUTO, 0)
+        assert said == case_of(question, answer)
+    assert "attention heads" in answers[-2][1]["refusal"]
+    assert "NobodyKnows" in answers[-1][1]["refusal"]
+    table = compare(answers[:-1], "9.0")
+    assert table.holds, table.as_markdown()
