@@ -22,7 +22,6 @@ NOT_BY_A_TEST = {
     "check": "the pipeline runs it before them",
     "bench": "it measures",
     "report": "tests/sandbox/test_review.py runs what it calls",
-    "record-models": "it asks vLLM, of 9 GB",
     "lint-manifests": "public linters over every stack take minutes",
     "lock-images": "tests/unit/test_lock_images.py runs what it calls",
     "lint-pipelines": "it is the test of the pipelines",

@@ -63,23 +63,12 @@ def test_every_flag_changes_the_answer(capsys: pytest.CaptureFixture[str]) -> No
         assert answer(capsys, *question, *flags)["kv_cache_tokens"] != plain["kv_cache_tokens"], flags
 
 
-<<<<<<< HEAD
 def test_the_pinned_release_is_measured_on_the_card_it_was_measured_on(capsys: pytest.CaptureFixture[str]) -> None:
     told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200")
     assert told["vllm_version"] == "0.33.0"
     assert told["basis"] == "measured"
     told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "b200")
     assert told["basis"] == "extrapolated"
-=======
-@pytest.mark.parametrize(("accelerator", "basis"), [("h100-mega", "recorded"), ("gb300", "extrapolated")])
-def test_the_answer_says_what_it_rests_on_and_why(
-    capsys: pytest.CaptureFixture[str], accelerator: str, basis: str
-) -> None:
-    told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", accelerator)
-    assert told["vllm_version"] == "0.33.0"
-    assert told["basis"] == basis
-    assert f"{accelerator}" in told["basis_reason"]
->>>>>>> 4710c09 (Record what vLLM 0.33's own code says of the catalogue's models on Hopper, and compare it every night)
 
 
 def test_what_does_not_start_is_an_answer_with_the_missing_gib_and_the_length_that_does(

@@ -100,26 +100,15 @@ def test_the_runner_follows_release_and_architecture() -> None:
     assert all(new.runner(MODELS[name]) is Runner.V2 for name in MODELS)
 
 
-<<<<<<< HEAD
 def test_the_newer_release_charges_graphs() -> None:
-=======
-def test_the_newer_release_charges_graphs_and_is_recorded() -> None:
->>>>>>> 4710c09 (Record what vLLM 0.33's own code says of the catalogue's models on Hopper, and compare it every night)
     llama = MODELS["meta-llama/Llama-3.1-8B-Instruct"]
     old, new = (gpu_memory(llama, H200, Sharding(), served(131072), engine_of(v)) for v in ("0.24.0", "0.33.0"))
     assert (old.graphs_gib, new.graphs_gib) == (0, pytest.approx(0.92, abs=0.02))
     assert new.kv_cache_tokens < old.kv_cache_tokens
-<<<<<<< HEAD
     assert (old.basis, new.basis) == (Basis.MEASURED, Basis.MEASURED)
 
 
 @pytest.mark.parametrize("version", ["0.18.1", "0.22.1", "0.28.0", "0.34.0", "1.2.0"])
-=======
-    assert (old.basis, new.basis) == (Basis.MEASURED, Basis.RECORDED)
-
-
-@pytest.mark.parametrize("version", ["0.18.1", "0.22.1", "0.28.0", "1.2.0"])
->>>>>>> 4710c09 (Record what vLLM 0.33's own code says of the catalogue's models on Hopper, and compare it every night)
 def test_a_release_that_nobody_measured_says_so(version: str) -> None:
     memory = gpu_memory(MODELS["Qwen/Qwen3-32B"], H200, Sharding(), served(40960), engine_of(version))
     assert memory.basis is Basis.EXTRAPOLATED

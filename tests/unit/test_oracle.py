@@ -13,7 +13,7 @@ from oracle.card import CAPABILITIES, card_of
 from oracle.compare import Table, compare
 from oracle.question import Config, Question, every_shape
 from oracle.records import as_text, record
-from planning.kv_cache import kv_layout
+from planning.kv_cache import CacheSettings, kv_layout
 from planning.weights import Sharding, stages_of, weight_bytes
 
 QWEN = MODELS["Qwen/Qwen3-32B"]
@@ -24,7 +24,7 @@ MIXTURE = Config("a/mixture", "a test", {"text_config": {"num_experts": 8, "mtp_
 def answer(tensor: int = 1) -> Answer:
     """What vLLM would say if the plan's formulas were exact."""
     stage = stages_of(QWEN, 1)[0]
-    layout = kv_layout(QWEN, KvCacheDtype.AUTO, 16, tensor, 1, stage)
+    layout = kv_layout(QWEN, CacheSettings(), tensor, 1, stage)
     weights = round(weight_bytes(QWEN, Sharding(tensor), stage)) - (32 * 2**20 if tensor > 1 else 0)
     groups = [{"kind": "full", "tokens": 16, "tables": 1}]
     return {"weights": [weights], "block_bytes": [layout.block_bytes], "groups": groups}
