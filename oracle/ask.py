@@ -37,7 +37,8 @@ class Journal:
             for line in self._file.read_text(encoding="utf-8").splitlines():
                 if line.endswith("}"):  # not one that was cut off
                     entry = json.loads(line)
-                    self._answers[entry["key"]] = entry["answer"]
+                    if "failure" not in entry["answer"]:  # it may have been the machine's, and is asked anew
+                        self._answers[entry["key"]] = entry["answer"]
 
     def get(self, question: Question) -> Answer | None:
         return self._answers.get(question.key)
