@@ -9,7 +9,12 @@ from components.faces import AnyCluster
 
 
 def kubernetes_provider(name: str, cluster: AnyCluster) -> kubernetes.Provider:
-    """Credentials come from `gke-gcloud-auth-plugin` at each use, so the kubeconfig holds none."""
+    """Credentials come from `gke-gcloud-auth-plugin` at each use, so the kubeconfig holds none.
+
+    They are the application-default ones, with which the Google provider builds the cloud. Without the flag the plugin
+    asks for gcloud's own account, which is another login, and nobody's in a pipeline (kubernetes/cloud-provider-gcp,
+    cmd/gke-gcloud-auth-plugin/cred.go, read 2026-11-28).
+    """
     return kubernetes.Provider(
         name,
         kubeconfig=cluster.endpoint.apply(lambda endpoint: _kubeconfig(cluster.cluster_name, endpoint)),
@@ -35,6 +40,7 @@ def _kubeconfig(name: str, endpoint: str) -> str:
                         "exec": {
                             "apiVersion": "client.authentication.k8s.io/v1beta1",
                             "command": "gke-gcloud-auth-plugin",
+                            "args": ["--use_application_default_credentials"],
                             "installHint": "gcloud components install gke-gcloud-auth-plugin",
                             "provideClusterInfo": True,
                         }

@@ -142,6 +142,7 @@ def _environment(home: Home, tools: EngineTools, port: int) -> dict[str, str]:
         # The certificates of Google's endpoints are public ones; the stand-in's are signed by its own authority.
         "SSL_CERT_FILE": str(home.clusters / "ca.pem"),
         "SANDBOX_CLUSTERS": str(home.clusters),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(home.application_default_credentials),
     }
 
 

@@ -62,6 +62,11 @@ class Home:
         return self.folder / "state"
 
     @property
+    def application_default_credentials(self) -> Path:
+        """Of a person who has logged in; there is no secret in it."""
+        return self.folder / "application_default_credentials.json"
+
+    @property
     def cloud(self) -> Path:
         """What exists in the stand-in cloud."""
         return self._cloud_owner / "cloud.json"
@@ -98,6 +103,7 @@ class Home:
         """Make the folder, and have it say whose cloud this is."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
+        self.application_default_credentials.write_text('{"type": "authorized_user"}\n', encoding="utf-8")
         if self.owner:
             (self.folder / _SHARED).write_text(self.owner, encoding="utf-8")
 

@@ -1,12 +1,17 @@
 """A newcomer's walk: the commands of README.md and docs/operations.md as they stand there, one after the other."""
 
+import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import Checkout
-from tests.unit.test_docs_commands import WALKED, walk
+from sandbox.cloud import serve_cloud
+from sandbox.tools import cluster_tools, lws_chart
+from tests.sandbox.conftest import CHECKOUT, Checkout, copy_checkout
+from tests.sandbox.plain_cli import Project
+from tests.unit.test_docs_commands import WALKED, google_walk, walk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -37,3 +42,63 @@ def test_the_pages_that_are_made_are_todays(checkout: Checkout) -> None:
         ["git", "diff", "--name-only"], cwd=checkout.folder, capture_output=True, text=True, check=True
     )
     assert changed.stdout == ""
+
+
+TOKEN = "hf_canaryofthenewcomer"
+PROJECT_LINE = "pulumi config set project <your Google Cloud project id>"
+
+
+class NewMachine(Project):
+    """A clone on a machine without any state of gcloud's, Pulumi's or kubectl's, and a Google at the other end."""
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("clone", "backend", "home", "pulumi"):
+            (folder / name).mkdir()
+        super().__init__(copy_checkout(folder / "clone").folder, folder / "backend")
+        self.clusters = folder / "clusters"
+        (folder / "pulumi" / "plugins").symlink_to(Path(self.environment["PULUMI_HOME"]) / "plugins")
+        kubectl = cluster_tools(lambda _: None).kubectl
+        known = {name: text for name, text in self.environment.items() if not name.startswith(("CLOUDSDK_", "GOOGLE_"))}
+        path = [str(CHECKOUT / "sandbox" / "bin"), str(kubectl.parent), known["PATH"]]
+        known |= {
+            "PATH": os.pathsep.join(path),
+            "HOME": str(folder / "home"),
+            "PULUMI_HOME": str(folder / "pulumi"),
+            "SSL_CERT_FILE": str(self.clusters / "ca.pem"),
+            "SANDBOX_CLUSTERS": str(self.clusters),
+            # Nobody is there to be asked.
+            "PULUMI_SKIP_CONFIRMATIONS": "true",
+        }
+        known.pop("KUBECONFIG")
+        self.environment = known
+
+    def types(self, line: str, cloud: int) -> subprocess.CompletedProcess[str]:
+        environment = {**self.environment, "PULUMI_DEBUG_PROVIDERS": f"gcp:{cloud}"}
+        return subprocess.run(
+            line,
+            shell=True,
+            cwd=self.folder,
+            env=environment,
+            input=TOKEN,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def test_the_part_on_google_works_on_a_machine_without_any_login(tmp_path: Path) -> None:
+    machine = NewMachine(tmp_path)
+    lines = google_walk("README.md")
+    assert lines.index("gcloud auth application-default login") < lines.index("pulumi up")
+    said: dict[str, str] = {}
+    with serve_cloud(tmp_path / "cloud.json", machine.clusters, cluster_tools(lambda _: None)) as cloud:
+        for line in lines:
+            run = machine.types(line.replace("<your Google Cloud project id>", "acme-inference"), cloud)
+            assert run.returncode == 0, f"{line}\n{run.stdout}{run.stderr}"
+            said[line] = run.stdout
+            if line == PROJECT_LINE:
+                # The chart's registry is out of reach here.
+                chart = f"pulumi config set --path leaderWorkerSet.chart {lws_chart(lambda _: None)}"
+                assert machine.types(chart, cloud).returncode == 0
+    assert "gemma-3-1b" in said["pulumi stack output models"]
+    assert all(TOKEN not in text for text in said.values())

@@ -38,6 +38,8 @@ class Pipeline(Project):
         super().__init__(copy_checkout(folder / "clone").folder, folder / "backend")
         self.cloud = folder / "cloud.json"
         self._clusters = folder / "clusters"
+        self._credentials = folder / "workload-identity.json"
+        self._credentials.write_text('{"type": "external_account"}', encoding="utf-8")
         self.said: list[Said] = []
 
     def job(self, *command: str) -> Said:
@@ -50,6 +52,9 @@ class Pipeline(Project):
             "PATH": os.pathsep.join(path),
             "SSL_CERT_FILE": str(self._clusters / "ca.pem"),
             "SANDBOX_CLUSTERS": str(self._clusters),
+            # As google-github-actions/auth leaves it; no account of gcloud's is there.
+            "GOOGLE_APPLICATION_CREDENTIALS": str(self._credentials),
+            "CLOUDSDK_CONFIG": str(self._credentials.parent / "no-account"),
         }
         with serve_cloud(self.cloud, self._clusters, cluster_tools(lambda _: None)) as port:
             run = self.run(*command, cloud=port, **variables)

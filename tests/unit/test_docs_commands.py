@@ -9,7 +9,7 @@ from config import stack_names
 from tests.unit.google_rules import CHECKOUT
 
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
-GOOGLE = ("pulumi", "gcloud", "cd", "make", ".venv/bin/python")
+GOOGLE = ("pulumi", "gcloud", "cd", "make", "sh", ".venv/bin/python")
 """What a block that is marked `google` may start with."""
 WALKED = ("README.md", "operations.md")
 """Pages whose commands tests/sandbox/test_newcomer.py types one after the other."""
@@ -62,6 +62,11 @@ def walk(page: str) -> list[str]:
     lines = [each.line for each in COMMANDS if each.page == page and not each.google and each.line.startswith("make ")]
     mine = [line for line in lines if line.split()[1] not in NOT_BY_A_TEST]
     return [line for line in mine if not re.search(r"=(joined|s|NAME)\b", line)]
+
+
+def google_walk(page: str) -> list[str]:
+    """What can be typed on a machine of one's own, with Google at the other end, in the page's order."""
+    return [each.line for each in COMMANDS if each.page == page and each.google]
 
 
 TESTED |= {line.split()[1] for page in WALKED for line in walk(page)}
