@@ -75,6 +75,13 @@ class FabricNetwork(Entry):
     gbps: int | None
 
 
+class AllGather(Entry):
+    """What somebody measured between two nodes: the peak of NCCL's bus bandwidth."""
+
+    gbytes_per_second: float
+    source: str
+
+
 class _Fabric(Entry):
     """What the transports have in common."""
 
@@ -89,6 +96,7 @@ class _Fabric(Entry):
     network_objects: bool = Field(default=True, description="Device-type Network objects are supported")
     accelerator_network_profile: bool = Field(default=False, description="ANP `auto` is offered")
     whole_node_pods: bool = Field(default=False, description="a pod takes all GPUs and NICs of its node")
+    all_gather: AllGather | None = Field(default=None, description="None: no published figure was found")
     note: str | None = None
     sources: tuple[str, ...] = ()
 
@@ -117,6 +125,11 @@ class _Fabric(Entry):
     def claimed_nics(self) -> int:
         """RDMA devices that DRANET publishes of one node."""
         return len(self.gpu_networks)
+
+    @property
+    def gbytes_per_second(self) -> float:
+        """What the NICs of a node that carry GPU traffic send at most."""
+        return sum(network.gbps or 0 for network in self.gpu_networks) / 8
 
     @property
     def gpu_networks(self) -> tuple[FabricNetwork, ...]:
@@ -152,6 +165,10 @@ class RdmaMetalFabric(_Fabric):
     @property
     def claimed_nics(self) -> int:
         return self.rdma_nics
+
+    @property
+    def gbytes_per_second(self) -> float:
+        return self.rdma_nics * (self.rdma_gbps or 0) / 8
 
 
 Fabric = Annotated[NoFabric | TcpFabric | RdmaFabric | RdmaMetalFabric, Field(discriminator="transport")]

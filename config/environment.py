@@ -48,6 +48,20 @@ class SpendSettings(Intent):
         return self
 
 
+class PreflightSettings(Intent):
+    """The test of the fabric between two nodes of a new pool, before servers are built."""
+
+    minimum_bus_bandwidth: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="GB/s below which it fails, in place of the plan's own floor; 0 only reports",
+            examples=[120],
+        ),
+    ]
+
+
 class AlertSettings(Intent):
     """Who is told when a model has no replica, a node is not ready, or requests queue for room in the KV cache."""
 

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from config.access import AccessSettings
 from config.cluster import ClusterSettings
 from config.effect import replaces_cluster
-from config.environment import AlertSettings, LabelKey, LabelValue, SpendSettings, TokenSettings
+from config.environment import AlertSettings, LabelKey, LabelValue, PreflightSettings, SpendSettings, TokenSettings
 from config.intent import Intent, ProjectId, RegionName, ResourceName
 from config.models import ModelSettings
 from config.network import NetworkSettings
@@ -85,6 +85,9 @@ class Settings(Intent):
         LeaderWorkerSetSettings, Field(description="the controller of servers that span nodes")
     ] = LeaderWorkerSetSettings()
     dra_driver: Annotated[DraDriverSettings, Field(description="the driver of NVLink domains")] = DraDriverSettings()
+    preflight: Annotated[
+        PreflightSettings | None, Field(description="how much the test between nodes must measure; default: as planned")
+    ] = None
     models: Annotated[tuple[ModelSettings, ...], Field(description="what is served")] = ()
 
     @model_validator(mode="after")

@@ -73,7 +73,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     quotas = plan_quotas(settings, cluster, pools, begin, fabric, with_fabric)
     pools = begin
     models = plan_availability(settings, on_nodes(models, pools), pool_use, findings)
-    preflights = plan_preflights(with_fabric, fabric, pools)
+    preflights = plan_preflights(settings, with_fabric, fabric, pools, models, findings)
     cost = CostPlan(
         items=cost_items(settings.region, system, pools, pool_use), idle=plan_idle(settings, pools, pool_use)
     )

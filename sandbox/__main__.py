@@ -15,6 +15,7 @@ from pulumi.automation.errors import CommandError
 
 from sandbox.cloud import InvalidTable
 from sandbox.cluster import ClusterError, ControlPlane
+from sandbox.cluster.nccl import behaviour as nccl_behaviour
 from sandbox.doctor import doctor
 from sandbox.engine import Busy, Engine, engine
 from sandbox.events import event_log
@@ -37,6 +38,7 @@ _EXPECTED = (
     UnknownStack,
     NothingGiven,
     UnknownBehaviour,
+    nccl_behaviour.UnknownBehaviour,
     Busy,
     Protected,
     ToolsError,
@@ -94,10 +96,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     verify.add_argument("--timeout", default="60", help="seconds for one answer of a model; default: 60")
     verify.add_argument("--report", help="file to write the table to as well, as Markdown")
     add("preflight", _preflight, "measure the fabric between nodes once more")
-    behave = add("behave", _behave, "have a model's servers misbehave, or behave again")
-    behave.add_argument("--model", required=True, help="its name in the stack file; '*' is every model")
+    behave = add("behave", _behave, "have a model's servers or the fabric misbehave, or behave again")
+    whose = behave.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--model", help="its name in the stack file; '*' is every model")
+    whose.add_argument("--fabric", action="store_true", help="what a test between nodes finds")
     behave.add_argument(
-        "how", nargs="?", default="", help="slow-start=20s, slow-tokens=0.2s, stall or fail; with commas; or nothing"
+        "how",
+        nargs="?",
+        default="",
+        help="of a model slow-start=20s, slow-tokens=0.2s, stall or fail; with commas; or nothing. "
+        f"Of the fabric {nccl_behaviour.FORMS}; or nothing",
     )
     rendering = add("render", _render, "write every Kubernetes object of the stack as YAML")
     rendering.add_argument("--out", required=True, type=Path, help="folder to write to")
@@ -259,6 +267,8 @@ def _check(options: argparse.Namespace, module: Callable[[Profile], str], *argum
 
 
 def _behave(options: argparse.Namespace) -> int:
+    if options.fabric:
+        return _fabric_behaves(options)
     file = _home(options).behaviours
     Behaviour.parse(options.how)
     wanted: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
@@ -266,6 +276,15 @@ def _behave(options: argparse.Namespace) -> int:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(wanted), encoding="utf-8")
     _say(f"servers of {options.model}: {options.how or 'as they should'}")
+    return 0
+
+
+def _fabric_behaves(options: argparse.Namespace) -> int:
+    file = _home(options).fabric_behaviour
+    nccl_behaviour.NcclBehaviour.parse(options.how)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(options.how, encoding="utf-8")
+    _say(f"a test between nodes: {options.how or 'as it should'}")
     return 0
 
 

@@ -123,6 +123,11 @@ class Home:
         return self.clusters / "behaviours.json"
 
     @property
+    def fabric_behaviour(self) -> Path:
+        """How tests of the fabric between nodes go."""
+        return self.clusters / "fabric-behaviour"
+
+    @property
     def lock(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}.lock")
 

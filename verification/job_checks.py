@@ -33,21 +33,24 @@ def job_checks(kubectl: Kubectl, preflights: Mapping[str, str]) -> Iterator[Chec
 
 def bandwidth(kubectl: Kubectl, job: dict[str, Any]) -> str:
     """What a preflight measured. Raises CheckFailed, NotObservable."""
-    if not condition(job, "Complete"):
-        raise CheckFailed("; ".join(["it has not completed", *_failures(job)]))
     namespace = job["metadata"]["namespace"]
+    pods = kubectl.items("pods", f"--namespace={namespace}", f"--selector=job-name={job['metadata']['name']}")
+    if not condition(job, "Complete"):
+        raise CheckFailed("; ".join(["it has not completed", *_failures(job), *_last_words(pods)]))
     problems: list[str] = []
-    for pod in kubectl.items("pods", f"--namespace={namespace}", f"--selector=job-name={job['metadata']['name']}"):
+    for pod in pods:
         if pod["metadata"].get("annotations", {}).get(OUTCOME) == SIMULATED:
             raise NotObservable("its outcome is simulated: no GPU ran, and its log is a recorded one")
         container = pod["spec"]["containers"][0]["name"]
         try:
-            result = parsers.nccl_test(kubectl.logs(namespace, pod["metadata"]["name"], container))
+            log = kubectl.logs(namespace, pod["metadata"]["name"], container)
+            result = parsers.nccl_test(log)
         except ValueError as error:
             # Only the first of its pods measures.
             problems.append(f"{pod['metadata']['name']}: {error}")
         else:
-            return judge(result, job["metadata"].get("annotations", {}).get(FLOOR))
+            seen = judge(result, job["metadata"]["annotations"][FLOOR])
+            return "; ".join([seen, *parsers.preflight_warnings(log)])
     raise NotObservable("; ".join(problems) or "its pods are gone, and their logs with them")
 
 
@@ -60,13 +63,11 @@ def _is_current(job: dict[str, Any], preflights: Mapping[str, str]) -> str:
     return f"tested with {tested}"
 
 
-def judge(result: parsers.NcclTest, floor: str | None) -> str:
-    """The figure, held against the floor where there is one, in GB/s. Raises CheckFailed."""
+def judge(result: parsers.NcclTest, floor: str) -> str:
+    """The figure, held against the floor, in GB/s. Raises CheckFailed."""
     seen = f"bus bandwidth {result.peak_bus_bandwidth:.1f} GB/s at {result.peak_size / 1024**2:,.0f} MiB"
     if result.wrong:
         raise CheckFailed(f"{seen}; {result.wrong} values came out wrong")
-    if floor is None:
-        return f"{seen}; nobody published a floor for this machine"
     if result.peak_bus_bandwidth < float(floor):
         raise CheckFailed(f"{seen}, and the floor is {floor} GB/s")
     return f"{seen}, above the floor of {floor} GB/s"
@@ -76,6 +77,17 @@ def _generated(job: dict[str, Any]) -> str:
     if not condition(job, "Complete"):
         raise CheckFailed("; ".join(["it has not completed", *_failures(job)]))
     return "completed: the model generated a token after its last change"
+
+
+def _last_words(pods: list[dict[str, Any]]) -> list[str]:
+    """What containers that failed said last."""
+    statuses: list[dict[str, Any]] = [each for pod in pods for each in pod["status"].get("containerStatuses", [])]
+    ended: list[dict[str, Any]] = [each.get("state", {}).get("terminated") or {} for each in statuses]
+    return [
+        each["message"].strip().splitlines()[-1]
+        for each in ended
+        if each.get("exitCode") and each.get("message", "").strip()
+    ]
 
 
 def _failures(job: dict[str, Any]) -> list[str]:

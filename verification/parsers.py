@@ -152,6 +152,14 @@ def nccl_test(text: str) -> NcclTest:
     return NcclTest(bandwidth, size, float(average[1]) if average else None, sum(wrong for _, _, wrong in rows))
 
 
+_WARNING = re.compile(r"^preflight: warning: (.*)$", re.MULTILINE)
+
+
+def preflight_warnings(text: str) -> list[str]:
+    """What a preflight warns of beside its figure."""
+    return _WARNING.findall(text)
+
+
 def _rows(text: str) -> Iterator[tuple[int, tuple[float, float], int]]:
     """Size, bus bandwidth out of place and in place, and wrong values of each message size."""
     for match in _ROW.finditer(text):

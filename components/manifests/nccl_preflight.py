@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from components.manifests import labels, transport
+from components.manifests import labels, nccl_verdict, transport
 from components.manifests.common import (
     ACCELERATOR_LABEL,
     NODE_POOL_LABEL,
@@ -17,7 +17,11 @@ from planning.plan import PreflightPlan
 
 _SHARED_MEMORY_GIB = 16
 _FIRST = "0"
+_CONTAINER = "nccl-test"
+_TRIES_AGAIN = 3
+"""After an attempt that died: where a node was taken away, the pod on the other one sees its test break off."""
 TESTED_WITH = "inference-platform/tested-with"
+FLOOR = "inference-platform/floor-gbytes-per-second"
 
 
 def preflight_labels(plan: PreflightPlan) -> dict[str, str]:
@@ -59,14 +63,28 @@ def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
                 "pulumi.com/timeoutSeconds": str(plan.deadline_seconds),
                 "pulumi.com/replaceUnready": "true",
                 TESTED_WITH: plan.tested_with,
-                **_floor(plan),
+                FLOOR: f"{plan.floor_gbytes_per_second:g}",
             },
         },
         "spec": {
             "completionMode": "Indexed",
             "completions": plan.nodes,
             "parallelism": plan.nodes,
-            "backoffLimit": 0,
+            "backoffLimit": _TRIES_AGAIN,
+            "podFailurePolicy": {
+                "rules": [
+                    # A node that is taken away or drained says nothing of the fabric.
+                    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {
+                            "containerName": _CONTAINER,
+                            "operator": "In",
+                            "values": [nccl_verdict.TOO_LITTLE],
+                        },
+                    },
+                ]
+            },
             "activeDeadlineSeconds": plan.deadline_seconds,
             # The first node measures; the other only answers, and is ended with it.
             "successPolicy": {"rules": [{"succeededIndexes": _FIRST}]},
@@ -76,12 +94,6 @@ def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
             },
         },
     }
-
-
-def _floor(plan: PreflightPlan) -> dict[str, str]:
-    if plan.floor_gbytes_per_second is None:
-        return {}
-    return {"inference-platform/floor-gbytes-per-second": f"{plan.floor_gbytes_per_second:g}"}
 
 
 def _pod(plan: PreflightPlan, job: str) -> dict[str, Any]:
@@ -113,6 +125,7 @@ def _container(plan: PreflightPlan, job: str) -> dict[str, Any]:
         "LD_LIBRARY_PATH": "/usr/local/nvidia/lib64",
         "HOSTS": " ".join(f"{job}-{index}.{plan.name}" for index in range(plan.nodes)),
         "GPUS": str(plan.gpus_per_node),
+        **nccl_verdict.variables(plan),
     }
     resources = equal_resources(
         {
@@ -126,7 +139,7 @@ def _container(plan: PreflightPlan, job: str) -> dict[str, Any]:
     if plan.transport.claims:
         resources["claims"] = [{"name": claim.name} for claim in plan.transport.claims]
     return {
-        "name": "nccl-test",
+        "name": _CONTAINER,
         "image": plan.image,
         "imagePullPolicy": pull_policy(plan.image),
         "command": ["/bin/bash", "-ec"],
@@ -144,4 +157,10 @@ def _container(plan: PreflightPlan, job: str) -> dict[str, Any]:
 
 def _script(plan: PreflightPlan) -> list[str]:
     """Google's images come with a shell and scripts for it, and no other way in."""
-    return [*plan.prepare, f'[ "$JOB_COMPLETION_INDEX" = {json.dumps(_FIRST)} ] || exec sleep infinity', *plan.measure]
+    return [
+        "set -o pipefail",
+        *plan.prepare,
+        f'[ "$JOB_COMPLETION_INDEX" = {json.dumps(_FIRST)} ] || exec sleep infinity',
+        *plan.meet,
+        *nccl_verdict.lines(plan),
+    ]

@@ -55,7 +55,7 @@ from planning.plan.node_pools import (
     UpgradePlan,
 )
 from planning.plan.platform import PlatformPlan, Warning
-from planning.plan.preflight import PreflightPlan
+from planning.plan.preflight import PreflightPlan, ServerNccl
 from planning.plan.serving import (
     LeaderWorkerSetPlan,
     LifecyclePlan,
@@ -122,6 +122,7 @@ __all__ = [
     "RolloutPlan",
     "SchedulingPlan",
     "SecretManagerSecret",
+    "ServerNccl",
     "SubnetworkPlan",
     "SystemPoolPlan",
     "Taint",

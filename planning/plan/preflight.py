@@ -4,6 +4,14 @@ from planning.plan.decision import Decision, Taint
 from planning.plan.serving import PodTransportPlan
 
 
+class ServerNccl(Decision):
+    """The NCCL that a server over nodes will use, which is not the one that the test measures with."""
+
+    server: str
+    image: str
+    nccl: str
+
+
 class PreflightPlan(Decision):
     """An all-gather of NCCL over all GPUs of some nodes of a pool, which must be free for it."""
 
@@ -19,11 +27,14 @@ class PreflightPlan(Decision):
     """Image and installer; others are no reason to test a pool again that is in use, but one to know of."""
     prepare: tuple[str, ...]
     """Shell lines that every node runs, to answer the first one."""
-    measure: tuple[str, ...]
-    """Shell lines that the first node runs when all answer."""
+    meet: tuple[str, ...]
+    """Shell lines that the first node runs until all answer."""
+    measure: str
+    """The command that it runs then."""
     environment: dict[str, str]
     transport: PodTransportPlan
     deadline_seconds: int
-    floor_gbytes_per_second: float | None
-    """Bus bandwidth below which the test fails; None: nobody published one, and the figure is only reported."""
-    floor_source: str | None
+    floor_gbytes_per_second: float
+    """Peak of bus bandwidth below which the test fails, and no server is built."""
+    floor_reason: str
+    servers: tuple[ServerNccl, ...]

@@ -1,35 +1,58 @@
-"""Decides which pools are tested with NCCL over two nodes before a server uses them, and with what."""
+"""Decides which pools are tested with NCCL over two nodes before a server uses them, with what, and what is enough."""
 
-from catalog import InstallerRelease
+from catalog import PINS, VLLM_RELEASES, Accelerator, InstallerRelease
 from catalog.diagnostic import DIAGNOSTICS, Diagnostic
+from config.settings import Settings
+from planning.errors import Findings
 from planning.fabric import FabricPool
-from planning.plan import FabricPlan, NodePoolPlan, PreflightPlan
+from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, PreflightPlan, ServerNccl
 from planning.serving.namespaces import PREFLIGHT
 from planning.serving.transport import group_environment, plan_transport
 
 NODES = 2
-_DEADLINE_SECONDS = 1800
-"""For nodes that pull an image of some GiB, and a test of minutes."""
+NIC_FRACTION = 0.5
+"""Of the rate of a node's NICs. Two nodes were measured at 0.71 (TCPX) to 0.93 of it (TCPXO); a node with half of its
+NICs reaches less than 0.5, and TCP, which NCCL takes without its plugin, about 0.02."""
+NVLINK_FRACTION = 0.4
+"""Of the rate of a GPU's NVLink in one direction, where it joins the nodes. Google shows 0.53 of it for two A4X nodes;
+what their NICs would give instead is at most 0.22."""
+_MINIMUM = "preflight.minimumBusBandwidth"
+_DEADLINE_SECONDS = 3600
+"""For nodes that pull an image of some GiB, a test of minutes, and a node that is taken away and comes back."""
 
 
 def plan_preflights(
-    with_fabric: tuple[FabricPool, ...], fabric: FabricPlan | None, pools: tuple[NodePoolPlan, ...]
+    settings: Settings,
+    with_fabric: tuple[FabricPool, ...],
+    fabric: FabricPlan | None,
+    pools: tuple[NodePoolPlan, ...],
+    models: tuple[ModelServerPlan, ...],
+    findings: Findings,
 ) -> tuple[PreflightPlan, ...]:
     """One for each pool that begins with two nodes of a fabric."""
+    tested = [pool for pool in pools if pool.uses_fabric and not pool.waits and pool.nodes >= NODES]
     installer = with_fabric[0].installer if with_fabric else None
-    if fabric is None or installer is None or installer.name not in DIAGNOSTICS:
+    if fabric is None or installer is None or installer.name not in DIAGNOSTICS or not tested:
+        if settings.preflight:
+            findings.warn("preflight", "no pool begins with two nodes of a fabric, so nothing is measured")
         return ()
+    accelerator = with_fabric[0].accelerator
+    floor = _floor(settings, accelerator, findings)
     return tuple(
-        _preflight(fabric, pool, DIAGNOSTICS[installer.name], installer)
-        for pool in pools
-        if pool.uses_fabric and not pool.waits and pool.nodes >= NODES
+        _preflight(fabric, pool, DIAGNOSTICS[installer.name], installer, floor, _servers(settings, pool, models))
+        for pool in tested
     )
 
 
 def _preflight(
-    fabric: FabricPlan, pool: NodePoolPlan, diagnostic: Diagnostic, installer: InstallerRelease
+    fabric: FabricPlan,
+    pool: NodePoolPlan,
+    diagnostic: Diagnostic,
+    installer: InstallerRelease,
+    floor: tuple[float, str],
+    servers: tuple[ServerNccl, ...],
 ) -> PreflightPlan:
-    name, floor = f"nccl-{pool.name}", diagnostic.floor
+    name, (gbytes_per_second, reason) = f"nccl-{pool.name}", floor
     return PreflightPlan(
         name=name,
         namespace=PREFLIGHT,
@@ -41,10 +64,48 @@ def _preflight(
         image=diagnostic.image.reference,
         tested_with=f"{diagnostic.image.reference} and {installer.image.reference}",
         prepare=diagnostic.prepare,
+        meet=diagnostic.meet,
         measure=diagnostic.measure,
         environment=group_environment(fabric),
         transport=plan_transport(fabric, name),
         deadline_seconds=_DEADLINE_SECONDS,
-        floor_gbytes_per_second=floor.gbytes_per_second if floor else None,
-        floor_source=floor.source if floor else None,
+        floor_gbytes_per_second=gbytes_per_second,
+        floor_reason=reason,
+        servers=servers,
+    )
+
+
+def floor_of(accelerator: Accelerator) -> float:
+    """Peak of bus bandwidth in GB/s that two nodes of it must reach."""
+    rate, fraction = _rate(accelerator)
+    return round(fraction * rate, 1)
+
+
+def _floor(settings: Settings, accelerator: Accelerator, findings: Findings) -> tuple[float, str]:
+    """GB/s, and why."""
+    rate, fraction = _rate(accelerator)
+    wanted = settings.preflight.minimum_bus_bandwidth if settings.preflight else None
+    if wanted is None:
+        measured = accelerator.fabric.all_gather
+        seen = f"; {measured.gbytes_per_second:g} were measured on two such nodes" if measured else ""
+        return floor_of(accelerator), f"{fraction:g} of the {rate:g} GB/s that their fabric has{seen}"
+    if wanted > rate:
+        problem = f"the fabric has {rate:g} GB/s, so no test reaches {wanted:g}"
+        findings.refuse(_MINIMUM, problem, f"Write at most {rate:g}")
+    return wanted, f"{_MINIMUM} of the stack file; the plan's own is {floor_of(accelerator):g}"
+
+
+def _rate(accelerator: Accelerator) -> tuple[float, float]:
+    """GB/s in one direction, of a node's NICs or of a GPU where NVLink joins the nodes; and what of it is enough."""
+    if accelerator.nodes.dra_driver is not None and accelerator.nvlink is not None:
+        return accelerator.nvlink.gbytes_per_second / 2, NVLINK_FRACTION
+    return accelerator.fabric.gbytes_per_second, NIC_FRACTION
+
+
+def _servers(settings: Settings, pool: NodePoolPlan, models: tuple[ModelServerPlan, ...]) -> tuple[ServerNccl, ...]:
+    versions = {model.name: model.vllm_version or PINS.vllm for model in settings.models}
+    return tuple(
+        ServerNccl(server=model.name, image=model.image, nccl=VLLM_RELEASES[versions[model.name]].nccl)
+        for model in models
+        if model.node_pool == pool.name and model.is_group
     )

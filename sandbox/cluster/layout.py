@@ -38,10 +38,14 @@ MODELS_CONTROL_SOCKET = MODEL_SOCKETS / "control.sock"
 NODE_SOCKET = MODEL_SOCKETS / "nodes.sock"
 # Beside the control plane's own folder, so that it can be written before there is one.
 BEHAVIOURS = Path("../behaviours.json")
+FABRIC_BEHAVIOUR = Path("../fabric-behaviour")
 # What the stand-in cloud has recorded, where there is one.
 CLOUD = Path("../../cloud.json")
 # What pods have mounted of secrets; a node keeps it in memory.
 MOUNTS = Path("mounts")
+# What the pods of a test between nodes have for their root, and those of them that can be reached.
+TEST_PODS = Path("test-pods")
+TEST_HOSTS = Path("test-hosts")
 LOGS = Path("logs")
 POD_LOGS = LOGS / "pods"
 SUPERVISOR_LOG = Path("supervisor.log")

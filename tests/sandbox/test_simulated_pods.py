@@ -271,13 +271,27 @@ def test_a_smoke_test_without_a_token_fails_with_the_servers_answer(
     assert re.search(reason, terminated["message"])
 
 
-def test_a_preflights_outcome_says_that_it_is_simulated(plane: ControlPlane) -> None:
-    apply(plane, job("preflight", "preflight", "/bin/sh", "-c", "all_gather_perf"))
-    plane.kubectl("wait", "--for=condition=Complete", "--timeout=60s", "job/preflight")
-    pod = pod_of(plane, "preflight")
+@pytest.mark.parametrize(("status", "condition"), [(0, "Complete"), (42, "Failed")])
+def test_a_preflight_ends_as_its_own_script_and_says_that_it_is_simulated(
+    plane: ControlPlane, status: int, condition: str
+) -> None:
+    name = f"preflight-{status}"
+    measuring = job(name, "preflight", "/bin/bash", "-ec", f"/sbin/ldconfig; echo measured > /tmp/x; exit {status}")
+    (container,) = measuring["spec"]["template"]["spec"]["containers"]
+    container["image"] = "us-docker.pkg.dev/gce-ai-infra/gpudirect-gib/nccl-plugin-gib-diagnostic:v1.1.1"
+    apply(plane, measuring)
+    plane.kubectl("wait", f"--for=condition={condition}", "--timeout=60s", f"job/{name}")
+    pod = pod_of(plane, name)
     assert pod["metadata"]["annotations"]["sandbox/outcome"] == "simulated"
-    assert "simulated" in pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"]
-    assert "# Simulated: this is not the output of this pod." in plane.kubectl("logs", "job/preflight")
+    assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == status
+    assert "# Simulated: no GPU ran." in plane.kubectl("logs", f"job/{name}")
+
+
+def test_a_preflight_of_an_unknown_image_fails(plane: ControlPlane) -> None:
+    apply(plane, job("unknown-image", "preflight", "/bin/bash", "-ec", "true"))
+    plane.kubectl("wait", "--for=condition=Failed", "--timeout=60s", "job/unknown-image")
+    terminated = pod_of(plane, "unknown-image")["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert terminated["exitCode"] == 127 and "does not know what is in" in terminated["message"]
 
 
 def test_a_program_other_than_python_fails_and_says_why(plane: ControlPlane) -> None:

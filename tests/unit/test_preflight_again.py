@@ -58,7 +58,8 @@ def test_it_runs_with_the_image_that_the_stack_has_today(tmp_path: Path) -> None
     assert made["metadata"]["annotations"]["inference-platform/tested-with"] == newer.tested_with
     # By its old name, under which its pods find each other, and still known to Pulumi.
     assert made["metadata"]["name"] == old["metadata"]["name"]
-    assert f"{made['metadata']['name']}-1.{PLAN.name}" in container["env"][-2]["value"]
+    (hosts,) = (each["value"] for each in container["env"] if each["name"] == "HOSTS")
+    assert f"{made['metadata']['name']}-1.{PLAN.name}" in hosts
     assert made["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "pulumi"
 
 

@@ -397,15 +397,3 @@ class TestMemory:
 
     def test_eager_mode_charges_no_graphs(self) -> None:
         assert planned({**GEMMA_27B, "engine": {"enforceEager": True}}).shape.memory.graphs_gib == 0
-
-
-class TestPreflight:
-    def test_a_new_pool_of_two_nodes_with_a_fabric_is_tested(self) -> None:
-        (preflight,) = platform(ONE_GPU, nodes=2).preflights
-        assert preflight.node_pool == "gpu" and preflight.gpus_per_node == 8
-        assert preflight.environment["NCCL_NET"] == "gIB"
-        assert platform(ONE_GPU, nodes=1).preflights == ()
-        assert platform(ONE_GPU, pool=L4, nodes=2).preflights == ()
-
-    def test_no_floor_is_invented(self) -> None:
-        assert platform(ONE_GPU, nodes=2).preflights[0].floor_gbytes_per_second is None

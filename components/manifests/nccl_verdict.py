@@ -1,0 +1,59 @@
+"""What the measuring pod of a preflight makes of the test's output, in the shell and awk that Google's images have."""
+
+from planning.plan import PreflightPlan
+
+TOO_LITTLE = 42
+"""Exit status of a test that ran and did not measure what it must: nothing that another try would mend. No program of
+the test ends with it."""
+
+_OUTPUT = "/tmp/all-gather.log"
+_MEASURE_SECONDS = 900
+"""Four minutes at the speed of TCP; what takes longer hangs."""
+
+_JUDGE = r"""
+nccl == "" && match($0, /NCCL version [0-9][0-9.]*/) { nccl = substr($0, RSTART + 13, RLENGTH - 13) }
+$1 ~ /^[0-9]+$/ && NF == 13 {
+  if ($8 + 0 > peak) peak = $8 + 0
+  if ($12 + 0 > peak) peak = $12 + 0
+  wrong += $9 + $13
+}
+/Avg bus bandwidth/ { ended = 1 }
+function fail(problem) { print "error: " problem; exit TOO_LITTLE }
+END {
+  print "preflight: measured with NCCL " (nccl == "" ? "of an unknown version" : nccl) " of " ENVIRON["IMAGE"]
+  count = split(ENVIRON["SERVERS"], servers, "\n")
+  for (i = 1; i <= count; i++) {
+    split(servers[i], server, " ")
+    print "preflight: " server[1] " will use NCCL " server[2] " of " server[3]
+    if (nccl != server[2]) print "preflight: warning: NCCL " server[2] " of " server[1] " was not measured"
+  }
+  pool = "the fabric of pool " ENVIRON["POOL"]
+  if (!ended) fail(pool " was not measured: the test ended without its last line, Avg bus bandwidth")
+  if (wrong) fail(pool " is broken: " wrong " values came out wrong")
+  floor = ENVIRON["FLOOR"] " GB/s are the floor"
+  if (peak < ENVIRON["FLOOR"] + 0)
+    fail(pool " has too little bandwidth: " peak " GB/s between two nodes, and " floor " (" ENVIRON["FLOOR_REASON"] \
+      "). No server is built on it. Which network NCCL took is said above (Using network). To go on with what " \
+      "there is, write preflight: {minimumBusBandwidth: " int(peak) "}")
+  print "preflight: " pool " has " peak " GB/s between two nodes, and " floor
+}
+"""
+
+
+def variables(plan: PreflightPlan) -> dict[str, str]:
+    """What the lines below read."""
+    return {
+        "IMAGE": plan.image,
+        "POOL": plan.node_pool,
+        "FLOOR": f"{plan.floor_gbytes_per_second:g}",
+        "FLOOR_REASON": plan.floor_reason,
+        "SERVERS": "\n".join(f"{each.server} {each.nccl} {each.image}" for each in plan.servers),
+    }
+
+
+def lines(plan: PreflightPlan) -> list[str]:
+    """Measure and judge. The test's own exit status is kept: a node that is taken away must not pass for a slow one."""
+    return [
+        f"timeout --kill-after=30 {_MEASURE_SECONDS} {plan.measure} 2>&1 | tee {_OUTPUT}",
+        f"awk -v TOO_LITTLE={TOO_LITTLE} '{_JUDGE}' {_OUTPUT}",
+    ]

@@ -1,0 +1,69 @@
+"""Runs the script of a test's pod as a local process: in a folder that has what the image has, and nothing of ours."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.cluster.nccl.facts import NcclImage
+
+HOSTS = "STANDIN_HOSTS"
+IMAGE_ROOT = "STANDIN_ROOT"
+BEHAVIOUR = "STANDIN_BEHAVIOUR"
+NCCL = "STANDIN_NCCL"
+PEAK = "STANDIN_PEAK"
+
+_HERE = Path(__file__).parent
+_IMPORT_ROOT = _HERE.parents[2]
+# A path that begins with one of an image's own folders, where no other path goes on.
+_PATH = re.compile(r"(?<![\w.$}/-])/(scripts|third_party|sbin|tmp)\b")
+
+
+@dataclass(frozen=True)
+class NcclPod:
+    """`root` is what the pod has for `/`; `hosts` a folder that all pods of a test share; `behaviour` a file that says
+    how the test goes, looked at while it runs. All are absolute."""
+
+    image: NcclImage
+    root: Path
+    hosts: Path
+    host: str
+    behaviour: Path
+
+    def prepare(self) -> None:
+        """Lay the image out."""
+        for folder in (self.root / "tmp", self.root / "scripts", self.hosts):
+            folder.mkdir(parents=True, exist_ok=True)
+        for script in self.image.scripts:
+            shutil.copy2(_HERE / "scripts" / script, self.root / "scripts" / script)
+        for program in self.image.programs:
+            file = self.root / program.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("#!/bin/sh\n", encoding="utf-8")
+            file.chmod(0o755)
+
+    def command(self, line: list[str]) -> list[str]:
+        """The container's, with the image's own paths where they are here."""
+        return [_PATH.sub(lambda match: f"{self.root}/{match[1]}", word) for word in line]
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return {
+            **variables,
+            "PATH": os.pathsep.join([str(_HERE / "bin"), os.defpath]),
+            "PYTHONPATH": str(_IMPORT_ROOT),
+            "STANDIN_PYTHON": sys.executable,
+            "STANDIN_HOST": self.host,
+            HOSTS: str(self.hosts),
+            IMAGE_ROOT: str(self.root),
+            BEHAVIOUR: str(self.behaviour),
+            NCCL: self.image.nccl,
+            PEAK: str(self.image.gbytes_per_second),
+        }
+
+    def leave(self) -> None:
+        """Nobody reaches it any more."""
+        (self.hosts / self.host).unlink(missing_ok=True)
+        shutil.rmtree(self.root, ignore_errors=True)
