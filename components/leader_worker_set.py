@@ -6,7 +6,9 @@ import pulumi
 from pulumi_kubernetes.helm import v4 as helm
 
 from components.kubernetes_object import KubernetesObject
-from components.manifests.common import NODE_POOL_LABEL, namespace
+from components.manifests import leader_worker_set as manifests
+from components.manifests.common import namespace
+from components.manifests.device_claims import system_pods_quota
 from planning.plan import LeaderWorkerSetPlan
 
 
@@ -27,21 +29,39 @@ class LeaderWorkerSet(pulumi.ComponentResource):
         super().__init__("inference-platform:components:LeaderWorkerSet", name, None, opts)
         plan = args.plan
         home = KubernetesObject(f"{name}-namespace", namespace(plan.namespace), pulumi.ResourceOptions(parent=self))
+        # The namespace is named by a string, and the chart does not make it.
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[home])
+        # Twice as many, for an update brings new ones first.
+        quota = KubernetesObject(
+            f"{name}-quota", system_pods_quota(f"{plan.name}-quota", plan.namespace, 2 * plan.replicas), inside
+        )
+        KubernetesObject(f"{name}-disruption-budget", manifests.disruption_budget(plan), inside)
         self.chart = helm.Chart(
             plan.name,
             chart=plan.chart,
             version=plan.version,
             namespace=plan.namespace,
-            values={
-                "image": {"manager": {"tag": plan.controller_tag}},
-                "nodeSelector": {NODE_POOL_LABEL: args.system_pool},
-            },
-            # The chart names its namespace by a string and does not make it.
+            values=manifests.values(plan, args.system_pool),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[home], transforms=[_keep_kinds] if args.keeps_kinds else None
+                parent=self,
+                # Without the quota no pod of that priority is admitted.
+                depends_on=[home, quota],
+                transforms=[_prioritise(plan.priority_class), *([_keep_kinds] if args.keeps_kinds else [])],
             ),
         )
         self.register_outputs({})
+
+
+def _prioritise(priority_class: str) -> pulumi.ResourceTransform:
+    """The controller's pods: what the chart's values cannot say."""
+
+    def prioritise(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+        if not args.type_.endswith(":Deployment"):
+            return None
+        props = manifests.with_priority(dict(args.props), priority_class)
+        return pulumi.ResourceTransformResult(props=props, opts=args.opts)
+
+    return prioritise
 
 
 def _keep_kinds(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:

@@ -36,6 +36,11 @@ from planning.serving.availability import plan_availability
 from planning.serving.namespaces import plan_namespaces, preflight_namespace
 from planning.serving.preflight import plan_preflights
 
+_CONTROLLERS = 2
+"""One serves the webhooks while the other's node is drained or lost."""
+_CONTROLLER_PRIORITY = "system-cluster-critical"
+"""No group is repaired without it, so nothing else of the system pool may take its place."""
+
 
 def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     """What the stack will be. Raises ConfigurationError, with every reason at once, if it cannot be."""
@@ -156,4 +161,6 @@ def _leader_worker_set(settings: Settings) -> LeaderWorkerSetPlan:
         chart=chart,
         version=release.version,
         controller_tag=controller.reference.removeprefix(f"{controller.repository}:"),
+        replicas=_CONTROLLERS,
+        priority_class=_CONTROLLER_PRIORITY,
     )

@@ -13,6 +13,9 @@ class LeaderWorkerSetPlan(Decision):
     version: str
     controller_tag: str
     """The chart's own default follows its main branch."""
+    replicas: int
+    """Of the controller. Its webhooks refuse every group and every pod of a group while none of them answers."""
+    priority_class: str
 
 
 class LifecyclePlan(Decision):

@@ -77,8 +77,8 @@ class EgressProxy:
 class ServiceResolver:
     """Leads a Service's cluster IP to the local process that serves it."""
 
-    def __init__(self, api: AsyncApi, processes: dict[tuple[str, str, int], tuple[str, int]]) -> None:
-        """`processes`: (namespace, Service, port) to the local address."""
+    def __init__(self, api: AsyncApi, processes: dict[tuple[str, str, int], Callable[[], tuple[str, int]]]) -> None:
+        """`processes`: (namespace, Service, port) to what tells the local address."""
         self._api = api
         self._processes = processes
 
@@ -86,7 +86,7 @@ class ServiceResolver:
         for (namespace, name, service_port), address in self._processes.items():
             service = await self._api.find(f"/api/v1/namespaces/{namespace}/services/{name}")
             if service is not None and service_port == port and host in service["spec"].get("clusterIPs", []):
-                return address
+                return address()
         return None
 
 

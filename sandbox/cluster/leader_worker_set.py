@@ -1,4 +1,4 @@
-"""Runs the real LeaderWorkerSet controller as a local process while the chart's pod is there, as a kubelet would."""
+"""Runs the real LeaderWorkerSet controller as local processes while the chart's pods are there, as kubelets would."""
 
 import asyncio
 import base64
@@ -8,12 +8,13 @@ import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sandbox.cluster import commands, layout
+from sandbox.cluster import commands, layout, ports
 from sandbox.cluster.api import MERGE_PATCH, AsyncApi
 from sandbox.cluster.layout import Ports
 
@@ -26,10 +27,9 @@ WEBHOOKS = (
     "mutatingwebhookconfigurations/lws-mutating-webhook-configuration",
     "validatingwebhookconfigurations/lws-validating-webhook-configuration",
 )
+LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/leaderworkersets.leaderworkerset.x-k8s.io"
 
-CONFIG = layout.LEADER_WORKER_SET / "config.json"
-KUBECONFIG = Path("leader-worker-set.kubeconfig")
 CERTIFICATES = layout.LEADER_WORKER_SET / "certificates"
 
 TOKEN_SECONDS = 365 * 24 * 3600
@@ -40,50 +40,85 @@ Spawn = Callable[[str, list[str], dict[str, str]], Awaitable[asyncio.subprocess.
 End = Callable[[str], Awaitable[None]]
 
 
-class LeaderWorkerSetController:
-    """Its pod is Ready when the process serves the webhooks and the API server knows their certificate."""
+@dataclass
+class _Controller:
+    """The process that stands for one pod of the chart's."""
 
-    def __init__(self, binary: Path, ports: Ports, api: AsyncApi, spawn: Spawn, end: End) -> None:
+    name: str
+    port: int
+    # Who the process is: with another service account it needs another token.
+    identity: str = ""
+    process: asyncio.subprocess.Process | None = None
+    restart_after: float = 0.0
+    restart_delay: float = FIRST_RESTART_SECONDS
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+
+class LeaderWorkerSetController:
+    """A process for each of the chart's pods; a pod is Ready when its process serves the webhooks and the API server
+    knows their certificate. Of several one leads, which they settle by their own Lease."""
+
+    def __init__(self, binary: Path, known: Ports, api: AsyncApi, spawn: Spawn, end: End) -> None:
         self._binary = binary
-        self._port = ports.leader_worker_set_webhook
-        self._api_port = ports.kube_apiserver
+        self._first_port = known.leader_worker_set_webhook
+        self._api_port = known.kube_apiserver
         self._api = api
         self._spawn = spawn
         self._end = end
-        self._process: asyncio.subprocess.Process | None = None
-        # Who the process is: with another service account it needs another token.
-        self._identity = ""
-        self._restart_after = 0.0
-        self._restart_delay = FIRST_RESTART_SECONDS
+        self._controllers: dict[str, _Controller] = {}
+        self._leads_from_before = True
 
-    @property
     def webhook_address(self) -> tuple[str, int]:
-        return "127.0.0.1", self._port
+        """Where the Service leads to: one of those that run, if any does."""
+        found = next((each for each in self._controllers.values() if each.runs), None)
+        return "127.0.0.1", found.port if found else self._first_port
 
     async def reconcile(self) -> bool:
         """One look at the cluster; whether nothing is under way, so that the next look can wait."""
-        pods = await self._scheduled_pods()
+        pods = {pod["metadata"]["uid"]: pod for pod in await self._scheduled_pods()}
+        for uid in [uid for uid in self._controllers if uid not in pods]:
+            await self._stop(uid)
         if not pods:
-            await self._stop()
+            shutil.rmtree(CERTIFICATES, ignore_errors=True)
             return True
-        mounts = await self._mounts(pods[0])
+        return all([await self._look_after(uid, pod) for uid, pod in pods.items()])
+
+    async def _look_after(self, uid: str, pod: dict[str, Any]) -> bool:
+        """Whether its process serves."""
+        mounts = await self._mounts(pod)
         if mounts is None:
             return False
         account, config, secret = mounts
         _write_certificates(secret.get("data", {}))
-        if self._process is not None and self._process.returncode is not None:
-            self._back_off(self._process.returncode)
-        if self._process is not None and self._identity != account["metadata"]["uid"]:
-            await self._stop()
-        if self._process is None:
-            if time.monotonic() >= self._restart_after:
-                await self._start(account, config)
+        controller = self._controllers.get(uid)
+        if controller and controller.process and controller.process.returncode is not None:
+            self._back_off(controller, controller.process.returncode)
+        if controller and controller.process and controller.identity != account["metadata"]["uid"]:
+            await self._stop(uid)
+            controller = None
+        if controller is None:
+            controller = self._controllers[uid] = self._new()
+        if controller.process is None:
+            if time.monotonic() >= controller.restart_after:
+                await self._start(controller, account, config)
             return False
-        silent = [pod for pod in pods if commands.SERVING_ANNOTATION not in pod["metadata"].get("annotations", {})]
-        if silent and await self._serves():
-            self._restart_delay = FIRST_RESTART_SECONDS
-            await self._announce(silent)
-        return not silent
+        if commands.SERVING_ANNOTATION in pod["metadata"].get("annotations", {}):
+            return True
+        if await self._serves(controller):
+            controller.restart_delay = FIRST_RESTART_SECONDS
+            await self._announce(pod)
+        return False
+
+    def _new(self) -> _Controller:
+        """With a name and a port that none of the others has."""
+        names = [f"{PROCESS}-{number}" for number in range(1, len(self._controllers) + 1)]
+        taken = {each.name for each in self._controllers.values()}
+        name = next(each for each in (PROCESS, *names) if each not in taken)
+        used = {each.port for each in self._controllers.values()}
+        return _Controller(name, ports.another(self._first_port, used))
 
     async def _scheduled_pods(self) -> list[dict[str, Any]]:
         label, value = commands.PROCESS_LABEL
@@ -116,8 +151,14 @@ class LeaderWorkerSetController:
         account, config, certificates, _ = found
         return account, config, certificates
 
-    async def _start(self, account: dict[str, Any], config_map: dict[str, Any]) -> None:
-        layout.write(CONFIG, _configuration(config_map, self._port))
+    async def _start(self, controller: _Controller, account: dict[str, Any], config_map: dict[str, Any]) -> None:
+        if self._leads_from_before:
+            # Nobody who led before this control plane's start is still there to give it up.
+            await self._api.call("DELETE", LEASES)
+            self._leads_from_before = False
+        folder = layout.LEADER_WORKER_SET / controller.name
+        config, kubeconfig = folder / "config.json", folder / "kubeconfig"
+        layout.write(config, _configuration(config_map, controller.port))
         # The chart's own rights and no others: what its roles lack shows here.
         path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account['metadata']['name']}/token"
         request = {
@@ -126,20 +167,21 @@ class LeaderWorkerSetController:
             "spec": {"expirationSeconds": TOKEN_SECONDS},
         }
         granted = await self._api.call("POST", path, request)
-        kubeconfig = commands.kubeconfig(self._api_port, {"token": granted["status"]["token"]})
-        layout.write_json(KUBECONFIG, kubeconfig, 0o600)
-        command = [str(self._binary), f"--config={CONFIG}", "--zap-log-level=info"]
-        self._identity = account["metadata"]["uid"]
-        self._process = await self._spawn(PROCESS, command, {"KUBECONFIG": str(KUBECONFIG)})
+        found = commands.kubeconfig(self._api_port, {"token": granted["status"]["token"]})
+        found["clusters"][0]["cluster"]["certificate-authority"] = str(layout.CA_FILE.absolute())
+        layout.write_json(kubeconfig, found, 0o600)
+        command = [str(self._binary), f"--config={config}", "--zap-log-level=info"]
+        controller.identity = account["metadata"]["uid"]
+        controller.process = await self._spawn(controller.name, command, {"KUBECONFIG": str(kubeconfig)})
 
-    async def _serves(self) -> bool:
+    async def _serves(self, controller: _Controller) -> bool:
         for webhook in WEBHOOKS:
             configuration = await self._api.find(f"/apis/admissionregistration.k8s.io/v1/{webhook}")
             hooks: list[dict[str, Any]] = configuration["webhooks"] if configuration else []
             if not hooks or not all(hook["clientConfig"].get("caBundle") for hook in hooks):
                 return False
         try:
-            _, writer = await asyncio.open_connection(*self.webhook_address)
+            _, writer = await asyncio.open_connection("127.0.0.1", controller.port)
         except OSError:
             return False
         writer.close()
@@ -147,26 +189,24 @@ class LeaderWorkerSetController:
             await writer.wait_closed()
         return True
 
-    async def _announce(self, pods: list[dict[str, Any]]) -> None:
-        """Let the pods become Ready."""
+    async def _announce(self, pod: dict[str, Any]) -> None:
+        """Let the pod become Ready."""
         annotation = {"metadata": {"annotations": {commands.SERVING_ANNOTATION: "true"}}}
-        for pod in pods:
-            path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}"
-            await self._api.call("PATCH", path, annotation, MERGE_PATCH)
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}"
+        await self._api.call("PATCH", path, annotation, MERGE_PATCH)
 
-    def _back_off(self, exit_code: int) -> None:
-        logger.warning("%s ended with exit code %d, again in %.0f s", PROCESS, exit_code, self._restart_delay)
-        self._process = None
-        self._restart_after = time.monotonic() + self._restart_delay
-        self._restart_delay = min(2 * self._restart_delay, LAST_RESTART_SECONDS)
+    def _back_off(self, controller: _Controller, exit_code: int) -> None:
+        delay = controller.restart_delay
+        logger.warning("%s ended with exit code %d, again in %.0f s", controller.name, exit_code, delay)
+        controller.process = None
+        controller.restart_after = time.monotonic() + delay
+        controller.restart_delay = min(2 * delay, LAST_RESTART_SECONDS)
 
-    async def _stop(self) -> None:
-        if self._process is not None:
-            logger.info("%s: its pod is gone", PROCESS)
-            await self._end(PROCESS)
-            self._process = None
-            shutil.rmtree(CERTIFICATES, ignore_errors=True)
-        self._restart_delay = FIRST_RESTART_SECONDS
+    async def _stop(self, uid: str) -> None:
+        controller = self._controllers.pop(uid)
+        logger.info("%s: its pod is gone", controller.name)
+        if controller.process is not None:
+            await self._end(controller.name)
 
 
 def _volume(spec: dict[str, Any], kind: str, key: str) -> str:
@@ -181,7 +221,6 @@ def _configuration(config_map: dict[str, Any], webhook_port: int) -> str:
     return json.dumps(
         {
             **configuration,
-            "leaderElection": {"leaderElect": False},
             "webhook": {"host": "127.0.0.1", "port": webhook_port, "certDir": str(CERTIFICATES)},
             "metrics": {"bindAddress": "0"},
             "health": {"healthProbeBindAddress": "0"},

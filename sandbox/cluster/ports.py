@@ -38,6 +38,11 @@ def choose(directory: Path) -> Ports:
     return ports
 
 
+def another(first: int, used: set[int]) -> int:
+    """The first port where it is not used yet, else a free one."""
+    return first if first not in used else _any_free(taken={first, *used})
+
+
 def _wait_for(port: int) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not _free(port):

@@ -379,8 +379,27 @@ def test_a_leader_worker_set_runs_by_the_real_controller(plane: ControlPlane) ->
     assert nodes == {"gpu-1"}
 
     plane.kubectl("delete", "leaderworkerset/server")
+
+    # With two, admission goes on without the one that led; the other leads then.
+    plane.kubectl("scale", name, "--replicas=2", "--namespace=lws-system")
+    plane.kubectl("rollout", "status", name, "--namespace=lws-system", "--timeout=60s")
+    assert controllers(plane) == {"leader-worker-set", "leader-worker-set-1"}
+    lost = leader_of_the_controllers(plane)
+    plane.kubectl("delete", "pod", lost, "--namespace=lws-system", "--grace-period=0", "--force")
+    apply(plane, leader_worker_set)
+    plane.kubectl("wait", "--for=condition=Available", "--timeout=120s", "leaderworkerset/server")
+
+    plane.kubectl("delete", "leaderworkerset/server")
     plane.kubectl("delete", name, "--namespace=lws-system")
-    wait_for(
-        "the controller goes with its pod",
-        lambda: "leader-worker-set" not in {process.name for process in recorded(plane.directory)},
-    )
+    wait_for("the controllers go with their pods", lambda: controllers(plane) == set())
+
+
+def controllers(plane: ControlPlane) -> set[str]:
+    """Names of the processes that stand for pods of LeaderWorkerSet's controller."""
+    return {each.name for each in recorded(plane.directory) if each.name.startswith("leader-worker-set")}
+
+
+def leader_of_the_controllers(plane: ControlPlane) -> str:
+    """The pod that was there first, which no other has taken the lead from."""
+    found = get(plane, "pods", "--namespace=lws-system")["items"]
+    return min(found, key=lambda pod: pod["metadata"]["creationTimestamp"])["metadata"]["name"]

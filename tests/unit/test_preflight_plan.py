@@ -52,7 +52,7 @@ def test_a_floor_that_nothing_is_held_to_is_a_warning() -> None:
 def test_the_nccl_of_every_server_over_nodes_is_named() -> None:
     (preflight,) = platform(TWO_NODES, ONE_GPU).preflights
     (server,) = preflight.servers
-    assert (server.server, server.image, server.nccl) == ("model-0", "vllm/vllm-openai:v0.33.0", "2.30.7")
+    assert (server.server, server.image, server.nccl) == ("model-0", "docker.io/vllm/vllm-openai:v0.33.0", "2.30.7")
 
 
 def test_a_node_that_is_taken_away_is_no_verdict_and_too_little_is_one_at_once() -> None:
