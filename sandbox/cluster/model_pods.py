@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.cluster import layout, pods, unix_http
 from sandbox.cluster.api import AsyncApi
 from sandbox.cluster.farewells import Farewells, Stage
+from sandbox.cluster.nccl import facts
 from sandbox.cluster.pods import Pod
 from sandbox.cluster.secret_volumes import SecretVolumes
 from sandbox.models.arguments import ServeArguments, serve_arguments
@@ -59,6 +60,7 @@ class ModelPods:
         """One look at these pods; whether every server among them is ready, and none is about to go."""
         behaviours: dict[str, str] = layout.read_json(layout.BEHAVIOURS) or {}
         self._volumes.forget_all_but(found)
+        found = [pod for pod in found if not await self._aborts(pod)]
         running = [
             server
             for pod in found
@@ -77,6 +79,16 @@ class ModelPods:
             self._told = specs
         self._servers = [*running, *going]
         return all([await self._probe(server) for server in running]) and not leaving
+
+    async def _aborts(self, pod: Pod) -> bool:
+        """Whether NCCL's plugin has ended the server for its environment, at which it looks at the start."""
+        container = _container(pod) if pods.runs(pod) else None
+        if container is None or "running" not in (_status(pod, container) or {}).get("state", {}):
+            return False
+        why = facts.refusal({each["name"]: each.get("value", "") for each in container.get("env", [])})
+        if why is not None:
+            await pods.set_crashed(self._api, pod, facts.ABORTED, why)
+        return why is not None
 
     async def _still_there(self, pod: Pod, behaviours: dict[str, str]) -> _Server | None:
         """The server of a pod that leaves, until it has taken its leave; then the pod goes."""
@@ -145,6 +157,11 @@ def _container(pod: Pod) -> dict[str, Any] | None:
     return next((each for each in containers if serve_arguments(pods.command_line(each)) is not None), None)
 
 
+def _status(pod: Pod, container: dict[str, Any]) -> dict[str, Any] | None:
+    statuses: list[dict[str, Any]] = pod["status"].get("containerStatuses", [])
+    return next((each for each in statuses if each["name"] == container["name"]), None)
+
+
 def _server(pod: Pod, behaviours: dict[str, str]) -> _Server | None:
     """None where no such container runs."""
     container = _container(pod)
@@ -152,7 +169,7 @@ def _server(pod: Pod, behaviours: dict[str, str]) -> _Server | None:
         return None
     command_line = pods.command_line(container)
     arguments = serve_arguments(command_line)
-    status = next((s for s in pod["status"].get("containerStatuses", []) if s["name"] == container["name"]), None)
+    status = _status(pod, container)
     if arguments is None or status is None or "running" not in status["state"]:
         return None
     uid, restarts = pod["metadata"]["uid"], status["restartCount"]

@@ -88,6 +88,27 @@ async def set_restarted(api: AsyncApi, pod: Pod) -> None:
     await api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH)
 
 
+async def set_crashed(api: AsyncApi, pod: Pod, exit_code: int, message: str) -> None:
+    """As a kubelet does when a container has died at its start, and is given another start later and later."""
+    ended = {"exitCode": exit_code, "reason": "Error", "message": message, "finishedAt": now()}
+    containers = [
+        {
+            **each,
+            "ready": False,
+            "started": False,
+            "restartCount": each["restartCount"] + 1,
+            "lastState": {"terminated": ended},
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": message}},
+        }
+        for each in _containers(pod)
+    ]
+    status = {
+        "conditions": conditions(("Ready", "ContainersReady"), False, "ContainersNotReady"),
+        "containerStatuses": containers,
+    }
+    await _unless_gone(api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH))
+
+
 async def set_finished(api: AsyncApi, pod: Pod, exit_code: int, message: str) -> None:
     """As a kubelet does when a pod's containers have ended and none is to start again."""
     succeeded = exit_code == 0

@@ -89,9 +89,8 @@ def test_a_spot_node_that_is_taken_away_once_is_no_failure(gone_afterwards: Chec
     write_stack(checkout)
     behave(checkout, "hang")
     command = ["make", "--no-print-directory", "up", f"STACK={STACK}"]
-    with subprocess.Popen(
-        command, cwd=checkout.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as up:
+    log = tmp_path / "up.log"
+    with log.open("wb") as output, subprocess.Popen(command, cwd=checkout.folder, stdout=output, stderr=output) as up:
 
         def measures() -> bool:
             first = pods(checkout).get("0")

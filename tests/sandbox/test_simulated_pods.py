@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox.cluster import ClusterError, ControlPlane
+from sandbox.cluster.nccl import facts
 from sandbox.tools import ClusterTools, cluster_tools
 from tests.sandbox.test_cluster import PLAIN, apply, get, node, processes_with
 from tests.sandbox.waiting import wait_for
@@ -285,6 +286,23 @@ def test_a_preflight_ends_as_its_own_script_and_says_that_it_is_simulated(
     assert pod["metadata"]["annotations"]["sandbox/outcome"] == "simulated"
     assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == status
     assert "# Simulated: no GPU ran." in plane.kubectl("logs", f"job/{name}")
+
+
+def test_a_server_that_the_guest_configuration_checker_refuses_never_starts(plane: ControlPlane) -> None:
+    refused = server("half-a-profile")
+    file = "/usr/local/nvidia/lib64/a3plus_guest_config.textproto"
+    refused["spec"]["containers"][0]["env"] = [{"name": facts.CHECKER_FILE, "value": file}]
+    apply(plane, refused)
+
+    def state() -> dict[str, Any]:
+        found: list[dict[str, Any]] = get(plane, "pod", "half-a-profile")["status"].get("containerStatuses", [])
+        return found[0] if found else {}
+
+    wait_for("its container dies", lambda: "waiting" in state().get("state", {}))
+    assert state()["lastState"]["terminated"]["exitCode"] == facts.ABORTED
+    assert "guest config checker" in state()["state"]["waiting"]["message"]
+    assert not is_ready(plane, "half-a-profile")
+    plane.kubectl("delete", "pod", "half-a-profile")
 
 
 def test_a_preflight_of_an_unknown_image_fails(plane: ControlPlane) -> None:
