@@ -84,8 +84,6 @@ class DeviceMemory(Entry):
     """Memory of one whole GPU."""
 
     nominal_gb: int = Field(description="as the vendor's name has it")
-    driver_mib: int = Field(description="MiB, total as nvidia-smi reports it")
-    driver_basis: Basis
     torch_gib: float = Field(description="GiB, total as torch and vLLM see it")
     torch_basis: Basis
     sources: tuple[str, ...]
@@ -124,11 +122,8 @@ class MachineType(Entry):
     gpu_fraction: float = Field(default=1.0, description="share of a GPU's memory that each of them is")
     vcpus: int
     memory_gib: float
-    physical_nics: int | None = None
     network_gbps: int | None = Field(default=None, description="of the whole machine; None: not found")
-    numa_nodes: int | None = Field(default=None, description="None: not found")
     nvlink_gpus: int = Field(description="GPUs that NVLink joins, over nodes if it does; 1 without NVLink")
-    pcie_peer_to_peer: bool = False
     local_ssd: LocalSsd
     fabric: bool = Field(default=False, description="has the accelerator's fabric")
     capacity: tuple[CapacityKind, ...]
@@ -160,7 +155,7 @@ class BootDisk(Entry):
 
 
 class Driver(Entry):
-    fabric_minimum_branch: int | None = Field(description="R-branch below which the fabric or the GPU fails")
+    minimum_branch: int | None = Field(description="R-branch below which the fabric or the GPU fails")
     default: GpuDriverVersion
     note: str | None = None
 

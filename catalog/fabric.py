@@ -61,7 +61,6 @@ class FabricVpc(Entry):
     google_subnetwork: str | None = Field(
         default=None, description="name of the one that Google makes; {network} stands for the VPC's name"
     )
-    ipv6_only: bool = False
 
 
 class FabricNetwork(Entry):
@@ -179,7 +178,6 @@ class NetworkProfile(Entry):
 
     name: str
     zones: tuple[str, ...]
-    seen_in_use: tuple[str, ...] = ()
     certain: bool
     sources: tuple[str, ...]
     note: str | None = None

@@ -147,8 +147,6 @@ class Model(Entry):
         default=WeightFormat.BFLOAT16, description="of activations, and of weights that are not quantised"
     )
     quantization: Quantization | None = Field(default=None, description="how a quantised checkpoint is stored")
-    gated: bool | None = Field(default=None, description="None: not known")
-    licence: str | None = Field(default=None, description="the licence's name")
     minimum_vllm: str | None = Field(default=None, description="oldest vLLM that runs it")
     sources: tuple[str, ...] = Field(default=(), description="keys of the catalogue's sources, or addresses")
     note: str | None = Field(default=None, description="for whoever reads the entry")

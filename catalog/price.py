@@ -59,20 +59,6 @@ class Fees(Entry):
     """What is paid beside machines, in us-central1; None: not found."""
 
     cluster_hour: Price
-    free_tier_month: Price | None
-    extended_channel_hour: Price | None
-    hyperdisk_balanced_gib_month: Price | None
-    pd_balanced_gib_month: Price | None
-    pd_ssd_gib_month: Price | None
-    pd_standard_gib_month: Price | None
-    local_ssd_gib_month: Price | None
-    storage_standard_gb_month: Price | None
-    nat_vm_hour: Price | None
-    nat_billed_vms: int = Field(description="VMs after which the gateway costs no more")
-    nat_gib: Price | None
-    nat_address_hour: Price | None
-    external_address_hour: Price | None
-    forwarding_rule_hour: Price | None
 
 
 REGION_PRICES: Entries[RegionPrices] = Entries(_FOLDER / "regions", RegionPrices)

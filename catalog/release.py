@@ -54,9 +54,6 @@ class ServerDefaults(Entry):
     huge_gpu_gib: int = 160
     block_size: int = Field(description="tokens of one KV block")
     port: int = 8000
-    master_port: int | None = Field(default=None, description="of the leader of a multi-node group")
-    engine_ready_timeout_seconds: int | None = None
-    distributed_timeout_seconds: int | None = None
 
 
 class VllmRelease(Entry):
@@ -64,18 +61,13 @@ class VllmRelease(Entry):
 
     version: str
     image: Image
-    released: date
     architectures: tuple[Architecture, ...]
     cuda: str
     driver_branch_floor: int = Field(description="R-branch")
     driver_compatibility_variable: str | None = Field(description='set to "1" to run below the floor')
     nccl: str
-    torch: str
     python: str
     command: tuple[str, ...]
-    user: int | None = Field(default=None, description="uid of the image's unprivileged user")
-    group: int | None = None
-    home: str | None = None
     ray: bool = Field(description="the image has Ray")
     multi_node_without_ray: bool
     shutdown_timeout_flag: bool
@@ -164,8 +156,6 @@ class InstallerRelease(Entry):
     pause_image: Image
     sidecar: Sidecar | None = None
     workload_mounts: tuple[PodMount, ...] = Field(default=(), description="that pods using the transport need")
-    lays_out_nccl: bool = Field(description="libnccl too, not only the plugin")
-    nccl_floor: str | None = Field(default=None, description="lowest NCCL known to work; None: not known")
     tried: tuple[Tried, ...] = ()
     sources: tuple[str, ...]
     note: str | None = None
@@ -194,18 +184,13 @@ class DriverBranch(Entry):
 
     branch: int
     version: str | None = None
-    seen_with: str | None = Field(default=None, description="GKE version")
     source: str
 
 
 class GkeRelease(Entry):
-    """One minor version of GKE by its prefix, e.g. `1.36.`."""
+    """One minor version of GKE; its name is the file's, such as `1.36`."""
 
-    prefix: str
     drivers: dict[GpuDriverVersion, DriverBranch | None] = Field(description="None: unknown")
-    pinned_by: dict[str, str] = Field(
-        default_factory=dict[str, str], description="accelerator to who runs it on this minor"
-    )
     tried: tuple[Tried, ...] = ()
     sources: tuple[str, ...]
     note: str | None = None

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 from catalog import (
     ACCELERATORS,
+    CHART_RELEASES,
     GKE_CHANNELS,
     GKE_FEATURES,
     GKE_RELEASES,
     INSTALLER_RELEASES,
     NETWORK_PROFILES,
+    PINS,
     Accelerator,
     CapacityKind,
     FabricMode,
@@ -47,6 +49,7 @@ def plan_gke_version(settings: Settings, findings: Findings) -> str | None:
             continue
         for what, floors in gke_floors(pool):
             _check_floor(version, f"{what} of nodePools[{index}]", floors, findings)
+    _check_floor(version, "the LeaderWorkerSet controller", _chart_floors(f"lws-{PINS.lws}"), findings)
     return version
 
 
@@ -78,6 +81,12 @@ def gke_floors(pool: NodePoolSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "secondaryBootDisk", GKE_FEATURES["secondary-boot-disk"].floors
     if accelerator.nodes.dra_driver:
         yield "the ComputeDomain", GKE_FEATURES["dynamic-resource-allocation"].floors
+        yield "NVIDIA's DRA driver", _chart_floors(accelerator.nodes.dra_driver)
+
+
+def _chart_floors(name: str) -> tuple[str, ...]:
+    floor = CHART_RELEASES[name].kubernetes_floor
+    return (floor,) if floor else ()
 
 
 def _check_floor(version: str, what: str, floors: tuple[str, ...], findings: Findings) -> None:
@@ -103,7 +112,10 @@ def check_driver(
     accept_compatibility: bool,
     driver: GpuDriverVersion | None = None,
 ) -> dict[str, str]:
-    """What the environment of a server needs to run on that driver. Refuses a driver known to be too old."""
+    """What the environment of a server needs to run on that driver.
+
+    Refuses a driver known to be too old for the image's CUDA, or for the GPU and its fabric.
+    """
     wanted = driver or accelerator.driver.default
     minor = ".".join((version or "").split(".")[:2])
     branch = GKE_RELEASES[minor].driver_branch(wanted) if minor in GKE_RELEASES else None
@@ -111,6 +123,14 @@ def check_driver(
     floor = f"vLLM {release.version} (CUDA {release.cuda}) needs R{release.driver_branch_floor}"
     if branch is None:
         findings.warn(path, f"{floor}, and the branch of {where} is not known")
+        return {}
+    least = accelerator.driver.minimum_branch
+    if least is not None and branch < least:
+        findings.refuse(
+            path,
+            f"{accelerator.title} needs a driver of R{least}, and {where} is R{branch}",
+            "Write a newer cluster.version, or driverVersion: LATEST for the pool",
+        )
         return {}
     if branch >= release.driver_branch_floor:
         return {}
@@ -123,6 +143,17 @@ def check_driver(
         "Write a newer cluster.version, or cudaCompatibility: true to run on CUDA's compatibility libraries",
     )
     return {}
+
+
+def check_architecture(accelerator: Accelerator, release: VllmRelease, path: str, findings: Findings) -> None:
+    """Refuses vLLM's own image on nodes whose processors it is not built for; of another image nobody here knows."""
+    if accelerator.architecture not in release.architectures:
+        findings.refuse(
+            path,
+            f"the image of vLLM {release.version} is built for {', '.join(release.architectures)}, and the nodes of "
+            f"{accelerator.title} are {accelerator.architecture.value}",
+            "Write another vllmVersion, or image: for one that is built for these nodes",
+        )
 
 
 def check_plugin(

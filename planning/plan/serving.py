@@ -52,7 +52,6 @@ class PodResourcesPlan(Decision):
     cpus: int
     memory_gib: int
     shared_memory_gib: int
-    kv_offload_gib: int
     ephemeral_storage_gib: int
     """Of the three volumes below together, and the container's log."""
     weights_gib: int

@@ -4,7 +4,7 @@ from catalog import MODELS, PINS, VLLM_RELEASES, Model, VllmRelease
 from catalog.engine_arguments import flag_table
 from config.models import Executor, ModelSettings
 from config.settings import Settings
-from planning.compatibility import check_driver, check_plugin
+from planning.compatibility import check_architecture, check_driver, check_plugin
 from planning.cost import pool_hour_usd
 from planning.errors import Findings
 from planning.load_time import load_time
@@ -100,6 +100,8 @@ class _Planner:
             self._check_executor(release)
         elif wanted.distributed_executor is Executor.RAY:
             self._findings.warn(f"{self._path}.distributedExecutor", "joins nodes, and this server is on one alone")
+        if wanted.image is None:
+            check_architecture(accelerator, release, f"{self._path}.vllmVersion", self._findings)
         driver = check_driver(
             accelerator,
             self._gke_version,

@@ -77,7 +77,6 @@ def plan_resources(
         cpus=max(1, min(_CPUS + _CPUS_PER_GPU * shape.gpus_per_node, share.cpus)),
         memory_gib=memory,
         shared_memory_gib=shared,
-        kv_offload_gib=offload,
         ephemeral_storage_gib=disk,
         weights_gib=weights,
         kernels_gib=_KERNELS_GIB,

@@ -49,6 +49,7 @@ from catalog import (
     price,
     sources,
 )
+from catalog.assumption import assumptions
 from catalog.quotas import compute_quotas
 from catalog.release import Copy
 
@@ -127,7 +128,7 @@ class TestFiles:
 
     def test_no_source_is_listed_that_nothing_cites(self) -> None:
         used = {key for folder in FOLDERS.values() for entry in folder.values() for key in cited(entry)}
-        used |= set(compute_quotas().sources)
+        used |= {*compute_quotas().sources, *(key for each in assumptions() for key in each.sources)}
         assert sources().keys() - used == set()
 
     @pytest.mark.parametrize(
@@ -141,7 +142,6 @@ class TestFiles:
     def test_a_release_is_named_as_its_file(self) -> None:
         assert [name for name, release in VLLM_RELEASES.items() if release.version != name] == []
         assert [name for name, chart in CHART_RELEASES.items() if f"{chart.name}-{chart.version}" != name] == []
-        assert [name for name, release in GKE_RELEASES.items() if release.prefix != f"{name}."] == []
         assert [name for name, region in REGION_PRICES.items() if region.region != name] == []
 
 
@@ -215,9 +215,8 @@ class TestAccelerators:
         assert len(names) == len(set(names))
 
     @every_accelerator
-    def test_torch_sees_a_little_less_than_the_driver(self, accelerator: Accelerator) -> None:
+    def test_torch_sees_a_little_less_than_what_is_sold(self, accelerator: Accelerator) -> None:
         memory = accelerator.memory
-        assert 0 < memory.driver_mib / 1024 - memory.torch_gib < 1.2
         # The vendor's GB are somewhere between 10^9 bytes and GiB.
         assert 0.91 * memory.nominal_gb < memory.torch_gib < memory.nominal_gb
 
@@ -346,7 +345,6 @@ class TestFabric:
             ]
             assert users
             assert set(profile.zones) == {zone for user in users for zone in user.availability.zones}
-            assert set(profile.seen_in_use) <= set(profile.zones)
             assert not profile.certain
 
     @every_machine
@@ -418,11 +416,6 @@ class TestReleases:
     @every_accelerator
     def test_the_pinned_image_runs_on_its_architecture(self, accelerator: Accelerator) -> None:
         assert accelerator.architecture in VLLM_RELEASES[PINS.vllm].architectures
-
-    def test_who_runs_what_names_known_accelerators(self) -> None:
-        for release in GKE_RELEASES.values():
-            assert release.pinned_by.keys() <= set(ACCELERATORS)
-            assert set(release.pinned_by.values()) <= sources().keys()
 
     @every_accelerator
     def test_its_default_gke_is_in_the_catalogue(self, accelerator: Accelerator) -> None:

@@ -108,7 +108,6 @@ def test_the_table_knows_the_defaults_that_the_release_entry_states() -> None:
     defaults = VllmRelease.model_validate(yaml.safe_load(release.read_text())).defaults
     assert TABLE.by_name["--gpu-memory-utilization"].default == defaults.gpu_memory_utilization
     assert TABLE.by_name["--port"].default == defaults.port
-    assert TABLE.by_name["--master-port"].default == defaults.master_port
 
 
 def test_deprecated_flags_are_marked_and_still_legal() -> None:

@@ -160,10 +160,10 @@ class TestLifecycle:
         assert four.lifecycle.rollout_deadline > 2 * one.lifecycle.rollout_deadline
 
     def test_shared_memory_and_offloaded_blocks_are_part_of_the_memory(self) -> None:
-        plan = planned({**EIGHT_GPUS, "engine": {"kvOffload": {"sizeGib": 500}}})
-        resources = plan.resources
-        assert resources.kv_offload_gib == 500 and resources.shared_memory_gib == 16
-        assert resources.memory_gib > resources.kv_offload_gib + resources.shared_memory_gib
+        without = planned(EIGHT_GPUS).resources
+        resources = planned({**EIGHT_GPUS, "engine": {"kvOffload": {"sizeGib": 500}}}).resources
+        assert resources.shared_memory_gib == 16
+        assert resources.memory_gib == without.memory_gib + 500
 
     def test_more_offload_than_the_node_has_is_refused_with_what_it_has(self) -> None:
         text = refusal({**ONE_GPU, "engine": {"kvOffload": {"sizeGib": 5000}}})
