@@ -114,7 +114,7 @@ $(LINTERS)/actionlint: maintenance/linters/go.mod maintenance/linters/go.sum
 record: setup ## write all files that are made from the code; PART="graphs docs" writes some of them: docs/changing.md
 	@$(BIN)/python -m maintenance.record $(PART)
 
-lock: setup ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
+lock: setup ## pin requirements.txt and requirements-dev.txt again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --output-file requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --universal --generate-hashes --no-emit-index-url \

@@ -40,7 +40,7 @@ GONE = {
     "--rope-scaling": "use --hf-overrides",
     "--rope-theta": "use --hf-overrides",
     "--speculative-model": "use --spec-model",
-    "--swap-space": "preempted requests are computed anew; --kv-offloading-size keeps KV blocks in the host's memory",
+    "--swap-space": "preempted requests are computed again; --kv-offloading-size keeps KV blocks in the host's memory",
     "--task": "use --runner and --convert",
     "--worker-use-ray": "use --distributed-executor-backend ray",
 }

@@ -103,7 +103,7 @@ def with_records_beside(model: Model, config: Path) -> Model:
         record = read_record(file)
         parts = [json.loads(part.read_text(encoding="utf-8")) for part in (config, quantization) if part.exists()]
         if record.digest != digest_of(*parts):
-            raise InvalidEntry(f"{file.name} is of another {config.name}; write it anew with python -m oracle record")
+            raise InvalidEntry(f"{file.name} is of another {config.name}; write it again with python -m oracle record")
         records.append(record)
     return model.with_records(tuple(records)) if records else model
 

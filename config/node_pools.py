@@ -129,7 +129,7 @@ class NodePoolSettings(Intent):
         BeforeValidator(_fixed_count, json_schema_input_type=NodeCount | int),
         Field(description="a number, or min and max for the autoscaler"),
     ]
-    capacity: Annotated[Capacity, replaces_node_pool(), Field(description="how the machines are had")]
+    capacity: Annotated[Capacity, replaces_node_pool(), Field(description="how the machines are obtained")]
     boot_disk_size_gib: Annotated[int, Field(ge=50, le=65536, description="GiB")] = 200
     boot_disk_type: Annotated[DiskType | None, Field(description="default: the machine's usual one")] = None
     driver_version: Annotated[

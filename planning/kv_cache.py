@@ -70,7 +70,7 @@ class BlockGroup:
     tokens_per_block: int
     window: int | None = None
     chunk: int | None = None
-    """Starts anew at each of its multiples."""
+    """Starts again at each of its multiples."""
     constant_blocks: int | None = None
 
     def blocks(self, length: int, in_flight: int) -> int:

@@ -102,7 +102,7 @@ class ResourceChange:
 
     @property
     def runs_again(self) -> bool:
-        """A Job is made anew whenever what it tests changes, and that takes nothing down."""
+        """A Job is made again whenever what it tests changes, and that takes nothing down."""
         return self.kind == "Job" and self.action is Action.REPLACE
 
 

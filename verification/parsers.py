@@ -77,7 +77,7 @@ _START = re.compile(r"init engine \(profile, create kv cache, warmup model\) too
 
 
 def engine_log(text: str) -> EngineLog:
-    """Of a pod's log. A container that started again says everything anew, and the last time counts."""
+    """Of a pod's log. A container that started again says everything again, and the last time counts."""
     return EngineLog(
         tensor_parallel=_integer(_last(_TENSOR_PARALLEL, text)),
         pipeline_parallel=_integer(_last(_PIPELINE_PARALLEL, text)),

@@ -75,7 +75,7 @@ def _group(plan: ModelServerPlan, templates: Templates) -> Manifest:
             "networkConfig": {"subdomainPolicy": "Shared"},
             "leaderWorkerTemplate": {
                 "size": plan.shape.nodes,
-                # vLLM cannot take a lost rank back: all pods of the group start anew. But not while one of them still
+                # vLLM cannot take a lost rank back: all pods of the group start again. But not while one of them still
                 # pulls its image, or a slow node would send the others round in circles.
                 "restartPolicy": "RecreateGroupAfterStart",
                 "leaderTemplate": templates[Role.LEADER],

@@ -28,7 +28,7 @@ _MARGIN_SECONDS = 300
 
 def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Manifest:
     """Its name holds the revision, so that each change of the server makes a new Job and no other change does; but for
-    another token, which makes the same Job anew, since its template cannot change."""
+    another token, which makes the same Job again, since its template cannot change."""
     patience = plan.lifecycle.progress_deadline
     deadline = patience + _TOKEN_SECONDS + _MARGIN_SECONDS
     job_labels = smoke_labels(plan)

@@ -42,7 +42,7 @@ class Stage:
 
 
 def patch() -> None:
-    """Once: the loader neither fills weights in nor keeps a copy to load them anew."""
+    """Once: the loader neither fills weights in nor keeps a copy to load them again."""
     tensors.patch()
     _shape_alike("deep_gemm::transform_sf_into_required_layout")
     dummy_loader.initialize_single_dummy_weight = lambda *_args, **_kwargs: None

@@ -80,10 +80,10 @@ class CostItem(Decision):
     what: str
     """The same in every plan of the stack, however many there are of it."""
     detail: str = ""
-    """How many of which machines, and how they are had; empty for what is no machine."""
+    """How many of which machines, and how they are obtained; empty for what is no machine."""
     count: int
     usd_per_hour: float | None
-    """Of all of them together, as few as there can be."""
+    """Of all `count` of them, as few as there can be."""
     usd_per_hour_at_most: float | None
     """With all that the autoscaler may add."""
     as_of: date | None

@@ -7,7 +7,7 @@ from planning.plan.decision import Decision, Taint
 
 
 class Provisioning(StrEnum):
-    """How the machines of a pool are had."""
+    """How the machines of a pool are obtained."""
 
     ON_DEMAND = "onDemand"
     SPOT = "spot"

@@ -25,7 +25,7 @@ class LifecyclePlan(Decision):
     startup_failures: int
     """Probes that may fail before the server counts as stuck; times the period it is the longest start."""
     progress_deadline: int
-    """In which an update must bring one replica further: an image, a start, and the farewell of the one before."""
+    """In which an update must bring one replica further: an image, a start, and the shutdown of the one before."""
     rollout_deadline: int
     """For the whole of an update, replica after replica."""
     pre_stop: int

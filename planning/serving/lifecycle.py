@@ -23,7 +23,7 @@ _IMAGE_PULL = 600
 
 
 def plan_lifecycle(load: LoadTime, replicas: int, *, spot: bool) -> LifecyclePlan:
-    """An update without room for a surge takes the replicas one after the other, each with its farewell."""
+    """An update without room for a surge takes the replicas one after the other, each with its shutdown."""
     longest_start = max(_SHORTEST_BUDGET, ceil(load.total * _STARTUP_FACTOR))
     pre_stop, drain = (_NOTICE_PRE_STOP, _NOTICE_DRAIN) if spot else (_PRE_STOP, _DRAIN)
     grace = _NOTICE if spot else pre_stop + drain + _MARGIN
@@ -39,7 +39,7 @@ def plan_lifecycle(load: LoadTime, replicas: int, *, spot: bool) -> LifecyclePla
 
 
 def replacement_seconds(model: ModelServerPlan) -> int:
-    """What the update of a model takes while it has the spare place: start and farewell of each replica."""
+    """What the update of a model takes while it has the spare place: start and shutdown of each replica."""
     return (ceil(model.load.total * _STARTUP_FACTOR) + model.lifecycle.grace_period) * model.replicas
 
 

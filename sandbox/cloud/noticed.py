@@ -4,7 +4,7 @@ from typing import Any, cast
 
 
 def noticed(said: Any, before: Any, now: Any) -> Any:
-    """The input `said`, where its output was `before` and is `now`; as Google's provider reads a resource anew.
+    """The input `said`, where its output was `before` and is `now`; as Google's provider reads a resource again.
 
     Only what the program said is noticed: the rest is Google's own to choose.
     """

@@ -67,10 +67,10 @@ class Store:
         try:
             data: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
             if data["format"] != _FORMAT:
-                raise BrokenState(f"{self.file}: written by another version of the sandbox; remove it to start anew")
+                raise BrokenState(f"{self.file}: written by another version of the sandbox; remove it to start again")
             return State(resources=_records(data["resources"]), services=_records(data["services"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise BrokenState(f"{self.file}: not a cloud's state ({error}); remove it to start anew") from error
+            raise BrokenState(f"{self.file}: not a cloud's state ({error}); remove it to start again") from error
 
     @contextmanager
     def transaction(self) -> Generator[State]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.cluster import layout, pods, unix_http
 from sandbox.cluster.api import AsyncApi
-from sandbox.cluster.farewells import Farewells, Stage
+from sandbox.cluster.shutdowns import Farewells, Stage
 from sandbox.cluster.nccl import facts
 from sandbox.cluster.pods import Pod
 from sandbox.cluster.secret_volumes import SecretVolumes
@@ -54,7 +54,7 @@ class ModelPods:
         self._servers: list[_Server] = []
         self._told: list[ServerSpec] = []
         self._failing: dict[str, _Liveness] = {}
-        self._farewells = Farewells()
+        self._shutdowns = Farewells()
 
     async def reconcile(self, found: list[Pod]) -> bool:
         """One look at these pods; whether every server among them is ready, and none is about to go."""
@@ -68,7 +68,7 @@ class ModelPods:
         ]
         leaving = [pod for pod in found if pods.leaves(pod) and _container(pod)]
         going = [server for pod in leaving if (server := await self._still_there(pod, behaviours))]
-        self._farewells.forget_all_but(leaving)
+        self._shutdowns.forget_all_but(leaving)
         specs = [server.spec for server in (*running, *going) if not server.arguments.headless]
         if specs != self._told:
             status = await unix_http.request(
@@ -96,7 +96,7 @@ class ModelPods:
         stage = Stage.GONE
         if server is not None:
             listens = not server.arguments.headless and server.socket.exists()
-            stage = self._farewells.stage(pod, server.container, listens=listens)
+            stage = self._shutdowns.stage(pod, server.container, listens=listens)
         if server is None or stage is Stage.GONE:
             await pods.remove(self._api, pod)
             return None

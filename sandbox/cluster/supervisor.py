@@ -166,7 +166,7 @@ class Supervisor:
 
 
 def record(children: dict[str, int]) -> None:
-    """Note which processes run, this one first; in a folder that somebody removes, make nothing anew."""
+    """Note which processes run, this one first; in a folder that somebody removes, make nothing again."""
     if not layout.TOOLS.exists():
         return
     running = [processes.identify(name, pid) for name, pid in {"supervisor": os.getpid(), **children}.items()]

@@ -57,7 +57,7 @@ class StandIn:
 
 @dataclass(frozen=True)
 class World:
-    """What is answered from. `state` is asked for anew with each request."""
+    """What is answered from. `state` is asked for again with each request."""
 
     project: str
     state: Callable[[], State]

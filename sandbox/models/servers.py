@@ -17,8 +17,8 @@ from sandbox.models.openai import OpenAiServer
 # A request that stalls must not keep its server alive.
 _SHUTDOWN_SECONDS = 0.1
 
-FAREWELL_SPEED = 10.0
-"""How many seconds of a pod's farewell pass in one, so that nobody waits long for updates; all delays shrink alike."""
+SHUTDOWN_SPEED = 10.0
+"""How many seconds of a pod's shutdown pass in one, so that nobody waits long for updates; all delays shrink alike."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Servers:
         self._running: dict[str, _Running] = {}
         self._lock = asyncio.Lock()
         self._timer: asyncio.Task[None] | None = None
-        self._farewells: dict[str, asyncio.Task[None]] = {}
+        self._shutdowns: dict[str, asyncio.Task[None]] = {}
 
     async def set(self, wanted: Sequence[ServerSpec]) -> None:
         """Once it returns, those that are due listen, and those no longer wanted do not."""
@@ -77,8 +77,8 @@ class Servers:
                 due = spec.started + behaviour.slow_start
                 if key in self._running:
                     self._running[key].server.behaviour = behaviour
-                    if spec.ending and key not in self._farewells:
-                        self._farewells[key] = asyncio.create_task(self._farewell(key))
+                    if spec.ending and key not in self._shutdowns:
+                        self._shutdowns[key] = asyncio.create_task(self._shut_down(key))
                 elif spec.ending:
                     continue
                 elif due <= time.time():
@@ -106,17 +106,17 @@ class Servers:
         await web.UnixSite(runner, spec.socket).start()
         self._running[spec.key] = _Running(spec, server, runner, arguments.shutdown_timeout)
 
-    async def _farewell(self, key: str) -> None:
+    async def _shut_down(self, key: str) -> None:
         """As vLLM after SIGTERM: what it has begun it finishes, for as long as it may."""
         running = self._running[key]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(running.server.end(), running.shutdown_timeout / FAREWELL_SPEED)
+            await asyncio.wait_for(running.server.end(), running.shutdown_timeout / SHUTDOWN_SPEED)
         async with self._lock:
             if key in self._running:
                 await self._end(key)
 
     async def _end(self, key: str) -> None:
         running = self._running.pop(key)
-        self._farewells.pop(key, None)
+        self._shutdowns.pop(key, None)
         await running.runner.cleanup()
         Path(running.spec.socket).unlink(missing_ok=True)

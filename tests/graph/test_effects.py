@@ -1,7 +1,7 @@
 """What a change of each field replaces is what the field says, by the stand-in's own account of what Google can change.
 
 The graph before and after a change is compared resource by resource, with no engine: what Google would have to make
-anew counts as replaced, and so does what stands on it.
+again counts as replaced, and so does what stands on it.
 """
 
 import json

@@ -146,7 +146,7 @@ def test_staging_comes_up_protected_and_rolls_its_servers_to_another_token(check
         running.stack.set_config("inference-platform:huggingFaceToken", auto.ConfigValue(OTHER_TOKEN, secret=True))
     output = checkout.succeed("up", "staging")
     assert OTHER_TOKEN not in output and "1 updated" in output
-    # Rolled and not made anew: its servers mount another Secret, and the old one is gone.
+    # Rolled and not made again: its servers mount another Secret, and the old one is gone.
     (after,) = objects(checkout, "staging", "deployments", "serving")
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1

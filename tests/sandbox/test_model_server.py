@@ -280,7 +280,7 @@ def test_a_slow_start_listens_late_and_then_behaves_as_it_is_told(tmp_path: Path
     asyncio.run(main())
 
 
-def farewell(folder: Path, tokens: str, *flags: str) -> tuple[list[str], str]:
+def shutdown(folder: Path, tokens: str, *flags: str) -> tuple[list[str], str]:
     """What a streaming request gets that is under way at SIGTERM, and why one that comes after it ends."""
 
     async def main() -> tuple[list[str], str]:
@@ -309,12 +309,12 @@ def farewell(folder: Path, tokens: str, *flags: str) -> tuple[list[str], str]:
 
 
 def test_a_server_that_is_told_to_end_finishes_what_it_began_and_begins_nothing(tmp_path: Path) -> None:
-    events, late = farewell(tmp_path, "slow-tokens=0.05s", "--shutdown-timeout", "45")
+    events, late = shutdown(tmp_path, "slow-tokens=0.05s", "--shutdown-timeout", "45")
     assert events[-1] == "[DONE]" and json.loads(events[-2])["choices"][0]["finish_reason"] == "stop"
     assert late == "abort"
 
 
 @pytest.mark.parametrize("flags", [(), ("--shutdown-timeout", "1")])
 def test_a_request_that_outlasts_the_shutdown_timeout_is_cut_off(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    events, _ = farewell(tmp_path, "slow-tokens=1s", *flags)
+    events, _ = shutdown(tmp_path, "slow-tokens=1s", *flags)
     assert "[DONE]" not in events

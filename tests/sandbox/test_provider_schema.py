@@ -1,4 +1,4 @@
-"""The stand-in refuses, changes and makes anew what Google's provider does: each field of each kind by itself."""
+"""The stand-in refuses, changes and makes again what Google's provider does: each field of each kind by itself."""
 
 from collections.abc import Iterator
 from typing import Any

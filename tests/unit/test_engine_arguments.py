@@ -39,7 +39,7 @@ def test_every_flag_is_accepted_with_a_fitting_value_and_refused_with_another() 
             "--tensor-parallel-sizes is no flag of vLLM 0.33.0; did you mean --tensor-parallel-size",
         ),
         (["--tensor-par", "2"], "--tensor-par is no flag of vLLM 0.33.0; did you mean --tensor-parallel-size?"),
-        (["--swap-space", "4"], "--swap-space is no flag of vLLM 0.33.0: preempted requests are computed anew"),
+        (["--swap-space", "4"], "--swap-space is no flag of vLLM 0.33.0: preempted requests are computed again"),
         (["--swap_space=4"], "--swap-space is no flag"),
         (["--no-such-thing-at-all"], "--no-such-thing-at-all is no flag of vLLM 0.33.0"),
         (["--kv-cache-dtype", "fp9"], "--kv-cache-dtype does not know 'fp9' (the parser lets it through"),

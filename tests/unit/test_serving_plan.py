@@ -138,7 +138,7 @@ class TestFabric:
 
 class TestLifecycle:
     @pytest.mark.parametrize("model", [ONE_GPU, EIGHT_GPUS, TWO_NODES])
-    def test_farewell_adds_up(self, model: dict[str, Any]) -> None:
+    def test_shutdown_adds_up(self, model: dict[str, Any]) -> None:
         plan = planned(model)
         assert value_of("--shutdown-timeout", plan.arguments) == str(plan.lifecycle.drain)
         assert plan.lifecycle.grace_period > plan.lifecycle.pre_stop + plan.lifecycle.drain

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any
 
 from sandbox.cluster.pods import Pod
-from sandbox.models.servers import FAREWELL_SPEED
+from sandbox.models.servers import SHUTDOWN_SPEED
 
 
 class Stage(Enum):
@@ -17,7 +17,7 @@ class Stage(Enum):
     GONE = auto()
 
 
-class Farewells:
+class PodShutdowns:
     """Since when each pod leaves, on the monotonic clock: its own timestamp knows whole seconds alone."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Farewells:
     def stage(self, pod: Pod, container: dict[str, Any], *, listens: bool) -> Stage:
         """`listens`: whether its server still does; one that has drained does not."""
         now = time.monotonic()
-        passed = (now - self._since.setdefault(pod["metadata"]["uid"], now)) * FAREWELL_SPEED
+        passed = (now - self._since.setdefault(pod["metadata"]["uid"], now)) * SHUTDOWN_SPEED
         pre_stop = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         if passed >= pod["metadata"].get("deletionGracePeriodSeconds", 0):
             return Stage.GONE
