@@ -1,4 +1,4 @@
-"""Accelerators as GKE offers them: the GPU, its machine types, how to obtain them and what their nodes must look like."""
+"""Accelerators as GKE offers them: the GPU, its machine types, how to get them and what their nodes must look like."""
 
 from datetime import date
 from enum import StrEnum

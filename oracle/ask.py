@@ -57,7 +57,7 @@ def _version() -> str:
 
 
 def ask(questions: Sequence[Question], capability: str, kept: Path | None = None) -> Iterator[tuple[Question, Answer]]:
-    """Every question with its answer, in order and as they come. `kept`: the folder of answers that are not asked anew.
+    """Every question with its answer, in order and as they come. `kept`: folder of answers that are not asked again.
 
     Raises EnvironmentUnavailable.
     """
