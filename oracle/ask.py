@@ -37,7 +37,7 @@ class Journal:
             for line in self._file.read_text(encoding="utf-8").splitlines():
                 if line.endswith("}"):  # not one that was cut off
                     entry = json.loads(line)
-                    if "failure" not in entry["answer"]:  # it may have been the machine's, and is asked anew
+                    if "failure" not in entry["answer"]:  # it may have been the machine's, and is asked again
                         self._answers[entry["key"]] = entry["answer"]
 
     def get(self, question: Question) -> Answer | None:

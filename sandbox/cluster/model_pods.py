@@ -9,8 +9,8 @@ from typing import Any
 
 from sandbox.cluster import layout, pods, unix_http
 from sandbox.cluster.api import AsyncApi
-from sandbox.cluster.shutdowns import Farewells, Stage
 from sandbox.cluster.nccl import facts
+from sandbox.cluster.pod_shutdowns import PodShutdowns, Stage
 from sandbox.cluster.pods import Pod
 from sandbox.cluster.secret_volumes import SecretVolumes
 from sandbox.models.arguments import ServeArguments, serve_arguments
@@ -54,7 +54,7 @@ class ModelPods:
         self._servers: list[_Server] = []
         self._told: list[ServerSpec] = []
         self._failing: dict[str, _Liveness] = {}
-        self._shutdowns = Farewells()
+        self._shutdowns = PodShutdowns()
 
     async def reconcile(self, found: list[Pod]) -> bool:
         """One look at these pods; whether every server among them is ready, and none is about to go."""
