@@ -84,7 +84,7 @@ def made_kinds(plan: PlatformPlan) -> set[str]:
         kinds |= {"container/cluster", "container/nodePool", "serviceaccount/account", "projects/iAMMember"}
         brings_pools = True
     else:
-        brings_pools = not cluster.provides_node_pools
+        brings_pools = not all(pool.exists for pool in plan.node_pools)
         if cluster.node_identity is not None:
             kinds |= {"serviceaccount/account", "projects/iAMMember"}
         if brings_pools:
