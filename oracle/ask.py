@@ -111,23 +111,26 @@ def _vllm(capability: str) -> Generator["subprocess.Popen[str]"]:
     with tempfile.TemporaryDirectory(prefix="oracle-") as name:
         scratch = Path(name)
         arguments = ["-m", "inside", json.dumps(card_of(capability).as_json()), str(_libcuda(scratch)), name]
-        process = subprocess.Popen(
-            [str(interpreter), *arguments],
-            cwd=_INSIDE.parent,
-            env={**environment.variables(), "TMPDIR": name},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(scratch / "errors").open("w"),
-            text=True,
-        )
-        try:
-            yield process
-        except EnvironmentUnavailable:
-            print("\n".join((scratch / "errors").read_text().splitlines()[-20:]), file=sys.stderr)
-            raise
-        finally:
-            process.kill()
-            process.wait()
+        errors = scratch / "errors"
+        with (
+            errors.open("w", encoding="utf-8") as log,
+            subprocess.Popen(
+                [str(interpreter), *arguments],
+                cwd=_INSIDE.parent,
+                env={**environment.variables(), "TMPDIR": name},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            ) as process,
+        ):
+            try:
+                yield process
+            except EnvironmentUnavailable:
+                print("\n".join(errors.read_text(encoding="utf-8").splitlines()[-20:]), file=sys.stderr)
+                raise
+            finally:
+                process.kill()
 
 
 def _libcuda(folder: Path) -> Path:

@@ -36,7 +36,12 @@ def test_the_records_and_the_plan_say_what_vllm_says(tmp_path: Path) -> None:
         record = read_record(file_of(question.config.id, PINS.vllm))
         assert record.digest == question.config.digest
         said = record.case("9.0", question.tensor, question.pipeline, False, KvCacheDtype.AUTO, 0)
-        assert said == case_of(question, answer)
+        fresh = case_of(question, answer)
+        assert said is not None
+        assert fresh is not None
+        # A module that is loaded with a process's first model leaves a number or two on the GPU, of 512 bytes each.
+        assert said.weights == pytest.approx(fresh.weights, abs=4096)
+        assert said == fresh.model_copy(update={"weights": said.weights})
     assert "attention heads" in answers[-2][1]["refusal"]
     assert "NobodyKnows" in answers[-1][1]["refusal"]
     table = compare(answers[:-1], "9.0")
