@@ -18,6 +18,10 @@ from planning.kv_cache import CacheSettings, KvLayout, bytes_per_token, kv_layou
 from planning.recorded import recorded_answer, recorded_refusal
 from planning.weights import GIB, Sharding, Stage, buffer_bytes, stages_of, weight_bytes
 
+_HELD_BACK = 1
+"""The null block, which no request gets: vLLM's check of the longest request leaves it out, its count of the cache's
+tokens does not (v1/core/kv_cache_planning.py of 0.33.0, get_kv_cache_configs)."""
+
 
 @dataclass(frozen=True)
 class GpuMemory:
@@ -38,6 +42,8 @@ class GpuMemory:
     """The longest context that starts, up to the wanted one; 0 if none does."""
     needed_kv_gib: float
     """GiB of KV cache that one request of the wanted length takes."""
+    held_back_gib: float
+    """GiB of the blocks that no request gets."""
     state_blocks: int | None
     """Blocks of the cache where each decoding sequence needs one for its states; None: none does."""
     runner: Runner
@@ -58,7 +64,7 @@ class GpuMemory:
     @property
     def missing_gib(self) -> float:
         """GiB per GPU that are missing for one request of the wanted length."""
-        return max(0.0, self.needed_kv_gib - self.kv_cache_gib)
+        return max(0.0, self.needed_kv_gib + self.held_back_gib - self.kv_cache_gib)
 
 
 @lru_cache(maxsize=65536)
@@ -99,8 +105,9 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
         kv_cache_tokens=int(concurrency * settings.max_model_len),
         max_concurrency=concurrency,
         wanted_max_model_len=settings.max_model_len,
-        largest_max_model_len=layout.longest(blocks, in_flight, settings.max_model_len),
+        largest_max_model_len=layout.longest(blocks - _HELD_BACK, in_flight, settings.max_model_len),
         needed_kv_gib=needed * layout.block_bytes / GIB,
+        held_back_gib=_HELD_BACK * layout.block_bytes / GIB,
         state_blocks=blocks if _decodes_by_state(model, settings, engine) else None,
         runner=engine.runner(model),
         basis=trust.basis,

@@ -38,6 +38,9 @@ def recorded_answer(
     """None where nobody asked that release for this model, shape and cache on a card of that capability."""
     if settings.block_size != engine.block_size:
         return None
+    if settings.draft_tokens and not settings.own_draft:
+        # Another model that drafts, or drafts from the prompt, change blocks that nobody asked about.
+        return None
     record = record_of(model, engine.version)
     if record is None:
         return None
@@ -48,7 +51,7 @@ def recorded_answer(
         sharding.pipeline,
         sharding.expert_parallel,
         cache,
-        settings.draft_tokens if settings.own_draft else 0,
+        settings.draft_tokens,
     )
     return None if case is None else Answer(case)
 

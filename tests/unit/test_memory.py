@@ -127,3 +127,11 @@ def test_the_image_encoder_costs_its_weights_only_where_there_is_one() -> None:
     whole = gpu_memory(MODELS["google/gemma-3-27b-it"], H200, Sharding(), served(131072), engine)
     assert whole.weights_gib - alone.weights_gib == pytest.approx(0.79, abs=0.02)
     assert whole.basis is Basis.EXTRAPOLATED
+
+
+def test_a_context_that_needs_the_block_that_vllm_holds_back_does_not_start() -> None:
+    """The tokens that vLLM prints count every block; its check of the longest request leaves one out."""
+    model, engine = MODELS["Qwen/Qwen3-32B"], engine_of("0.33.0")
+    memory = gpu_memory(model, H100, Sharding(), served(131072), engine)
+    assert not memory.fits
+    assert memory.largest_max_model_len == memory.kv_cache_tokens // 16 * 16 - 16 > 0

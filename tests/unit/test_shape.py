@@ -133,7 +133,7 @@ def test_experts_that_a_block_cannot_be_cut_into_are_dealt_out_whole_by_releases
 
 
 def test_a_shorter_context_is_only_planned_where_it_is_enough() -> None:
-    with pytest.raises(ShapeRefused, match="up to 26432 tokens start"):
+    with pytest.raises(ShapeRefused, match="up to 26416 tokens start"):
         plan("meta-llama/Llama-3.1-8B-Instruct", "l4", "g2-standard-12")
     chosen = plan("meta-llama/Llama-3.1-8B-Instruct", "l4", "g2-standard-12", min_context=8192)
     assert 8192 <= chosen.settings.max_model_len < 131072
