@@ -70,7 +70,8 @@ def build_in_cluster(
     priority = KubernetesObject("priority", priority_class(plan.priority_class), opts)
     testing = _preflight_namespace(plan, opts)
     domains = _compute_domains(shared, {**namespaces, **testing})
-    preflights = _preflights(shared, testing, domains)
+    # An update that a test stops makes nothing more: a controller half made would be waited for in vain.
+    preflights = _preflights(shared, testing, domains, leader_worker_set.chart)
     claims = {
         name: _claims(shared, namespaces[name])
         for name in dict.fromkeys(model.namespace for model in plan.models if model.transport)
@@ -107,6 +108,7 @@ def _preflights(
     shared: _InCluster,
     namespaces: Mapping[str, ServingNamespace],
     domains: Mapping[tuple[str, str], list[pulumi.Resource]],
+    first: pulumi.Resource,
 ) -> dict[str, pulumi.Resource]:
     """By the name of the pool that each has tested."""
     claims = [claim for namespace in namespaces.values() for claim in _claims(shared, namespace)]
@@ -118,7 +120,7 @@ def _preflights(
                 access=shared.plan.access,
                 node_pool=shared.node_pools[preflight.node_pool],
                 namespace=namespaces[preflight.namespace],
-                needs=[*shared.fabric_needs, *claims, *domains.get((preflight.namespace, preflight.name), [])],
+                needs=[first, *shared.fabric_needs, *claims, *domains.get((preflight.namespace, preflight.name), [])],
             ),
             opts=shared.opts,
         )
