@@ -54,7 +54,11 @@ def _locks(checkout: Checkout) -> list[Path]:
 
 @pytest.mark.parametrize(
     ("moment", "where"),
-    [("network-vpc created", TERMINAL), ("gke-cluster creating", BACKGROUND), ("serving-secret created", TERMINAL)],
+    [
+        ("network-vpc created", TERMINAL),
+        ("gke-cluster creating", BACKGROUND),
+        ("hugging-face-serving created", TERMINAL),
+    ],
 )
 def test_ctrl_c_stops_in_order_and_up_goes_on(checkout: Checkout, moment: str, where: signal.Handlers) -> None:
     process = _start(checkout, where)
