@@ -3,11 +3,17 @@
 import os
 import re
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sandbox.cloud import serve_cloud
+from sandbox.cloud.scenario import read_scenario
+from sandbox.cloud.store import State, Store
+from sandbox.cloud.tables import Tables
+from sandbox.google.server import World, serve_google
 from sandbox.tools import cluster_tools, lws_chart
 from tests.sandbox.conftest import CHECKOUT, Checkout, copy_checkout
 from tests.sandbox.plain_cli import Project
@@ -45,7 +51,6 @@ def test_the_pages_that_are_made_are_todays(checkout: Checkout) -> None:
 
 
 TOKEN = "hf_canaryofthenewcomer"
-PROJECT_LINE = "pulumi config set project <your Google Cloud project id>"
 
 
 class NewMachine(Project):
@@ -72,8 +77,9 @@ class NewMachine(Project):
         known.pop("KUBECONFIG")
         self.environment = known
 
-    def types(self, line: str, cloud: int) -> subprocess.CompletedProcess[str]:
-        environment = {**self.environment, "PULUMI_DEBUG_PROVIDERS": f"gcp:{cloud}"}
+    def types(self, line: str, google: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """`google`: variables that lead to a Google."""
+        environment = {**self.environment, **google}
         return subprocess.run(
             line,
             shell=True,
@@ -86,19 +92,36 @@ class NewMachine(Project):
         )
 
 
+@contextmanager
+def google(folder: Path, clusters: Path) -> Iterator[dict[str, str]]:
+    """Variables that lead the engine, the checks and a login to a stand-in."""
+    told, state = read_scenario(None), folder / "cloud.json"
+
+    def seen() -> State:
+        return Store(state).read() if state.is_file() else State()
+
+    world = World("acme-inference", seen, Tables(told.families, told.reservations), told.google, ())
+    with serve_google(world) as apis, serve_cloud(state, clusters, cluster_tools(lambda _: None)) as port:
+        variables = dict(apis.environment)
+        login = variables.pop("GOOGLE_APPLICATION_CREDENTIALS")
+        yield {**variables, "SANDBOX_LOGIN": login, "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}"}
+
+
 def test_the_part_on_google_works_on_a_machine_without_any_login(tmp_path: Path) -> None:
     machine = NewMachine(tmp_path)
     lines = google_walk("README.md")
+    # Whoever builds the cloud needs no second login for what is in the cluster.
     assert lines.index("gcloud auth application-default login") < lines.index("pulumi up")
+    assert lines.index("pulumi up") < lines.index("gcloud auth login")
     said: dict[str, str] = {}
-    with serve_cloud(tmp_path / "cloud.json", machine.clusters, cluster_tools(lambda _: None)) as cloud:
+    with google(tmp_path, machine.clusters) as there:
         for line in lines:
-            run = machine.types(line.replace("<your Google Cloud project id>", "acme-inference"), cloud)
-            assert run.returncode == 0, f"{line}\n{run.stdout}{run.stderr}"
-            said[line] = run.stdout
-            if line == PROJECT_LINE:
+            if line == "pulumi up":
                 # The chart's registry is out of reach here.
                 chart = f"pulumi config set --path leaderWorkerSet.chart {lws_chart(lambda _: None)}"
-                assert machine.types(chart, cloud).returncode == 0
+                assert machine.types(chart, there).returncode == 0
+            run = machine.types(line.replace("<your Google Cloud project id>", "acme-inference"), there)
+            assert run.returncode == 0, f"{line}\n{run.stdout}{run.stderr}"
+            said[line] = run.stdout
     assert "gemma-3-1b" in said["pulumi stack output models"]
     assert all(TOKEN not in text for text in said.values())
