@@ -71,15 +71,7 @@ def test_what_a_stack_asks_and_is_answered_is_in_the_discovery_documents(doctor:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_a_scenario_answers_is_in_the_discovery_documents(doctor: Doctor, name: str) -> None:
-    scenario = SCENARIOS[name]
-    run = doctor.examine(
-        scenario.stack,
-        situation=scenario.situation,
-        state=scenario.state,
-        changes=scenario.changes,
-        reservations=scenario.reservations,
-        variables=scenario.variables,
-    )
+    run = SCENARIOS[name].examined_by(doctor)
     assert mistakes(run.exchanges) == []
 
 

@@ -11,7 +11,7 @@ from config import stack_names
 from sandbox.cloud import scenario
 from sandbox.cloud.store import Record, State
 from sandbox.google.situation import Limit, Secret, Situation
-from tests.doctor.standing import HOST, PROJECT, Doctor
+from tests.doctor.standing import HOST, PROJECT, Doctor, Run
 from tests.unit.google_rules import CHECKOUT
 from verification.doctor.rows import Row
 
@@ -58,6 +58,16 @@ class Scenario:
     reservations: list[dict[str, Any]] | None = None
     state: State | None = None
     variables: dict[str, str | None] = field(default_factory=dict)
+
+    def examined_by(self, doctor: Doctor) -> Run:
+        return doctor.examine(
+            self.stack,
+            situation=self.situation,
+            state=self.state,
+            changes=self.changes,
+            reservations=self.reservations,
+            variables=self.variables,
+        )
 
 
 def good(**others: Any) -> Situation:
@@ -259,14 +269,7 @@ SCENARIOS = {
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_is_wrong_is_one_failed_row_that_says_what_to_do(doctor: Doctor, name: str) -> None:
     scenario = SCENARIOS[name]
-    run = doctor.examine(
-        scenario.stack,
-        situation=scenario.situation,
-        state=scenario.state,
-        changes=scenario.changes,
-        reservations=scenario.reservations,
-        variables=scenario.variables,
-    )
+    run = scenario.examined_by(doctor)
     failed = run.failed()
     assert [row for _, row in failed] == [scenario.row], run.said
     assert scenario.advice in next(iter(failed.values()))
