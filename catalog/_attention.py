@@ -131,8 +131,22 @@ class NoAttention(Entry):
     layers: Layers = Field(description="layers of this kind")
 
 
+class RecordedAttention(Entry):
+    """Layers that no formula of ours counts: all that is known of them is what vLLM's own code said of the model."""
+
+    kind: Literal["recorded"] = Field(default="recorded", description="known from vLLM's own code alone")
+    layers: Layers = Field(description="layers of this kind")
+
+
 AttentionGroup = Annotated[
-    FullAttention | SlidingAttention | ChunkedAttention | MlaAttention | LinearAttention | StateSpace | NoAttention,
+    FullAttention
+    | SlidingAttention
+    | ChunkedAttention
+    | MlaAttention
+    | LinearAttention
+    | StateSpace
+    | NoAttention
+    | RecordedAttention,
     Field(discriminator="kind"),
 ]
 HeadedAttention = FullAttention | SlidingAttention | ChunkedAttention

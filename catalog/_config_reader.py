@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from catalog._formats import WeightFormat
+
 Config = Mapping[str, Any]
 
 
@@ -102,3 +104,9 @@ def text_config(config: dict[str, Any]) -> dict[str, Any]:
     if "model_type" not in text and config.get("model_type") == "gemma3":
         text["model_type"] = "gemma3_text"
     return text
+
+
+def dtype_of(reader: ConfigReader, outer: Config) -> WeightFormat:
+    """vLLM's `--dtype auto`: a float32 checkpoint is served in bfloat16."""
+    name = reader.get("dtype") or reader.get("torch_dtype") or outer.get("torch_dtype")
+    return WeightFormat.FLOAT16 if str(name) in ("float16", "half", "torch.float16") else WeightFormat.BFLOAT16

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from catalog._config_reader import ConfigReader, UnreadableConfigError
-from catalog.architectures import MODELLED
+from catalog.architectures import MODELLED, UNKNOWN_TO_VLLM
 
 _ADVICE = "describe the model by hand, with its checkpointGib"
 
@@ -37,6 +37,8 @@ _STATE_SPACE = {"mamba_d_state", "ssm_state_size", "state_size"}
 
 def refuse_unmodelled(architecture: str, config: Mapping[str, Any], reader: ConfigReader) -> None:
     """Raises UnreadableConfigError, which names the architecture or the key."""
+    if architecture in UNKNOWN_TO_VLLM:
+        raise UnreadableConfigError(f"the architecture {architecture} is none that vLLM 0.33 has a class for")
     if architecture not in MODELLED:
         raise UnreadableConfigError(f"the architecture {architecture} is not modelled; {_ADVICE}")
     for key, what in _UNMODELLED.items():

@@ -193,6 +193,18 @@ def _llama4(encoder: _Encoder, hidden: int, outer: Config) -> Vision:
     )
 
 
+def _minimax(encoder: _Encoder, hidden: int, outer: Config) -> Vision:
+    """MiniMax M3: a profile run takes a video of 500 frames in pairs, each of 768 tokens (mm_preprocess.py of 0.33)."""
+    pairs, tokens = 250, 768
+    return Vision(
+        hidden_size=encoder["hidden_size"],
+        intermediate_size=encoder["intermediate_size"],
+        patches_per_image=pairs * tokens * 4,
+        tokens_per_image=pairs * tokens,
+        widths_in_flight=_QWEN_WIDTHS,
+    )
+
+
 _WITH_DEFAULTS = frozenset({"llama4"})
 """Families whose class has an encoder even where the config says nothing of it (transformers 5.24.0)."""
 _FAMILIES: dict[str, Callable[[_Encoder, int, Config], Vision]] = {
@@ -205,6 +217,8 @@ _FAMILIES: dict[str, Callable[[_Encoder, int, Config], Vision]] = {
     "qwen3_5_moe": _qwen3,
     "gemma4": _gemma4,
     "kimi_k25": _kimi,
+    "kimi_k3": _kimi,
+    "minimax_m3_vl": _minimax,
     "internvl_chat": _intern,
     "llama4": _llama4,
 }

@@ -75,6 +75,17 @@ MODELLED: dict[str, Traits] = {
     "Mistral3ForConditionalGeneration": _USUAL,
 }
 
+RECORDED_ONLY = {
+    "DeepseekV4ForCausalLM": "deepseek_v4",  # compressed caches and hyper-connections
+    "KimiK3ForConditionalGeneration": "kimi_k3",  # KDA layers among latent ones, and residuals of whole blocks
+    "MiniMaxM3SparseForConditionalGeneration": "minimax_m3_vl",  # sparse attention by blocks, and videos
+}
+"""Classes that vLLM builds and whose formulas would be many, with their model_type: a plan is made of what vLLM's own
+code said of a shape, and of nothing else (weights and cache; the overhead is counted as for other models)."""
+
+UNKNOWN_TO_VLLM = frozenset({"MiniMaxM3ForCausalLM", "Step3p7FlashForCausalLM", "MiniMaxM1ForCausalLM"})
+"""Names in published configs that vLLM 0.33.0 has no class for (model_executor/models/registry.py)."""
+
 
 def traits_of(architecture: str) -> Traits:
     """The usual, for a model that a person described by hand."""

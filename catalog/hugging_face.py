@@ -14,19 +14,22 @@ from catalog._config_attention import (
     rotary_of,
     unscaled_context_of,
 )
+from catalog._config_experts import experts_of
 from catalog._config_quantization import quantization_of
 from catalog._config_reader import (
     Config,
     ConfigReader,
     UnreadableConfigError,
-    integers,
+    dtype_of,
     mapping,
     text_config,
     whole_number,
 )
+from catalog._config_recorded import recorded_model
 from catalog._config_unmodelled import refuse_unmodelled
 from catalog._config_vision import vision_of
-from catalog._formats import LinearPart, WeightFormat
+from catalog._formats import LinearPart
+from catalog.architectures import RECORDED_ONLY
 from catalog.model import Experts, LinearAttention, MlaAttention, Model, NoAttention, StateSpace, Vision
 
 __all__ = ["QUANTIZATION_FILE", "UnreadableConfigError", "model_from_config"]
@@ -52,7 +55,6 @@ _UNGATED = {"nemotron_h"}
 _OUTPUT_GATE = {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"}
 # Here `intermediate_size` is that of one expert.
 _EXPERTS_ONLY = {"mixtral", "gpt_oss", "minimax_m2"}
-_SHARED_GATE = {"qwen2_moe", "qwen3_next", "qwen3_5_moe_text"}
 
 
 def model_from_config(config: Config, id: str, quantization: Mapping[str, Any] | None = None) -> Model:
@@ -77,11 +79,13 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
     text = text_config(outer)
     reader = ConfigReader(text)
     architecture = _architecture(config, reader)
+    if architecture in RECORDED_ONLY:
+        return recorded_model(config, reader, id, architecture)
     refuse_unmodelled(architecture, outer, reader)
     attention = attention_of(reader)
     heads = reader.integer("num_attention_heads")
     latent = any(isinstance(group, MlaAttention) for group in attention.groups)
-    experts = _experts(reader)
+    experts = experts_of(reader)
     vision = vision_of(reader, config)
     fields: dict[str, Any] = {
         "id": id,
@@ -107,7 +111,7 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
         "context": context_of(reader),
         "unscaled_context": unscaled_context_of(reader),
         "vision": vision,
-        "dtype": _dtype(reader.get("dtype") or reader.get("torch_dtype") or config.get("torch_dtype")),
+        "dtype": dtype_of(reader, config),
         "quantization": quantization_of(
             mapping(outer.get("quantization_config") or reader.get("quantization_config")),
             quantization,
@@ -207,66 +211,3 @@ def _intermediate_size(reader: ConfigReader) -> int | None:
     if value is None and reader.get("moe_intermediate_size") is not None:
         return None
     return reader.integer("intermediate_size")
-
-
-def _experts(reader: ConfigReader) -> Experts | None:
-    names = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
-    count = next((value for name in names if (value := reader.get(name))), None)
-    if not count or (reader.kind == "nemotron_h" and "E" not in nemotron_pattern(reader)):
-        return None
-    size = reader.get("moe_intermediate_size") or reader.integer("intermediate_size")
-    dense, every = _expert_layers(reader)
-    return Experts(
-        count=whole_number("number of experts", count),
-        per_token=reader.integer("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk"),
-        intermediate_size=whole_number("moe_intermediate_size", size),
-        shared_intermediate_size=_shared(reader, whole_number("moe_intermediate_size", size)),
-        shared_gate=reader.kind in _SHARED_GATE,
-        latent_size=reader.get("moe_latent_size"),
-        dense_layers=dense,
-        every=every,
-        beside_dense=reader.kind == "gemma4_text",
-        bias=reader.kind == "gpt_oss",
-        wide_router=_wide_router(reader),
-    )
-
-
-def _wide_router(reader: ConfigReader) -> bool:
-    """vLLM's minimax_m2.py and glm4_moe.py and mimo_v2.py (its class default)."""
-    return reader.kind in {"minimax_m2", "mimo_v2_flash", "glm4_moe"}
-
-
-def _shared(reader: ConfigReader, size: int) -> int:
-    """Width of all shared experts together."""
-    for name in ("shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "shared_intermediate_size"):
-        value = reader.get(name)
-        if value is not None:
-            return whole_number(name, value)
-    if reader.kind == "llama4_text":
-        return size
-    return whole_number("n_shared_experts", reader.get("n_shared_experts") or 0) * size
-
-
-def _expert_layers(reader: ConfigReader) -> tuple[int, int]:
-    """How many layers are dense before the first with experts, and which of the others have them: one in so many."""
-    layers = layers_of(reader)
-    dense = whole_number("first_k_dense_replace", reader.get("first_k_dense_replace") or 0)
-    frequency = reader.get("moe_layer_freq")
-    if isinstance(frequency, list):
-        pattern = integers("moe_layer_freq", cast(list[Any], frequency))
-        dense = pattern.index(1)
-        if pattern != [0] * dense + [1] * (layers - dense):
-            raise UnreadableConfigError("moe_layer_freq: dense layers among those with experts are not modelled")
-        frequency = 1
-    only_dense = integers("mlp_only_layers", cast(list[Any], reader.get("mlp_only_layers") or []))
-    if only_dense:
-        if sorted(only_dense) != list(range(len(only_dense))):
-            raise UnreadableConfigError("mlp_only_layers: dense layers among those with experts are not modelled")
-        dense = max(dense, len(only_dense))
-    step = reader.get("decoder_sparse_step") or reader.get("interleave_moe_layer_step") or frequency or 1
-    return dense, whole_number("decoder_sparse_step", step)
-
-
-def _dtype(name: Any) -> WeightFormat:
-    """vLLM's `--dtype auto`: a float32 checkpoint is served in bfloat16."""
-    return WeightFormat.FLOAT16 if str(name) in ("float16", "half", "torch.float16") else WeightFormat.BFLOAT16

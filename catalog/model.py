@@ -18,6 +18,7 @@ from catalog._attention import (
     LinearAttention,
     MlaAttention,
     NoAttention,
+    RecordedAttention,
     SlidingAttention,
     Stateful,
     StateSpace,
@@ -51,6 +52,7 @@ __all__ = [
     "NoAttention",
     "QuantisedPart",
     "Quantization",
+    "RecordedAttention",
     "SlidingAttention",
     "StateSpace",
     "Stateful",
@@ -126,6 +128,9 @@ class Model(Entry):
     output_bias: bool = Field(default=False, description="bias on the attention's output projection")
     query_key_norm: bool = Field(default=False, description="queries and keys are normalised")
     output_gate: bool = Field(default=False, description="the query projection has a gate of its own size")
+    residual_streams: Count = Field(
+        default=1, description="copies of the hidden states between layers (hyper-connections)"
+    )
     norms_per_layer: Count = Field(default=2, description="norms of the width of the model in each layer")
     draft_layers: int = Field(
         default=0, ge=0, description="layers for speculative decoding (MTP) in the checkpoint, loaded only if asked for"
@@ -168,7 +173,7 @@ class Model(Entry):
             raise ValueError(f"experts.denseLayers is more than the {self.layers} layers")
         if self.order is not None and self._counts_of_order() != [group.layers for group in self.attention]:
             raise ValueError(f"order has {self._counts_of_order()} layers of each group, attention others")
-        if not self.counted and self.checkpoint_gib is None:
+        if not self.counted and not self.recorded_only and self.checkpoint_gib is None:
             raise ValueError("give intermediateSize or experts, or else checkpointGib")
         return self
 
@@ -222,8 +227,17 @@ class Model(Entry):
         return experts is not None and layer >= experts.dense_layers and (layer + 1) % experts.every == 0
 
     @property
+    def recorded_only(self) -> bool:
+        """Whether only shapes can be planned that vLLM's own code was asked about."""
+        return any(isinstance(group, RecordedAttention) for group in self.attention)
+
+    @property
     def counted(self) -> bool:
         """Whether the weights can be counted tensor by tensor."""
+        return not self.recorded_only and self._shape_is_known
+
+    @property
+    def _shape_is_known(self) -> bool:
         return self.experts is not None or (self.intermediate_size is not None and not self.mixture_of_experts)
 
     @property

@@ -18,7 +18,7 @@ def peak_activation(model: Model, sharding: Sharding, stage: Stage, settings: Se
     tokens, hidden = settings.max_num_batched_tokens, settings.max_num_batched_tokens * model.hidden_size * 2
     experts = _expert_workspace(model, tokens, sharding)
     kept = experts + (0 if engine.libraries_before_snapshot else _CUBLAS_WORKSPACE)
-    forward = kept + 3 * hidden + _widest_layer(model, sharding, tokens, settings)
+    forward = kept + (2 + model.residual_streams) * hidden + _widest_layer(model, sharding, tokens, settings)
     sampler = 0.0
     if stage.last:
         rows = min(settings.max_num_seqs, tokens)

@@ -66,22 +66,11 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
     tensor, pipeline = request.tensor_parallel or 1, request.pipeline_parallel or 1
     illegal = _illegal(model, node, tensor, pipeline, request)
     if illegal is not None:
-        return Fit(
-            model=model.id,
-            accelerator=accelerator.name,
-            machine_type=machine.name,
-            vllm_version=request.vllm,
-            tensor_parallel=tensor,
-            pipeline_parallel=pipeline,
-            expert_parallel=bool(request.expert_parallel),
-            fits=False,
-            basis=Basis.EXTRAPOLATED,
-            basis_reason="by our rules for the shapes that vLLM accepts",
-            gpu_memory_gib=node.card.torch_gib,
-            reasons=(illegal,),
-        )
+        return _refused(model, node, tensor, pipeline, request, illegal)
     candidate = evaluate(model, node, replace(request, min_context=None), tensor, pipeline, engine)
     memory, settings = candidate.memory, candidate.settings
+    if not memory.counted:
+        return _refused(model, node, tensor, pipeline, request, shortage(memory))
     reasons = [
         f"{memory.basis}: {memory.basis_reason}",
         f"weights: {memory.weights_gib:.2f} GiB on each GPU at TP {tensor}, PP {pipeline}",
@@ -121,7 +110,9 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         cuda_graphs_gib=memory.graphs_gib,
         kv_cache_gib=max(0.0, memory.kv_cache_gib),
         kv_cache_tokens=memory.kv_cache_tokens,
-        kv_bytes_per_token=bytes_per_token(model, settings.kv_cache_dtype, tensor, pipeline),
+        kv_bytes_per_token=None
+        if model.recorded_only
+        else bytes_per_token(model, settings.kv_cache_dtype, tensor, pipeline),
         missing_gib=memory.missing_gib,
         wanted_max_model_len=settings.max_model_len,
         max_model_len=memory.largest_max_model_len,
@@ -131,6 +122,24 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         kv_cache_dtype=settings.kv_cache_dtype,
         reasons=tuple(reasons),
         warnings=(*_warnings(model, memory), *shape_warnings(model, node, tensor, settings)),
+    )
+
+
+def _refused(model: Model, node: GpuNode, tensor: int, pipeline: int, request: ShapeRequest, why: str) -> Fit:
+    """An answer without numbers."""
+    return Fit(
+        model=model.id,
+        accelerator=node.accelerator,
+        machine_type=node.machine_type,
+        vllm_version=request.vllm,
+        tensor_parallel=tensor,
+        pipeline_parallel=pipeline,
+        expert_parallel=bool(request.expert_parallel),
+        fits=False,
+        basis=Basis.EXTRAPOLATED,
+        basis_reason="by our rules for the shapes that vLLM accepts",
+        gpu_memory_gib=node.card.torch_gib,
+        reasons=(why,),
     )
 
 

@@ -16,6 +16,7 @@ from catalog.model import (
     MlaAttention,
     Model,
     NoAttention,
+    RecordedAttention,
     SlidingAttention,
     Stateful,
     StateSpace,
@@ -105,7 +106,7 @@ def _attention(model: Model, group: AttentionGroup, layer: Layer, count: int, te
             yield from _linear(model, group, layer, count, tensor)
         case StateSpace():
             yield from _state_space(model, group, layer, count, tensor)
-        case NoAttention():
+        case NoAttention() | RecordedAttention():
             pass
 
 

@@ -18,7 +18,7 @@ from planning.shape import GpuNode
 def cache_objection(model: Model, dtype: KvCacheDtype) -> str | None:
     """Why the model's cache cannot have that dtype, or None."""
     latent = all(isinstance(group, MlaAttention) for group in model.attention)
-    if dtype is KvCacheDtype.FP8_DS_MLA and not latent:
+    if dtype is KvCacheDtype.FP8_DS_MLA and not latent and not model.recorded_only:
         return f"{model.id} has no latent attention, which {dtype} packs"
     return None
 
@@ -45,6 +45,8 @@ def tensor_objection(
         return f"{node.machine_type} joins {domain} GPUs, and tensor parallel stays among them"
     if tensor > node.gpus and tensor % node.gpus:
         return f"it fills no whole nodes of {node.gpus} GPUs"
+    if model.recorded_only:  # what vLLM refuses of it is in its record
+        return None
     return _indivisible(model, tensor) or _odd_experts(model, tensor, expert_parallel, refines=refines)
 
 
@@ -85,7 +87,7 @@ def _odd_experts(model: Model, tensor: int, expert_parallel: bool | None, *, ref
 @lru_cache(maxsize=4096)
 def expert_parallel_needed(model: Model, tensor: int, *, refines: bool = True) -> bool:
     """Whether tensor parallel alone cannot cut the experts, so that they must be dealt out whole."""
-    return cut_expert_scales(model, tensor, refines=refines) is not None
+    return not model.recorded_only and cut_expert_scales(model, tensor, refines=refines) is not None
 
 
 def pipeline_objection(model: Model, node: GpuNode, tensor: int, pipeline: int) -> str | None:

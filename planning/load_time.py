@@ -9,6 +9,7 @@ from enum import StrEnum
 from catalog import Basis
 from catalog.model import Model
 from planning.engine import ServeSettings, capture_sizes
+from planning.recorded import recorded_gib
 from planning.weights import GIB, Sharding, stages_of, weight_bytes
 
 
@@ -82,6 +83,8 @@ def checkpoint_gib(model: Model) -> float:
     """GiB to fetch: the checkpoint's size, or what its weights count to where that was not found."""
     if model.checkpoint_gib is not None:
         return model.checkpoint_gib
+    if model.recorded_only:
+        return recorded_gib(model)
     return weight_bytes(model, Sharding(), stages_of(model, 1)[0], draft=True) / GIB
 
 

@@ -15,7 +15,7 @@ from planning.adapters import adapter_bytes
 from planning.basis import trust_in
 from planning.engine import Card, Engine, Runner, ServeSettings
 from planning.kv_cache import CacheSettings, KvLayout, bytes_per_token, kv_layout
-from planning.recorded import recorded_answer, recorded_refusal
+from planning.recorded import recorded_answer, recorded_refusal, unasked
 from planning.weights import GIB, Sharding, Stage, buffer_bytes, stages_of, weight_bytes
 
 _HELD_BACK = 1
@@ -54,6 +54,11 @@ class GpuMemory:
     """Why vLLM itself does not start so, where it was asked and does not."""
 
     @property
+    def counted(self) -> bool:
+        """Whether there are any numbers: not of a model that neither our formulas nor vLLM's code say anything of."""
+        return self.weights_gib > 0
+
+    @property
     def overhead_gib(self) -> float:
         return self.activation_gib + self.non_torch_gib + self.graphs_gib
 
@@ -74,7 +79,11 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
     if engine.sliding_window_batches:
         in_flight *= sharding.pipeline + engine.sliding_window_batches
     answer = recorded_answer(model, card, sharding, settings, engine)
-    refusal = recorded_refusal(model, card, sharding, settings, engine)
+    refusal = recorded_refusal(model, card, sharding, settings, engine) or unasked(
+        model, card, sharding, settings, engine
+    )
+    if refusal is not None and model.recorded_only:
+        return _without_numbers(card, settings, engine.runner(model), refusal)
     said = answer if refusal is None else None
     cache = cache_settings(model, sharding, settings, engine)
     tightest: tuple[int, float, Stage, _Parts, KvLayout] | None = None
@@ -108,7 +117,7 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
         largest_max_model_len=layout.longest(blocks - _HELD_BACK, in_flight, settings.max_model_len),
         needed_kv_gib=needed * layout.block_bytes / GIB,
         held_back_gib=_HELD_BACK * layout.block_bytes / GIB,
-        state_blocks=blocks if _decodes_by_state(model, settings, engine) else None,
+        state_blocks=blocks if _decodes_by_state(model, layout, settings, engine) else None,
         runner=engine.runner(model),
         basis=trust.basis,
         basis_reason=trust.why,
@@ -129,9 +138,35 @@ def cache_settings(model: Model, sharding: Sharding, settings: ServeSettings, en
     )
 
 
-def _decodes_by_state(model: Model, settings: ServeSettings, engine: Engine) -> bool:
+def _without_numbers(card: Card, settings: ServeSettings, runner: Runner, refusal: str) -> GpuMemory:
+    """Of a shape that nothing is known of but that, or why, it cannot be planned."""
+    return GpuMemory(
+        total_gib=card.torch_gib,
+        budget_gib=settings.gpu_memory_utilization * card.torch_gib,
+        weights_gib=0.0,
+        activation_gib=0.0,
+        non_torch_gib=0.0,
+        graphs_gib=0.0,
+        kv_cache_gib=0.0,
+        kv_cache_tokens=0,
+        max_concurrency=0.0,
+        wanted_max_model_len=settings.max_model_len,
+        largest_max_model_len=0,
+        needed_kv_gib=0.0,
+        held_back_gib=0.0,
+        state_blocks=None,
+        runner=runner,
+        basis=Basis.EXTRAPOLATED,
+        basis_reason="nothing is known of this shape",
+        refusal=refusal,
+    )
+
+
+def _decodes_by_state(model: Model, layout: KvLayout, settings: ServeSettings, engine: Engine) -> bool:
     """vLLM's check hangs on the CUDA graphs of whole decode steps, which an eager engine has not."""
     stateful = any(isinstance(group, Stateful) for group in model.attention)
+    if model.recorded_only:
+        stateful = any(group.constant_blocks is not None for group in layout.groups)
     return stateful and engine.states_need_blocks and not settings.enforce_eager
 
 

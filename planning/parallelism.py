@@ -65,7 +65,7 @@ def _choose(
                 break
         else:
             rejected.append(Rejected(candidate.name, why))
-            closest = candidate
+            closest = candidate if candidate.memory.counted or closest is None else closest
     if not feasible:
         raise _refusal(model, node, request, closest, tuple(rejected))
     chosen, why, passed_over = _pick(feasible, request)
@@ -86,6 +86,8 @@ def _refusal(
         )
     memory = closest.memory
     why = objection_to(closest, model, request)
+    if not memory.counted:
+        return ShapeRefused(f"{where} with {closest.name}: {why}", {}, rejected)
     return ShapeRefused(
         f"{where} does not fit {'with' if request.fixes_shape else 'even with'} {closest.name}: {why}",
         {
@@ -227,7 +229,7 @@ def _warnings(model: Model, node: GpuNode, chosen: Candidate) -> tuple[str, ...]
         warnings.append(
             f"{chosen.nodes} nodes of {node.machine_type} talk over their ordinary network: it has no RDMA fabric"
         )
-    if not model.counted:
+    if not model.counted and not model.recorded_only:
         warnings.append("the weights follow from the checkpoint's size, not from the model's shape: allow for 5 %")
     warnings += shape_warnings(model, node, chosen.tensor, chosen.settings)
     return tuple(warnings)

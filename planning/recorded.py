@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from catalog.model import KvCacheDtype, Model
+from catalog import PINS
+from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import RecordedCase, RecordedGroup, record_of
 from planning.engine import Card, Engine, ServeSettings
 from planning.kv_cache import BlockGroup, KvLayout
-from planning.weights import COMMUNICATOR, Sharding, Stage
+from planning.weights import COMMUNICATOR, GIB, Sharding, Stage
 
 _ALIKE = {KvCacheDtype.FP8_E4M3: KvCacheDtype.FP8, KvCacheDtype.FP8_E5M2: KvCacheDtype.FP8}
 """Names of formats whose blocks are those of another."""
@@ -64,6 +65,33 @@ def recorded_refusal(
     if answer is None or answer.case.refusal is None:
         return None
     return f"vLLM {engine.version} refuses it: {answer.case.refusal}"
+
+
+def unasked(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> str | None:
+    """Why a model that no formula of ours counts cannot be planned so, or None."""
+    if not model.recorded_only:
+        return None
+    if settings.adapter_slots:
+        return f"LoRA adapters of {model.architecture} are not modelled"
+    if recorded_answer(model, card, sharding, settings, engine) is not None:
+        return None
+    where = f"--model {model.id}" if model.id in MODELS else "--config FILE"
+    shape = f"TP {sharding.tensor}, PP {sharding.pipeline}" + (", EP" if sharding.expert_parallel else "")
+    return (
+        f"{model.architecture} is planned only from what vLLM's own code says of it, and vLLM's code was not asked "
+        f"about this shape ({shape}, cache {settings.kv_cache_dtype}, {settings.draft_tokens} drafted tokens, vLLM "
+        f"{engine.version}); run `python -m oracle record {where} --capability {card.capability}`"
+    )
+
+
+def recorded_gib(model: Model) -> float:
+    """GiB of all weights as the pinned release holds them, on the fewest GPUs that it was asked about; 0 if on none."""
+    record = record_of(model, PINS.vllm)
+    cases = [case for said in (record.capabilities.values() if record else ()) for case in said if case.weights]
+    if not cases:
+        return 0.0
+    fewest = min(cases, key=lambda case: case.tensor * case.pipeline)
+    return sum(fewest.weights) * fewest.tensor / GIB
 
 
 def _group(group: RecordedGroup) -> BlockGroup:

@@ -1,0 +1,69 @@
+"""The mixture-of-experts part of a Hugging Face `config.json`: how many experts, how wide, and in which layers."""
+
+from typing import Any, cast
+
+from catalog._config_attention import layers_of, nemotron_pattern
+from catalog._config_reader import ConfigReader, UnreadableConfigError, integers, whole_number
+from catalog.model import Experts
+
+_SHARED_GATE = {"qwen2_moe", "qwen3_next", "qwen3_5_moe_text"}
+
+
+def experts_of(reader: ConfigReader) -> Experts | None:
+    """None where all layers are dense. Raises UnreadableConfigError for an order of layers that is not modelled."""
+    names = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
+    count = next((value for name in names if (value := reader.get(name))), None)
+    if not count or (reader.kind == "nemotron_h" and "E" not in nemotron_pattern(reader)):
+        return None
+    size = reader.get("moe_intermediate_size") or reader.integer("intermediate_size")
+    dense, every = _expert_layers(reader)
+    return Experts(
+        count=whole_number("number of experts", count),
+        per_token=reader.integer("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk"),
+        intermediate_size=whole_number("moe_intermediate_size", size),
+        shared_intermediate_size=_shared(reader, whole_number("moe_intermediate_size", size)),
+        shared_gate=reader.kind in _SHARED_GATE,
+        latent_size=reader.get("moe_latent_size") or reader.get("routed_expert_hidden_size"),
+        dense_layers=dense,
+        every=every,
+        beside_dense=reader.kind == "gemma4_text",
+        bias=reader.kind == "gpt_oss",
+        wide_router=_wide_router(reader),
+    )
+
+
+def _wide_router(reader: ConfigReader) -> bool:
+    """vLLM's minimax_m2.py and glm4_moe.py and mimo_v2.py (its class default)."""
+    return reader.kind in {"minimax_m2", "mimo_v2_flash", "glm4_moe"}
+
+
+def _shared(reader: ConfigReader, size: int) -> int:
+    """Width of all shared experts together."""
+    for name in ("shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "shared_intermediate_size"):
+        value = reader.get(name)
+        if value is not None:
+            return whole_number(name, value)
+    if reader.kind == "llama4_text":
+        return size
+    shared = reader.get("n_shared_experts") or reader.get("num_shared_experts") or 0
+    return whole_number("n_shared_experts", shared) * size
+
+
+def _expert_layers(reader: ConfigReader) -> tuple[int, int]:
+    """How many layers are dense before the first with experts, and which of the others have them: one in so many."""
+    layers = layers_of(reader)
+    dense = whole_number("first_k_dense_replace", reader.get("first_k_dense_replace") or 0)
+    frequency = reader.get("moe_layer_freq")
+    if isinstance(frequency, list):
+        pattern = integers("moe_layer_freq", cast(list[Any], frequency))
+        dense = pattern.index(1)
+        if pattern != [0] * dense + [1] * (layers - dense):
+            raise UnreadableConfigError("moe_layer_freq: dense layers among those with experts are not modelled")
+        frequency = 1
+    only_dense = integers("mlp_only_layers", cast(list[Any], reader.get("mlp_only_layers") or []))
+    if only_dense:
+        if sorted(only_dense) != list(range(len(only_dense))):
+            raise UnreadableConfigError("mlp_only_layers: dense layers among those with experts are not modelled")
+        dense = max(dense, len(only_dense))
+    step = reader.get("decoder_sparse_step") or reader.get("interleave_moe_layer_step") or frequency or 1
+    return dense, whole_number("decoder_sparse_step", step)
