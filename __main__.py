@@ -15,7 +15,10 @@ def main() -> None:
         # RunError is printed without a traceback, and nothing has been registered yet.
         raise pulumi.RunError(str(error)) from None
 
-    # Importing Google's SDK takes seconds; whoever mistyped a key should not wait for it.
+    # Importing Google's SDK takes seconds: whoever mistyped a key should not wait for it, nor anyone for what is unused.
+    from stacks.sdk_on_demand import load_on_demand
+
+    load_on_demand("pulumi_gcp")
     from stacks.platform import build_platform
 
     for name, value in build_platform(plan, project=project).outputs().items():
