@@ -123,7 +123,8 @@ lock: setup ## pin requirements.txt and requirements-dev.txt again from pyprojec
 lock-images: setup ## ask the image registries for the digests of the catalogue's tags
 	@$(BIN)/python -m maintenance.lock_images
 
-bench: setup ## the memory model against real GPUs, and planning against a floor
+bench: setup tools ## the memory model against real GPUs; planning, reports and previews against their floors
 	@$(BIN)/python -m bench.kv_memory
 	@$(BIN)/python -m bench.plan_speed
 	@$(BIN)/python -m bench.report_speed
+	@$(BIN)/python -m bench.preview_speed

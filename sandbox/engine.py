@@ -9,7 +9,7 @@ import runpy
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -84,8 +84,11 @@ def engine(
     *,
     control_planes: bool = True,
     before_program: Callable[[], None] | None = None,
+    served_at: int | None = None,
 ) -> Generator[Engine]:
     """The engine for a stack, with the stand-in cloud served for as long as the context lasts.
+
+    `served_at` is the port of a cloud that another process serves; None has this one serve it.
 
     Raises Busy if another command holds this sandbox, ToolsError if the tools cannot be had, InvalidTable if the
     scenario is not one.
@@ -96,7 +99,9 @@ def engine(
     home.settle()
     with (
         _only_one(home) as lock,
-        serve_cloud(home.cloud, home.clusters if control_planes else None, cluster, home.scenario) as port,
+        nullcontext(served_at)
+        if served_at
+        else serve_cloud(home.cloud, home.clusters if control_planes else None, cluster, home.scenario) as port,
     ):
         command = InterruptibleCommand(tools.pulumi, held=(lock,))
         with _interruptions_go_to(command):
