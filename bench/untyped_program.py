@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 
@@ -43,9 +43,9 @@ def _values(value: Any) -> Any:
         case "[secret]":
             return pulumi.Output.secret("secret")
         case dict():
-            return {key: _values(item) for key, item in value.items()}
+            return {key: _values(item) for key, item in cast(dict[str, Any], value).items()}
         case list():
-            return [_values(item) for item in value]
+            return [_values(item) for item in cast(list[Any], value)]
         case _:
             return value
 
