@@ -13,7 +13,7 @@ export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images bench
+.PHONY: help setup tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images audit sbom bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,11 +114,23 @@ $(LINTERS)/actionlint: maintenance/linters/go.mod maintenance/linters/go.sum
 record: setup ## write all files that are made from the code; PART="graphs docs" writes some of them: docs/changing.md
 	@$(BIN)/python -m maintenance.record $(PART)
 
-lock: setup ## pin requirements.txt and requirements-dev.txt again from pyproject.toml
+lock: setup ## pin the three requirements files again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --output-file requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --universal --generate-hashes --no-emit-index-url \
 		--no-header --python-version 3.11 --constraint requirements.txt --output-file requirements-dev.txt
+	@$(BIN)/uv pip compile --group release --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --output-file requirements-release.txt
+
+# Their tools are in an environment of its own, which uv makes and keeps.
+RELEASE := $(BIN)/uv run --quiet --isolated --no-project --with-requirements requirements-release.txt
+
+audit: setup ## ask the advisory database for known weaknesses of what is pinned
+	@for file in requirements*.txt; do $(RELEASE) pip-audit --strict --require-hashes --disable-pip --requirement $$file || exit 1; done
+
+sbom: setup ## write sbom.json, the CycloneDX bill of materials of what the program runs with
+	@$(RELEASE) cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
+		--output-file sbom.json
 
 lock-images: setup ## ask the image registries for the digests of the catalogue's tags
 	@$(BIN)/python -m maintenance.lock_images

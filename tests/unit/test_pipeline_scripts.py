@@ -29,6 +29,8 @@ class GitHub:
     def __init__(self) -> None:
         self.issues: dict[int, dict[str, Any]] = {}
         self.comments: dict[int, dict[str, Any]] = {}
+        self.tags: dict[str, dict[str, Any]] = {}
+        """What each name points to, and what GitHub found of its signature."""
 
     def comment(self, issue: int, body: str, user: str = BOT) -> None:
         number = len(self.comments) + 1
@@ -52,6 +54,10 @@ class GitHub:
                 self.comment(int(number), body["body"])
             case "PATCH", [number]:
                 self.issues[int(number)] |= body
+            case "GET", ["repos", "acme", "platform", "git", "ref", "tags", name]:
+                return {"object": {"type": self.tags[name]["type"], "sha": name}}
+            case "GET", ["repos", "acme", "platform", "git", "tags", name]:
+                return {"verification": self.tags[name]["verification"]}
             case _:
                 raise AssertionError((method, path))
         return {}
@@ -93,7 +99,12 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Api)
         self.github = GitHub()
 
-    def run(self, script: str, *arguments: str) -> str:
+    def run(self, script: str, *arguments: str, folder: Path | None = None) -> str:
+        run = self.try_to_run(script, *arguments, folder=folder)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    def try_to_run(self, script: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "GH_HOST": "github.localhost",
@@ -102,11 +113,10 @@ class _Server(ThreadingHTTPServer):
             "GITHUB_REPOSITORY": "acme/platform",
             "HTTP_PROXY": f"http://127.0.0.1:{self.server_port}",
         }
-        run = subprocess.run(
-            [PIPELINES / script, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
+        command = [PIPELINES / script, *arguments]
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60
         )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
 
 
 @pytest.fixture
@@ -237,6 +247,39 @@ def test_stacks_that_a_change_may_touch_are_named(
     command = [tmp_path / "pipelines" / "changed-stacks.sh", "HEAD^", *among]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.split() == found
+
+
+def _tagged(server: _Server, folder: Path, changes: str, type_: str = "tag", reason: str = "valid") -> None:
+    (folder / "pyproject.toml").write_text('[project]\nversion = "1.2.0"\n')
+    (folder / "CHANGELOG.md").write_text(changes)
+    server.github.tags["v1.2.0"] = {"type": type_, "verification": {"verified": reason == "valid", "reason": reason}}
+
+
+CHANGES = "# Changes\n\n## 1.2.0\n\n- Faster.\n\n## 1.1.0\n\n- Older.\n"
+
+
+@needs_gh
+def test_a_signed_tag_is_released_with_the_notes_of_its_version(server: _Server, tmp_path: Path) -> None:
+    _tagged(server, tmp_path, CHANGES)
+    assert server.run("release.sh", "v1.2.0", folder=tmp_path).split() == ["-", "Faster."]
+
+
+@needs_gh
+@pytest.mark.parametrize(
+    ("tag", "changes", "type_", "reason", "said"),
+    [
+        ("v1.3.0", CHANGES, "tag", "valid", "pyproject.toml says 1.2.0"),
+        ("v1.2.0", CHANGES.replace("1.2.0", "1.2.0 (not released yet)"), "tag", "valid", "no section"),
+        ("v1.2.0", CHANGES, "commit", "valid", "git tag --sign v1.2.0"),
+        ("v1.2.0", CHANGES, "tag", "unsigned", "cannot verify who signed v1.2.0 (unsigned)"),
+    ],
+)
+def test_what_is_no_release_is_refused(
+    server: _Server, tmp_path: Path, tag: str, changes: str, type_: str, reason: str, said: str
+) -> None:
+    _tagged(server, tmp_path, changes, type_, reason)
+    run = server.try_to_run("release.sh", tag, folder=tmp_path)
+    assert (run.returncode, run.stdout) == (1, "") and said in run.stderr
 
 
 def test_every_action_is_pinned_by_commit_and_says_its_version() -> None:
