@@ -6,6 +6,7 @@ The program is the checkout's own __main__.py, run fresh; nothing in it knows wh
 import fcntl
 import os
 import runpy
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -104,7 +105,7 @@ def engine(
         else serve_cloud(home.cloud, home.clusters if control_planes else None, cluster, home.scenario) as port,
     ):
         command = InterruptibleCommand(tools.pulumi, held=(lock,))
-        with _interruptions_go_to(command):
+        with _emptied(home.scratch), _interruptions_go_to(command):
             needs_token = home.write_workspace(charts)
             stack = auto.create_or_select_stack(
                 home.stack,
@@ -141,6 +142,7 @@ def _environment(home: Home, tools: EngineTools, port: int) -> dict[str, str]:
     return {
         **environment,
         "PATH": os.pathsep.join([str(plugin), environment.get("PATH", os.environ.get("PATH", ""))]),
+        "TMPDIR": str(home.scratch),
         "PULUMI_BACKEND_URL": home.state.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}",
@@ -163,6 +165,17 @@ def _only_one(home: Home) -> Generator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _emptied(scratch: Path) -> Generator[None]:
+    """Before as after: a command that was killed could not."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager

@@ -62,6 +62,11 @@ class Home:
         return self.folder / "state"
 
     @property
+    def scratch(self) -> Path:
+        """The engine's temporary folder: its Kubernetes provider leaves a kubeconfig there at every start."""
+        return self.folder / "scratch"
+
+    @property
     def application_default_credentials(self) -> Path:
         """Of a person who has logged in; there is no secret in it."""
         return self.folder / "application_default_credentials.json"
