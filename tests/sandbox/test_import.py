@@ -64,6 +64,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
         "PATH": os.pathsep.join([str(CHECKOUT / "sandbox" / "bin"), project.environment["PATH"]]),
         "SSL_CERT_FILE": str(home.clusters / "ca.pem"),
         "SANDBOX_CLUSTERS": str(home.clusters),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(home.application_default_credentials),
     }
     with serve_cloud(home.cloud, home.clusters, cluster_tools(print)) as port:
         yield Given(project, port, ids)
