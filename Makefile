@@ -114,9 +114,11 @@ $(LINTERS)/actionlint: maintenance/linters/go.mod maintenance/linters/go.sum
 record: setup ## write all files that are made from the code; PART="graphs docs" writes some of them: docs/changing.md
 	@$(BIN)/python -m maintenance.record $(PART)
 
-lock: setup ## pin the three requirements files again from pyproject.toml
+lock: setup ## pin the requirements files again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --output-file requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --group performance --quiet --universal --generate-hashes --no-emit-index-url \
+		--no-header --python-version 3.11 --constraint requirements.txt --output-file requirements-performance.txt
 	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --universal --generate-hashes --no-emit-index-url \
 		--no-header --python-version 3.11 --constraint requirements.txt --output-file requirements-dev.txt
 	@$(BIN)/uv pip compile --group release --quiet --universal --generate-hashes --no-emit-index-url --no-header \
@@ -135,8 +137,9 @@ sbom: setup ## write sbom.json, the CycloneDX bill of materials of what the prog
 lock-images: setup ## ask the image registries for the digests of the catalogue's tags
 	@$(BIN)/python -m maintenance.lock_images
 
-bench: setup tools ## the memory model against real GPUs; planning, reports and previews against their floors
+bench: setup tools ## memory and speed against real GPUs; planning, reports and previews against their floors
 	@$(BIN)/python -m bench.kv_memory
+	@$(BIN)/python -m bench.performance
 	@$(BIN)/python -m bench.plan_speed
 	@$(BIN)/python -m bench.report_speed
 	@$(BIN)/python -m bench.preview_speed

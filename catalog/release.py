@@ -215,6 +215,7 @@ class Pins(Entry):
 
     vllm: str = Field(description="entry of VLLM_RELEASES")
     lws: str = Field(description="entry `lws-VERSION` of CHART_RELEASES")
+    aiconfigurator_core: str = Field(description="of PyPI: estimates of speed, and published configs of models")
 
 
 class GkeChannel(Entry):

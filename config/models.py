@@ -9,6 +9,7 @@ from catalog import Model
 from catalog.model import KvCacheDtype
 from config.engine import EngineSettings
 from config.intent import Intent, ResourceName
+from config.objective import ServiceObjective
 
 
 class Objective(StrEnum):
@@ -66,6 +67,10 @@ class ModelSettings(Intent):
         bool, Field(description="run on a driver older than the image's, by CUDA's compatibility libraries")
     ] = False
     objective: Annotated[Objective, Field(description="what the shape is chosen for")] = Objective.THROUGHPUT
+    service_objective: Annotated[
+        ServiceObjective | None,
+        Field(description="how fast it must be under which load: the plan chooses shape, replicas and batch for it"),
+    ] = None
     min_context: Annotated[
         int | None, Field(ge=1, description="tokens that a request must be able to have; default: the model's context")
     ] = None
@@ -104,6 +109,12 @@ class ModelSettings(Intent):
     def _described_once(self) -> "ModelSettings":
         if self.definition is not None and self.config_file is not None:
             raise ValueError("definition and configFile both say what the model is; keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _one_objective(self) -> "ModelSettings":
+        if self.service_objective is not None and "objective" in self.model_fields_set:
+            raise ValueError("objective and serviceObjective both say what the shape is chosen for; keep one")
         return self
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from catalog import PINS
 VLLM_VERSION = PINS.vllm
 CONFIGS = "aiconfigurator-core"
 """A package with published config.json files, which it needs none of its own dependencies for."""
-CONFIGS_VERSION = "0.12.0"
+CONFIGS_VERSION = PINS.aiconfigurator_core
 NEEDED_GIB = 16  # the installed files, and pip's copy of the largest wheels while it unpacks them
 
 

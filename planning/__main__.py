@@ -17,6 +17,8 @@ from config import ConfigurationError
 from planning.choose import Ranking, rank
 from planning.engine import engine_of
 from planning.fit import Fit, fit
+from planning.performance.ranking import ServiceRanking, objective_of, rank_services, ranking_text
+from planning.performance.steps import LibraryMissing
 from planning.shape import Objective, ShapeRefused, ShapeRequest
 from planning.stack_question import Format, describe_stack, plan_schema
 
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         model = _model(options)
         engine_of(options.vllm_version)
-        answer: Fit | Ranking
+        answer: Fit | Ranking | ServiceRanking
         if options.question == "fit":
             accelerator = _named("accelerator", options.accelerator, ACCELERATORS)
             try:
@@ -60,9 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _named("accelerator", options.accelerator, ACCELERATORS)
             _named("region", options.region, REGION_PRICES)
             capacity = None if options.capacity is None else CapacityKind(options.capacity)
-            answer = rank(model, _request(options), options.region, capacity, options.accelerator)
-            text = _ranking_text(answer)
-    except (_Unanswerable, UnreadableConfigError, InvalidEntry, ShapeRefused, ValueError) as error:
+            where = (options.region, capacity, options.accelerator)
+            if options.service_objective is not None:
+                answer = rank_services(model, _request(options), objective_of(options.service_objective), *where)
+                text = ranking_text(answer)
+            else:
+                answer = rank(model, _request(options), *where)
+                text = _ranking_text(answer)
+    except (_Unanswerable, UnreadableConfigError, InvalidEntry, ShapeRefused, LibraryMissing, ValueError) as error:
         line = " ".join(str(error).split())
         print(f"{parser.prog}: {line}", file=sys.stderr)
         return 2
@@ -112,7 +119,14 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--machine-type", metavar="NAME", help="default: the accelerator's usual one")
     many = questions.add_parser("choose", parents=[common], help="which accelerator and shape")
     many.add_argument("--accelerator", metavar="NAME", help="default: all of the catalogue")
-    many.add_argument("--objective", choices=[o.value for o in Objective], default=Objective.THROUGHPUT.value)
+    aim = many.add_mutually_exclusive_group()
+    aim.add_argument("--objective", choices=[o.value for o in Objective], default=Objective.THROUGHPUT.value)
+    aim.add_argument(
+        "--service-objective",
+        metavar="KEY=VALUE,...",
+        help="instead: timeToFirstToken and timePerOutputToken in ms (means), requestsPerSecond, inputTokens, "
+        "outputTokens, and cachedPrefixShare if there is one, as under serviceObjective in a stack file",
+    )
     many.add_argument("--min-context", type=_positive, metavar="N", help="tokens; default: the model's whole context")
     many.add_argument("--min-concurrency", type=_positive, metavar="N", default=1)
     many.add_argument("--region", default="us-central1", help="of the prices; default: %(default)s")

@@ -69,7 +69,9 @@ def _choose(
     if not feasible:
         raise _refusal(model, node, request, closest, tuple(rejected))
     chosen, why, passed_over = _pick(feasible, request)
-    return _plan(model, node, request, chosen, why, (*rejected, *passed_over), machine_hour_usd)
+    plan = shape_plan(model, node, request, chosen, why, (*rejected, *passed_over), machine_hour_usd)
+    wasteful = _wasteful(model, node, request, plan, machine_hour_usd)
+    return plan if wasteful is None else replace(plan, warnings=(wasteful, *plan.warnings))
 
 
 def _refusal(
@@ -152,7 +154,7 @@ def _why(chosen: Candidate, objective: Objective) -> str:
     return f"the fewest GPUs per replica that use their memory well ({memory.kv_cache_tokens} cache tokens)"
 
 
-def _plan(
+def shape_plan(
     model: Model,
     node: GpuNode,
     request: ShapeRequest,
@@ -161,13 +163,14 @@ def _plan(
     rejected: tuple[Rejected, ...],
     machine_hour_usd: float | None,
 ) -> ShapePlan:
+    """The plan of a candidate that was chosen, whoever chose it."""
     memory = chosen.memory
     replicas = request.replicas or ceil(request.min_concurrency / floor(chosen.concurrency))
     pattern = (
         Pattern.MULTI_NODE if chosen.nodes > 1 else Pattern.SINGLE_GPU if chosen.gpus == 1 else Pattern.SINGLE_NODE
     )
     usd = hourly(chosen.gpus, chosen.nodes, node, machine_hour_usd)
-    plan = ShapePlan(
+    return ShapePlan(
         model=model.id,
         accelerator=node.accelerator,
         machine_type=node.machine_type,
@@ -187,8 +190,6 @@ def _plan(
         rejected=rejected,
         warnings=_warnings(model, node, chosen),
     )
-    wasteful = _wasteful(model, node, request, plan, machine_hour_usd)
-    return plan if wasteful is None else replace(plan, warnings=(wasteful, *plan.warnings))
 
 
 def hourly(gpus: int, nodes: int, node: GpuNode, machine_hour_usd: float | None) -> float | None:

@@ -4,14 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from planning import pictures
+from planning.performance.report import service_table
 from planning.plan import AccessPlan, CostItem, CostPlan, ModelServerPlan, PlatformPlan, PoolUse, QuotaNeed
 from planning.plan.capacity import HOURS_PER_MONTH
-
-
-@dataclass(frozen=True)
-class Table:
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+from planning.table import Table
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,7 @@ def sections(plan: PlatformPlan, stack: str) -> list[Section]:
         Section(f"Stack {stack}", points=tuple(_summary(plan))),
         Section("Warnings", points=tuple(f"{warning.path}: {warning.text}" for warning in plan.warnings)),
         Section("Models", table=_models(plan.models)),
+        Section("Service objectives (estimates, no measurements)", table=service_table(plan.models)),
         Section("GPU memory", verbatim=tuple(_memory_bars(plan.models))),
         Section("May call the models", table=_callers(plan.access)),
         Section("Node pools", table=_pools(plan)),

@@ -1,6 +1,7 @@
 """Model servers and the controller of those that span nodes."""
 
 from planning.load_time import LoadTime
+from planning.performance.expected import ExpectedService
 from planning.plan.decision import Decision, Taint
 from planning.plan.network import FabricClaim, FabricMount, FabricSidecar, InterfacePlan
 from planning.shape import ShapePlan
@@ -117,6 +118,8 @@ class ModelServerPlan(Decision):
     gpu_type: str
     taints: tuple[Taint, ...]
     shape: ShapePlan
+    expected: ExpectedService | None
+    """How it is to serve, where the stack asks for a service objective."""
     resources: PodResourcesPlan
     load: LoadTime
     lifecycle: LifecyclePlan

@@ -78,7 +78,7 @@ def _common(
         yield from ("--max-model-len", str(shape.settings.max_model_len))
     if wanted.gpu_memory_utilization is not None:
         yield from ("--gpu-memory-utilization", str(wanted.gpu_memory_utilization))
-    if wanted.max_num_seqs is not None or shape.settings.fewer_sequences:
+    if wanted.max_num_seqs is not None or wanted.service_objective is not None or shape.settings.fewer_sequences:
         yield from ("--max-num-seqs", str(shape.settings.max_num_seqs))
     if wanted.max_num_batched_tokens is not None:
         yield from ("--max-num-batched-tokens", str(wanted.max_num_batched_tokens))

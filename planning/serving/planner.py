@@ -3,6 +3,7 @@
 from catalog import MODELS, PINS, VLLM_RELEASES, Model, VllmRelease
 from catalog.engine_arguments import flag_table
 from config.models import Executor, ModelSettings
+from config.node_pools import NodePoolSettings
 from config.settings import Settings
 from planning.compatibility import check_architecture, check_driver, check_plugin
 from planning.cost import pool_hour_usd
@@ -10,11 +11,13 @@ from planning.errors import Findings
 from planning.load_time import load_time
 from planning.node_pools import machine_of
 from planning.parallelism import choose_shape
+from planning.performance.expected import ExpectedService
 from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, Provisioning, RolloutPlan, SchedulingPlan
 from planning.serving.access import plan_priority
 from planning.serving.arguments import server_arguments, worker_arguments
 from planning.serving.lifecycle import plan_lifecycle
 from planning.serving.namespaces import namespace_of
+from planning.serving.objective import OnPool, choose_pool
 from planning.serving.owned_arguments import check_arguments
 from planning.serving.resources import plan_resources
 from planning.serving.transport import group_environment, plan_transport
@@ -27,7 +30,7 @@ from planning.serving.variants import (
     draft_tokens,
     drafts_itself,
 )
-from planning.shape import Objective, Pattern, ShapeRefused, ShapeRequest
+from planning.shape import Objective, Pattern, ShapePlan, ShapeRefused, ShapeRequest
 
 _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
 """Until all models of the stack are placed."""
@@ -75,21 +78,18 @@ class _Planner:
 
     def plan(self, pools: tuple[NodePoolPlan, ...]) -> ModelServerPlan | None:
         wanted = self._wanted
-        checkpoint, release, pool = self._model(), self._release(), self._pool(pools)
-        if checkpoint is None or release is None or pool is None:
+        checkpoint, release, possible = self._model(), self._release(), self._pools(pools)
+        if checkpoint is None or release is None or not possible:
             return None
         self._check_arguments(release)
         model = as_loaded(checkpoint, wanted.engine, f"{self._path}.engine", self._findings)
+        chosen = self._choose(model, release, possible)
+        if chosen is None:
+            return None
+        pool, shape, expected = chosen
         pool_index = [other.name for other in self._settings.node_pools].index(pool.name)
         own_pool = self._settings.node_pools[pool_index]
         accelerator, machine = machine_of(own_pool)
-        try:
-            shape = choose_shape(
-                model, accelerator, machine, self._request(release, pool), pool_hour_usd(pool, self._settings.region)
-            )
-        except ShapeRefused as refusal:
-            self._findings.refuse(self._path, refusal.message)
-            return None
         for warning in shape.warnings:
             self._findings.warn(self._path, warning)
         spans_nodes = shape.pattern is Pattern.MULTI_NODE
@@ -139,6 +139,7 @@ class _Planner:
             gpu_type=accelerator.gke_label,
             taints=pool.taints,
             shape=shape,
+            expected=expected,
             resources=plan_resources(
                 wanted,
                 machine,
@@ -181,22 +182,52 @@ class _Planner:
         )
         return None
 
-    def _pool(self, pools: tuple[NodePoolPlan, ...]) -> NodePoolPlan | None:
-        """None, without another word, where the pool itself was refused."""
+    def _choose(
+        self, model: Model, release: VllmRelease, possible: list[NodePoolPlan]
+    ) -> tuple[NodePoolPlan, ShapePlan, ExpectedService | None] | None:
+        region = self._settings.region
+        if self._wanted.service_objective is not None:
+            asked = [
+                OnPool(
+                    pool,
+                    *machine_of(self._settings_of(pool)),
+                    self._request(release, pool),
+                    pool_hour_usd(pool, region),
+                )
+                for pool in possible
+            ]
+            return choose_pool(model, self._wanted, asked, self._path, self._findings)
+        (pool,) = possible
+        request = self._request(release, pool)
+        try:
+            shape = choose_shape(model, *machine_of(self._settings_of(pool)), request, pool_hour_usd(pool, region))
+        except ShapeRefused as refusal:
+            self._findings.refuse(self._path, refusal.message)
+            return None
+        return pool, shape, None
+
+    def _settings_of(self, pool: NodePoolPlan) -> NodePoolSettings:
+        return next(own for own in self._settings.node_pools if own.name == pool.name)
+
+    def _pools(self, pools: tuple[NodePoolPlan, ...]) -> list[NodePoolPlan]:
+        """The one that it is to be on; with a service objective all, where none is named. None, without another word,
+        where the pool itself was refused."""
         names = [pool.name for pool in self._settings.node_pools]
+        if self._wanted.node_pool is None and self._wanted.service_objective is not None:
+            return list(pools)
         if self._wanted.node_pool is None and len(names) > 1:
             self._findings.refuse(
                 f"{self._path}.nodePool",
                 "is missing, and the stack has several pools",
-                f"Write one of {', '.join(names)}",
+                f"Write one of {', '.join(names)}, or a serviceObjective, which chooses",
             )
-            return None
+            return []
         name = self._wanted.node_pool or names[0]
         if name not in names:
             self._findings.refuse(
                 f"{self._path}.nodePool", f"there is no pool {name!r}", f"Write one of {', '.join(names)}"
             )
-        return next((pool for pool in pools if pool.name == name), None)
+        return [pool for pool in pools if pool.name == name]
 
     def _check_arguments(self, release: VllmRelease) -> None:
         path = f"{self._path}.engine"

@@ -1,0 +1,77 @@
+"""Puts a model with a service objective on the pool that meets it at the lowest price."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from catalog.accelerator import Accelerator, MachineType
+from catalog.model import Model
+from config.engine import EngineSettings
+from config.models import ModelSettings
+from planning.errors import Findings
+from planning.performance.choice import ServiceChoice, choose_service
+from planning.performance.expected import ExpectedService
+from planning.performance.steps import LibraryMissing
+from planning.plan import NodePoolPlan
+from planning.shape import ShapePlan, ShapeRefused, ShapeRequest
+
+_NOT_TIMED = ("attention_backend", "compilation_config", "performance_mode")
+"""Arguments of vLLM that change which kernels run."""
+
+
+@dataclass(frozen=True)
+class OnPool:
+    """A pool, and what is asked of it."""
+
+    pool: NodePoolPlan
+    accelerator: Accelerator
+    machine: MachineType
+    request: ShapeRequest
+    node_hour_usd: float | None
+
+
+def choose_pool(
+    model: Model, wanted: ModelSettings, asked: list[OnPool], path: str, findings: Findings
+) -> tuple[NodePoolPlan, ShapePlan, ExpectedService] | None:
+    """The cheapest that meets the objective; if none does, a refusal that says of each what is the nearest."""
+    objective = wanted.service_objective
+    assert objective is not None
+    own = f"{path}.serviceObjective"
+    unknown = list(_unknown(wanted.engine, prefix=objective.prefix_tokens > 0))
+    for field, why in unknown:
+        findings.refuse(f"{path}.engine.{field}", why, f"Leave it out, or leave out {own}")
+    if unknown:
+        return None
+    found: list[tuple[ServiceChoice, OnPool]] = []
+    refusals: list[str] = []
+    for each in asked:
+        try:
+            choice = choose_service(model, each.accelerator, each.machine, each.request, objective, each.node_hour_usd)
+        except ShapeRefused as refusal:
+            refusals.append(refusal.message)
+            continue
+        except LibraryMissing as missing:
+            findings.refuse(own, str(missing))
+            return None
+        room = each.pool.max_nodes * each.pool.gpus_per_node
+        gpus = choice.shape.gpus * choice.shape.replicas
+        if gpus > room and len(asked) > 1:
+            refusals.append(f"pool {each.pool.name} has {room} GPUs, and the objective takes {gpus} of them")
+            continue
+        found.append((choice, each))
+    if not found:
+        findings.refuse(own, "; ".join(refusals), "python -m planning choose --service-objective asks all accelerators")
+        return None
+    choice, on = min(found, key=lambda each: each[0].order)
+    return on.pool, choice.shape, choice.expected
+
+
+def _unknown(engine: EngineSettings, *, prefix: bool) -> Iterator[tuple[str, str]]:
+    """Arguments under which the speed is not known, by the field's name in a stack file, and why."""
+    for field in _NOT_TIMED:
+        if getattr(engine, field) is not None:
+            alias = EngineSettings.model_fields[field].alias or field
+            yield alias, "runs other kernels than those that were timed: how fast it serves is unknown"
+    if engine.enable_chunked_prefill is False:
+        yield "enableChunkedPrefill", "the estimates are of a server that fills its steps with parts of prompts"
+    if engine.enable_prefix_caching is False and prefix:
+        yield "enablePrefixCaching", "is off, and cachedPrefixShare counts on it"
