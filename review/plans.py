@@ -49,12 +49,31 @@ class ShapeView(_View):
         return f"TP {self.tensor_parallel}{pipeline}"
 
 
+class ServiceObjectiveView(_View):
+    """Milliseconds at most."""
+
+    time_to_first_token: float
+    time_per_output_token: float
+    requests_per_second: float
+
+
+class ExpectedView(_View):
+    """Estimates of a model with a service objective."""
+
+    objective: ServiceObjectiveView
+    first_token_ms: float
+    per_token_ms: float
+    requests_per_second: float
+    usd_per_million_output_tokens: float | None = None
+
+
 class ModelView(_View):
     name: str
     model: str
     replicas: int
     node_pool: str
     shape: ShapeView
+    expected: ExpectedView | None = None
 
 
 class PoolView(_View):

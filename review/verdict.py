@@ -6,6 +6,7 @@ from enum import IntEnum
 
 from review.events import UNKNOWN, Action, EventLog, PropertyChange, ResourceChange, Violation
 from review.plans import ModelView, PlanView
+from review.service import moved
 
 CLUSTER = "gcp:container/cluster:Cluster"
 NODE_POOL = "gcp:container/nodePool:NodePool"
@@ -20,11 +21,12 @@ class Gravity(IntEnum):
     POOL_LOST = 3
     MODEL_LOST = 4
     REPLACED = 5
-    MODEL_RESTARTS = 6
-    SIZE = 7
-    ADDED = 8
-    IN_PLACE = 9
-    NOTHING = 10
+    SERVICE = 6
+    MODEL_RESTARTS = 7
+    SIZE = 8
+    ADDED = 9
+    IN_PLACE = 10
+    NOTHING = 11
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,9 @@ def _models(before: PlanView, after: PlanView) -> Iterable[Statement]:
                 f"on pool `{model.node_pool}`",
             )
             continue
+        service = moved(old.expected, model.expected)
+        if service:
+            yield Statement(Gravity.SERVICE, f"Model `{model.name}` {service}")
         restarts = list(_restarts(old, model))
         if restarts:
             yield Statement(Gravity.MODEL_RESTARTS, f"Restarts model `{model.name}`: {', '.join(restarts)}")

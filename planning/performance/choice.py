@@ -35,11 +35,11 @@ class ServiceChoice:
     expected: ExpectedService
 
     @property
-    def order(self) -> tuple[float, int, int]:
-        """The cheapest first; where no price is known the fewest GPUs."""
+    def order(self) -> tuple[float, int, float]:
+        """The cheapest first; where no price is known the fewest GPUs; at one price the most head room."""
         gpus = self.shape.gpus * self.shape.replicas
         usd = self.shape.usd_per_hour
-        return (float("inf") if usd is None else usd * self.shape.replicas, gpus, self.shape.replicas)
+        return (float("inf") if usd is None else usd * self.shape.replicas, gpus, -self.expected.head_room)
 
 
 @dataclass(frozen=True)
