@@ -115,16 +115,33 @@ def allowed(error: EstimateError) -> dict[str, float]:
     return {"first token, ms": error.first_token, "ms a token": error.per_token, "requests/s": error.throughput}
 
 
+@dataclass(frozen=True)
+class Summary:
+    """Of one figure: rows with an estimate, and by what share these are off."""
+
+    known: int
+    median: float
+    """Whatever the sign."""
+    worst: float
+
+
+def summary(found: list[Comparison]) -> dict[str, Summary]:
+    """By figure."""
+    off: dict[str, list[float]] = {}
+    for each in found:
+        if each.estimated is not None:
+            off.setdefault(each.figure, []).append(_off(each))
+    return {name: Summary(len(all_), median(map(abs, all_)), max(all_, key=abs)) for name, all_ in off.items()}
+
+
 def main() -> int:
     found = comparisons()
     for each in found:
         known = "unknown" if each.estimated is None else f"{each.estimated:8.2f} {100 * _off(each):+6.1f} %"
         print(f"{each.what:24} {each.figure:16} measured {each.measured:8.2f}  estimated {known}")
     limits = allowed(performance().error)
-    for figure in dict.fromkeys(each.figure for each in found):
-        off = [abs(_off(each)) for each in found if each.figure == figure and each.estimated is not None]
-        signed = max((_off(each) for each in found if each.figure == figure and each.estimated is not None), key=abs)
-        print(f"{figure:16} {len(off)} known, median {100 * median(off):.1f} %, worst {100 * signed:+.1f} %")
+    for figure, row in summary(found).items():
+        print(f"{figure:16} {row.known} known, median {100 * row.median:.1f} %, worst {100 * row.worst:+.1f} %")
     print("reasons: " + "; ".join(sorted({each.why for each in found if each.why})))
     optimism = worst(found)
     beyond = [figure for figure, value in optimism.items() if value > limits[figure]]

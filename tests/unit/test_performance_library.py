@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.performance import allowed, comparisons, worst
+from bench.performance import allowed, comparisons, summary, worst
 from catalog import MODELS, PINS
 from catalog.performance import performance
 from oracle.environment import CONFIGS_VERSION
@@ -184,3 +184,11 @@ def test_an_objective_on_the_command_line_that_is_none_is_one_line(
     error = capsys.readouterr().err
     assert problem in error
     assert error.count("\n") == 1
+
+
+def test_the_page_has_the_errors_as_they_are() -> None:
+    page = (CHECKOUT / "docs" / "objectives.md").read_text(encoding="utf-8")
+    for figure, row in summary(comparisons()).items():
+        assert f"| {row.known} | {100 * row.median:.1f} % | {100 * row.worst:+.1f} % |".replace("+-", "-") in page, (
+            figure
+        )
