@@ -17,10 +17,6 @@ READ_OTHERWISE = {
         "generated": "the day on which vLLM was asked",
         "environment_variables": "tests hold every variable of a server to it",
     },
-    "catalog.speed.Measurement": {
-        "input_tokens": "without its lengths a throughput says nothing to who reads the file",
-        "output_tokens": "likewise",
-    },
 }
 """Fields that are read, but not by their name in the code, and by whom."""
 WRITTEN_AS_FLAGS = {"config.engine.EngineSettings", "config.engine.SpeculativeSettings"}
