@@ -48,7 +48,7 @@ class Performance(Entry):
     systems: dict[str, System] = Field(description="by accelerator")
     first_token: FirstToken
     error: EstimateError
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] = Field(description="keys of the catalogue's sources")
 
 
 @cache

@@ -50,6 +50,7 @@ from catalog import (
     sources,
 )
 from catalog.assumption import assumptions
+from catalog.performance import performance
 from catalog.quotas import compute_quotas
 from catalog.release import Copy
 
@@ -129,6 +130,7 @@ class TestFiles:
     def test_no_source_is_listed_that_nothing_cites(self) -> None:
         used = {key for folder in FOLDERS.values() for entry in folder.values() for key in cited(entry)}
         used |= {*compute_quotas().sources, *(key for each in assumptions() for key in each.sources)}
+        used |= set(performance().sources)
         assert sources().keys() - used == set()
 
     @pytest.mark.parametrize(
