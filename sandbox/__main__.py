@@ -24,7 +24,7 @@ from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
 from sandbox.models.behaviour import Behaviour, UnknownBehaviour
 from sandbox.paper import BaseError, preview_change
 from sandbox.policy_pack import NoPack, executable_pack
-from sandbox.profile import Profile
+from sandbox.profile import NoModule, Profile
 from sandbox.render import RenderError, render
 from sandbox.sharing import NothingGiven, clusters, require_given, tenants
 from sandbox.tools import ToolsError
@@ -46,6 +46,7 @@ _EXPECTED = (
     RenderError,
     BaseError,
     NoPack,
+    NoModule,
     InvalidTable,
 )
 """What is said in one line, without a traceback."""
@@ -74,7 +75,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
     def add(name: str, command: Callable[[argparse.Namespace], int], help_text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text)
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=command, name=name)
         sub.add_argument("--stack", required=True, help="NAME of Pulumi.NAME.yaml")
         return sub
 
@@ -179,15 +180,14 @@ def _destroy(options: argparse.Namespace) -> int:
     if others:
         raise Protected(
             f"stack {', '.join(others)} is up in the cloud of {home.stack}; "
-            f"`make destroy STACK={others[0]}` comes first"
+            f"`{home.how('destroy', others[0])}` comes first"
         )
     with engine(home, _say) as running:
         protected = running.protected()
         if protected and options.confirm != home.stack:
             names = ", ".join(sorted(protected.values()))
             raise Protected(
-                f"stack {home.stack} protects {names}; `make destroy STACK={home.stack} CONFIRM={home.stack}` "
-                "lifts that first"
+                f"stack {home.stack} protects {names}; `{home.how('destroy', confirm=home.stack)}` lifts that first"
             )
         if protected and not _stoppable(running, lambda: running.lift_protection(_say) or True):
             return EXIT_STATUS
@@ -209,8 +209,8 @@ def _stoppable(running: Engine, operation: Callable[[], Any]) -> Any:
     except CommandError:
         if not running.interrupted:
             raise
-        stack = running.home.stack
-        print(f"stopped; `make up STACK={stack}` goes on, `make destroy STACK={stack}` undoes it", file=sys.stderr)
+        home = running.home
+        print(f"stopped; `{home.how('up')}` goes on, `{home.how('destroy')}` undoes it", file=sys.stderr)
         return None
 
 
@@ -227,11 +227,11 @@ def _status(options: argparse.Namespace) -> int:
     home = _home(options)
     planes = _planes(home)
     if not planes:
-        _say(f"stack {home.stack} is not up here; `make up STACK={home.stack}` builds it")
+        _say(f"stack {home.stack} is not up here; `{home.how('up')}` builds it")
         return 0
     for plane in planes:
         if not plane.running():
-            _say(f"cluster {plane.directory.name}: its control plane is not running; make up starts it again")
+            _say(f"cluster {plane.directory.name}: its control plane is not running; {home.how('up')} starts it again")
             continue
         _say(f"cluster {plane.directory.name}: control plane at https://{plane.endpoint}")
         _say(plane.kubectl("get", "nodes", "--output=wide"))
@@ -258,11 +258,12 @@ def _preflight(options: argparse.Namespace) -> int:
     return _check(options, lambda profile: profile.preflight)
 
 
-def _check(options: argparse.Namespace, module: Callable[[Profile], str], *arguments: str) -> int:
+def _check(options: argparse.Namespace, chosen: Callable[[Profile], str | None], *arguments: str) -> int:
     """Checks are not ours: they are those that somebody runs against Google, with a kubectl that leads here."""
     home = _home(options)
+    module = home.profile.required(chosen(home.profile), options.name)
     kubectl = shlex.join(_running_plane(home).kubectl_command())
-    command = [sys.executable, "-m", module(home.profile), "--stack", home.stack, *arguments, "--kubectl", kubectl]
+    command = [sys.executable, "-m", module, "--stack", home.stack, *arguments, "--kubectl", kubectl]
     return subprocess.run(command, check=False).returncode
 
 
@@ -291,7 +292,7 @@ def _fabric_behaves(options: argparse.Namespace) -> int:
 def _running_plane(home: Home) -> ControlPlane:
     plane = next((plane for plane in _planes(home) if plane.running()), None)
     if plane is None:
-        raise ClusterError(f"stack {home.stack} has no cluster that runs here; `make up STACK={home.stack}` first")
+        raise ClusterError(f"stack {home.stack} has no cluster that runs here; `{home.how('up')}` first")
     return plane
 
 
@@ -302,9 +303,8 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _summary(home: Home, outputs: Any, seconds: float) -> str:
-    stack = home.stack
     planes = _planes(home)
-    lines = ["", f"Stack {stack} is up, in {seconds:.0f} s."]
+    lines = ["", f"Stack {home.stack} is up, in {seconds:.0f} s."]
     for plane in planes:
         nodes = plane.kubectl("get", "nodes", "--output=name").split()
         ready = plane.kubectl("get", "deployments", "--all-namespaces", "--output=name").split()
@@ -312,17 +312,24 @@ def _summary(home: Home, outputs: Any, seconds: float) -> str:
             f"  cluster   {plane.directory.name}: {len(nodes)} simulated nodes, {len(ready)} deployments, "
             f"control plane at https://{plane.endpoint}"
         )
-    models = sorted(outputs["models"].value) if "models" in outputs else []
-    lines.append(f"  models    {', '.join(models) or 'none'} (a stand-in for vLLM answers for each of their pods)")
+    if home.profile.models in outputs:
+        models = ", ".join(sorted(outputs[home.profile.models].value)) or "none"
+        lines.append(f"  models    {models} (a stand-in for vLLM answers for each of their pods)")
     lines.append(f"  kept in   {os.path.relpath(home.folder)}")
-    lines += [
-        "Next:",
-        f"  make verify STACK={stack}                               check everything that is up",
-        f'  make kubectl STACK={stack} ARGS="get pods -A -o wide"   look around',
-        f"  make preview STACK={stack}                              after changing Pulumi.{stack}.yaml",
-        f"  make destroy STACK={stack}                              take it all down",
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "Next:", *_next(home)])
+
+
+def _next(home: Home) -> list[str]:
+    """What to do with a stack that is up."""
+    commands = {
+        home.how("kubectl", None, "get", "pods", "-A", "-o", "wide"): "look around",
+        home.how("preview"): f"after changing Pulumi.{home.stack}.yaml",
+        home.how("destroy"): "take it all down",
+    }
+    if home.profile.verify:
+        commands = {home.how("verify"): "check everything that is up", **commands}
+    width = max(map(len, commands))
+    return [f"  {command:{width}}   {what}" for command, what in commands.items()]
 
 
 if __name__ == "__main__":

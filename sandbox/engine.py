@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -19,9 +19,10 @@ from typing import Any, cast
 from pulumi import automation as auto
 
 from sandbox.cloud import serve_cloud
-from sandbox.home import CANARY_TOKEN, Home
+from sandbox.home import Home
+from sandbox.project import CANARY_TOKEN
 from sandbox.pulumi_command import InterruptibleCommand
-from sandbox.tools import EngineTools, cluster_tools, engine_environment, engine_tools, lws_chart
+from sandbox.tools import ClusterTools, EngineTools, cluster_tools, engine_environment, engine_tools, lws_chart
 
 Report = Callable[[str], None]
 
@@ -100,9 +101,7 @@ def engine(
     home.settle()
     with (
         _only_one(home) as lock,
-        nullcontext(served_at)
-        if served_at
-        else serve_cloud(home.cloud, home.clusters if control_planes else None, cluster, home.scenario) as port,
+        nullcontext(served_at) if served_at else _served(home, cluster) as port,
     ):
         command = InterruptibleCommand(tools.pulumi, held=(lock,))
         with _emptied(home.scratch), _interruptions_go_to(command):
@@ -117,11 +116,16 @@ def engine(
                     env_vars=_environment(home, tools, port),
                 ),
             )
-            if needs_token:
+            if needs_token and home.profile.token:
                 stack.set_config(home.profile.key(home.profile.token), auto.ConfigValue(CANARY_TOKEN, secret=True))
             # We hold the sandbox, so a lock of the engine's can only be what a killed one left.
             _remove_stale_locks(home.state)
             yield Engine(home, stack, charts, command)
+
+
+def _served(home: Home, tools: ClusterTools | None) -> AbstractContextManager[int]:
+    """The stand-in cloud of a stack; without tools its clusters are only recorded."""
+    return serve_cloud(home.cloud, home.clusters if tools else None, tools, home.scenario, home.profile.workloads)
 
 
 def _chart(name: str, report: Report) -> Path:

@@ -13,11 +13,7 @@ from typing import Any, cast
 import yaml
 
 from sandbox.profile import Profile, read_profile
-
-PROJECT_ID = "inference-sandbox"
-"""The project of the stand-in cloud."""
-CANARY_TOKEN = "hf_sandboxcanary0123456789"
-"""Stands for a Hugging Face token, and must never be seen again in any output."""
+from sandbox.project import PROJECT_ID
 
 SCENARIO_VARIABLE = "SANDBOX_SCENARIO"
 """Environment variable that names a scenario file, from the checkout's folder."""
@@ -48,8 +44,12 @@ class Home:
         """The lasting home of a stack. Raises UnknownStack, and InvalidTable if the profile cannot be read."""
         if not (checkout / f"Pulumi.{stack}.yaml").is_file():
             known = ", ".join(sorted(file.name.split(".")[1] for file in checkout.glob("Pulumi.*.yaml")))
-            raise UnknownStack(f"there is no Pulumi.{stack}.yaml; write STACK= one of {known}")
+            raise UnknownStack(f"there is no Pulumi.{stack}.yaml; the stacks here are {known or 'none'}")
         return cls(checkout, stack, checkout / ".sandbox" / stack, read_profile(checkout))
+
+    def how(self, command: str, stack: str | None = None, *arguments: str, **options: str) -> str:
+        """What a person writes to start a command of the sandbox's for this stack, or for another one."""
+        return self.profile.how(command, stack or self.stack, *arguments, **options)
 
     @property
     def workspace(self) -> Path:
@@ -92,11 +92,11 @@ class Home:
         if not other or other == self.stack:
             return self
         if not (self.checkout / ".sandbox" / other / "cloud.json").is_file():
-            raise UnknownStack(f"stack {other} is not up here and has no cloud to share; make up STACK={other} first")
+            raise UnknownStack(f"stack {other} is not up here and has no cloud to share; {self.how('up', other)} first")
         if self.cloud.is_file() and self._cloud_owner.name != other:
             raise UnknownStack(
-                f"stack {self.stack} is up in the cloud of {self._cloud_owner.name}; leave CLOUD= out, or "
-                f"make destroy STACK={self.stack} first"
+                f"stack {self.stack} is up in the cloud of {self._cloud_owner.name}; say nothing of {other}, or "
+                f"{self.how('destroy')} first"
             )
         return replace(self, owner=other)
 
@@ -161,17 +161,24 @@ class Home:
         config[profile.key(profile.project)] = PROJECT_ID
         for key, chart in charts.items():
             config[profile.key(key)] = {**(config.get(profile.key(key)) or {}), "chart": str(chart)}
-        token_key, elsewhere = profile.key(profile.token), profile.key(profile.token_elsewhere) in config
-        config.pop(token_key, None)
-        if unprotected:
+        if unprotected and profile.protection:
             config[profile.key(profile.protection)] = False
-        token: Any = dict[str, Any](before.get("config") or {}).get(token_key)
-        if token and not elsewhere:
+        token_key = self._token_key(config)
+        token: Any = dict[str, Any](before.get("config") or {}).get(token_key or "")
+        if profile.token:
+            config.pop(profile.key(profile.token), None)
+        if token_key and token:
             config[token_key] = token
             content["encryptionsalt"] = before["encryptionsalt"]
         content["config"] = config
         copy.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        return token is None and not elsewhere
+        return token_key is not None and token is None
+
+    def _token_key(self, config: Mapping[str, Any]) -> str | None:
+        """Where the secret belongs; None if the program has none, or the stack file says that it is elsewhere."""
+        profile = self.profile
+        elsewhere = profile.token_elsewhere and profile.key(profile.token_elsewhere) in config
+        return profile.key(profile.token) if profile.token and not elsewhere else None
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

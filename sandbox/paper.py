@@ -37,7 +37,7 @@ def preview_change(
 
     Raises BaseError if `base` cannot be built.
     """
-    with tempfile.TemporaryDirectory(prefix="inference-platform-change-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="sandbox-change-") as scratch:
         folder = Path(scratch) / "home"
         home = lasting.beside(folder)
         lend(lasting, home)

@@ -29,7 +29,7 @@ def render(lasting: Home, out: Path, report: Callable[[str], None]) -> list[Path
     `out` must be empty, or hold nothing but what an earlier call wrote; else RenderError.
     """
     _refuse_foreign_files(out)
-    with tempfile.TemporaryDirectory(prefix="inference-platform-render-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="sandbox-render-") as scratch:
         home = lasting.beside(Path(scratch) / "home")
         lend(lasting, home)
         rendered = Path(scratch) / "rendered"
@@ -69,7 +69,7 @@ def _refuse_foreign_files(out: Path) -> None:
         raise RenderError(f"{out} is no folder")
     foreign = sorted(path.name for path in out.glob("*") if path.suffix != ".yaml" or path.is_dir())
     if foreign:
-        raise RenderError(f"{out} holds {foreign[0]}, which no earlier render wrote; write OUT= an empty folder")
+        raise RenderError(f"{out} holds {foreign[0]}, which no earlier render wrote; name an empty folder")
 
 
 def _write(rendered: Path, out: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sandbox.home import Home
+from sandbox.home import CLOUD_VARIABLE, Home
 
 _CLUSTER = "gcp:container/cluster:Cluster"
 
@@ -17,7 +17,7 @@ def require_given(home: Home) -> None:
     if _joins(home) and not home.shares_cloud:
         raise NothingGiven(
             f"stack {home.stack} joins what another one owns; say in whose cloud that is: "
-            f"CLOUD= the name of a stack that is up"
+            f"{'CLOUD' if home.profile.makefile else CLOUD_VARIABLE}= the name of a stack that is up"
         )
 
 

@@ -15,7 +15,7 @@ from sandbox.cloud.system_pods import system_daemon_set
 from sandbox.cloud.tables import Tables
 from sandbox.cloud.values import Properties
 from sandbox.cloud.versions import NETWORKING_DEVICE_CLASSES, at_least
-from sandbox.cluster import ClusterError, ClusterFeatures, ControlPlane
+from sandbox.cluster import ClusterError, ClusterFeatures, ControlPlane, Workloads
 from sandbox.cluster.layout import CA_FILE
 from sandbox.tools import ClusterTools
 
@@ -59,13 +59,14 @@ class Paper:
 class ControlPlanes:
     """A control plane for every cluster, in a folder of the cluster's name."""
 
-    def __init__(self, folder: Path, tools: ClusterTools, tables: Tables) -> None:
+    def __init__(self, folder: Path, tools: ClusterTools, tables: Tables, workloads: Workloads | None) -> None:
         self._folder = folder
         self._tools = tools
         self._tables = tables
+        self._workloads = workloads
 
     def plane(self, cluster_id: str) -> ControlPlane:
-        return ControlPlane(self._folder / last(cluster_id), self._tools)
+        return ControlPlane(self._folder / last(cluster_id), self._tools, self._workloads)
 
     def applied(self, state: State, id_: str, record: Record) -> Record:
         try:

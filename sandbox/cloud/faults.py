@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from sandbox.cloud.kinds import Refused, Request, Stage
-from sandbox.cloud.tables import Row
+from sandbox.rows import Row
 
 
 class Outcome(StrEnum):

@@ -20,8 +20,8 @@ from sandbox.cloud.noticed import noticed
 from sandbox.cloud.resources import KINDS
 from sandbox.cloud.schema import Failure
 from sandbox.cloud.store import BrokenState, Record
-from sandbox.cloud.tables import InvalidTable
 from sandbox.cloud.values import decode, encode
+from sandbox.rows import InvalidTable
 
 VERSION = importlib.metadata.version("pulumi-gcp")
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.cloud.faults import Fault
-from sandbox.cloud.tables import Family, Reservation, Row, load, parse
+from sandbox.cloud.tables import Family, Reservation
 from sandbox.google.situation import Situation
+from sandbox.rows import Row, load, parse
 
 
 class Scenario(Row):

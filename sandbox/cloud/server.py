@@ -19,6 +19,7 @@ from sandbox.cloud.provider import Provider
 from sandbox.cloud.scenario import read_scenario
 from sandbox.cloud.store import Store
 from sandbox.cloud.tables import Tables
+from sandbox.cluster import Workloads
 from sandbox.tools import ClusterTools
 
 # The engine's own limit for one message.
@@ -34,11 +35,13 @@ def serve_cloud(
     clusters: Path | None = None,
     tools: ClusterTools | None = None,
     scenario: Path | None = None,
+    workloads: Workloads | None = None,
 ) -> Generator[int]:
     """Serve on the port that is yielded; the engine attaches by `PULUMI_DEBUG_PROVIDERS=gcp:PORT`.
 
     `clusters` is the folder that holds one control plane per cluster, by the cluster's name; it needs `tools`. Without
     it clusters are recorded and none is started. `scenario` names a file that says what is special about this Google.
+    `workloads` are the pods for which something runs in its clusters; None: those that each cluster remembers.
     What goes wrong inside is written to cloud.log beside the state. Raises InvalidTable if the scenario is not one.
     """
     store = Store(state_file)
@@ -47,7 +50,7 @@ def serve_cloud(
     faults = Faults(told.faults)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_logging_to(state_file.parent / _LOG))
-        effects = Paper() if clusters is None else _control_planes(clusters, tools, tables)
+        effects = Paper() if clusters is None else _control_planes(clusters, tools, tables, workloads)
         if isinstance(effects, ControlPlanes):
             stack.enter_context(NodeNetworks(effects, store.read))
             stack.enter_context(Autoscaler(effects, store, tables))
@@ -64,10 +67,12 @@ def serve_cloud(
         yield port
 
 
-def _control_planes(clusters: Path, tools: ClusterTools | None, tables: Tables) -> ControlPlanes:
+def _control_planes(
+    clusters: Path, tools: ClusterTools | None, tables: Tables, workloads: Workloads | None
+) -> ControlPlanes:
     if tools is None:
         raise ValueError("a folder for clusters needs the tools of a control plane")
-    return ControlPlanes(clusters, tools, tables)
+    return ControlPlanes(clusters, tools, tables, workloads)
 
 
 @contextmanager

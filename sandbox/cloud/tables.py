@@ -4,16 +4,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.alias_generators import to_camel
+from sandbox.rows import Row, load, parse
 
 _HERE = Path(__file__).parent
-# libyaml is ten times as fast; a wheel without it still works.
-_LOADER = cast(Any, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-_R = TypeVar("_R", bound="Row")
 
 
 class Consumption(StrEnum):
@@ -35,10 +30,6 @@ class NicKind(StrEnum):
     def ordinary(self) -> bool:
         """Whether it attaches to a network without a profile."""
         return self in (NicKind.GVNIC, NicKind.IDPF)
-
-
-class Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
 
 class Nics(Row):
@@ -167,10 +158,6 @@ class Reservation(Row):
     blocks: Mapping[str, tuple[str, ...]] = {}
 
 
-class InvalidTable(ValueError):
-    """A table of machines or locations is not well formed; the message names the file."""
-
-
 class Tables:
     """Google's offer. Families that are given win over the built-in ones.
 
@@ -209,19 +196,3 @@ def region_of(location: str) -> str:
     """The region of a zone; a region is its own."""
     parts = location.split("-")
     return "-".join(parts[:2])
-
-
-def load(file: Path) -> Any:
-    """The content of a YAML file. Raises InvalidTable if it is none."""
-    try:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, yaml.YAMLError) as error:
-        raise InvalidTable(f"{file}: {error}") from error
-
-
-def parse(kind: type[_R], data: Any, where: str) -> _R:
-    """The row that the data describes. Raises InvalidTable, with every mistake on a line of its own."""
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise InvalidTable(f"{where}: {error}") from error

@@ -2,5 +2,6 @@
 
 from sandbox.cluster.layout import ClusterFeatures
 from sandbox.cluster.plane import ClusterError, ControlPlane
+from sandbox.cluster.workloads import Workloads
 
-__all__ = ["ClusterError", "ClusterFeatures", "ControlPlane"]
+__all__ = ["ClusterError", "ClusterFeatures", "ControlPlane", "Workloads"]

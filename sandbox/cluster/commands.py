@@ -1,5 +1,6 @@
 """Each process's command line and configuration files; they run inside the folder, so all paths are relative."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,24 +10,13 @@ import yaml
 
 from sandbox.cluster import layout
 from sandbox.cluster.layout import Ports
+from sandbox.cluster.workloads import Workloads
 from sandbox.tools import ClusterTools
 
-# A pod of this namespace and label stands for a process that really runs: it becomes Ready when that process serves,
-# which the supervisor says by the annotation, and not when its node takes it.
-PROCESS_NAMESPACE = "lws-system"
-PROCESS_LABEL = ("control-plane", "controller-manager")
+# A pod with these labels stands for a process that really runs: it becomes Ready when that process serves, which the
+# supervisor says by the annotation, and not when its node takes it. The labels are the LeaderWorkerSet chart's own.
+PROCESS_LABELS = {"app.kubernetes.io/name": "lws", "control-plane": "controller-manager"}
 SERVING_ANNOTATION = "sandbox/serving"
-
-# Containers with this command line are answered for by a process of ours; such pods become Ready by their own probes.
-MODEL_SERVER = (
-    '.spec.containers[] | select(((.command // []) + (.args // [])) | index(["vllm", "serve"]) != null) | .name'
-)
-
-# Pods of these Jobs end as what they ran, or as the sandbox says that they are simulated.
-JOB_LABEL = "inference-platform/job"
-SMOKE_JOB = "smoke"
-PREFLIGHT_JOB = "preflight"
-JOBS = (SMOKE_JOB, PREFLIGHT_JOB)
 
 NODE_LEASE_SECONDS = 40
 NODE_GRACE_SECONDS = 600
@@ -114,27 +104,40 @@ def system_quota() -> dict[str, Any]:
     }
 
 
-def stages(folder: Path) -> str:
+def stages(folder: Path, workloads: Workloads) -> str:
     """What the simulated kubelets do: kwok's own stages, apart from pods that stand for a real process."""
     documents: list[dict[str, Any]] = []
     for name in STAGE_FILES:
         stage = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
-        documents += _STAGE_CHANGES.get(stage["metadata"]["name"], lambda stage: [stage])(stage)
+        change = _STAGE_CHANGES.get(stage["metadata"]["name"])
+        documents += change(stage, workloads) if change else [stage]
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
-def _pod_ready(stage: dict[str, Any]) -> list[dict[str, Any]]:
-    label, value = PROCESS_LABEL
-    inside = f'select(.metadata.namespace == "{PROCESS_NAMESPACE}")'
-    simulated = {"key": f'{inside} | .metadata.labels["{label}"]', "operator": "NotIn", "values": [value]}
+def _pod_ready(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
+    (outer, name), (label, value) = PROCESS_LABELS.items()
+    chart = f'select(.metadata.labels["{outer}"] == "{name}")'
+    simulated = {"key": f'{chart} | .metadata.labels["{label}"]', "operator": "NotIn", "values": [value]}
     serving = {"key": f'.metadata.annotations["{SERVING_ANNOTATION}"]', "operator": "In", "values": ["true"]}
-    other = {"key": MODEL_SERVER, "operator": "DoesNotExist"}
-    model_server = {"key": MODEL_SERVER, "operator": "Exists"}
+    process = _with_requirements(stage, "pod-ready-process", serving)
+    found = _model_server(workloads)
+    if found is None:
+        return [_with_requirements(stage, "pod-ready", simulated), process]
+    other, model_server = {"key": found, "operator": "DoesNotExist"}, {"key": found, "operator": "Exists"}
     return [
         _with_requirements(stage, "pod-ready", simulated, other),
-        _with_requirements(stage, "pod-ready-process", serving),
+        process,
         _started_only(_with_requirements(stage, "pod-started-model-server", model_server)),
     ]
+
+
+def _model_server(workloads: Workloads) -> str | None:
+    """The expression that finds the container for which a process of ours answers; its pod becomes Ready by its own
+    probes. None where no container counts as one."""
+    if workloads.model_servers is None:
+        return None
+    words = json.dumps(workloads.model_servers.command)
+    return f".spec.containers[] | select(((.command // []) + (.args // [])) | index({words}) != null) | .name"
 
 
 def _started_only(stage: dict[str, Any]) -> dict[str, Any]:
@@ -150,15 +153,21 @@ def _started_only(stage: dict[str, Any]) -> dict[str, Any]:
     return {**stage, "spec": {**stage["spec"], "next": {"statusTemplate": template}}}
 
 
-def _pod_complete(stage: dict[str, Any]) -> list[dict[str, Any]]:
-    other = {"key": f'.metadata.labels["{JOB_LABEL}"]', "operator": "NotIn", "values": list(JOBS)}
+def _pod_complete(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
+    """Pods of Jobs that really run end as what they ran."""
+    jobs = workloads.jobs
+    if jobs is None:
+        return [stage]
+    other = {"key": f".metadata.labels[{json.dumps(jobs.label)}]", "operator": "NotIn", "values": list(jobs.kinds)}
     return [_with_requirements(stage, "pod-complete", other)]
 
 
-def _pod_delete(stage: dict[str, Any]) -> list[dict[str, Any]]:
-    """Model servers take their leave as their pods say."""
-    other = {"key": MODEL_SERVER, "operator": "DoesNotExist"}
-    return [_with_requirements(stage, "pod-delete", other)]
+def _pod_delete(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
+    """Model servers shut down as their pods say."""
+    found = _model_server(workloads)
+    return [
+        stage if found is None else _with_requirements(stage, "pod-delete", {"key": found, "operator": "DoesNotExist"})
+    ]
 
 
 _STAGE_CHANGES = {"pod-ready": _pod_ready, "pod-complete": _pod_complete, "pod-delete": _pod_delete}

@@ -77,15 +77,17 @@ class EgressProxy:
 class ServiceResolver:
     """Leads a Service's cluster IP to the local process that serves it."""
 
-    def __init__(self, api: AsyncApi, processes: dict[tuple[str, str, int], Callable[[], tuple[str, int]]]) -> None:
-        """`processes`: (namespace, Service, port) to what tells the local address."""
+    def __init__(self, api: AsyncApi, processes: dict[tuple[str, int], Callable[[], tuple[str, int]]]) -> None:
+        """`processes`: (Service, port), in whatever namespace it is, to what tells the local address."""
         self._api = api
         self._processes = processes
 
     async def __call__(self, host: str, port: int) -> tuple[str, int] | None:
-        for (namespace, name, service_port), address in self._processes.items():
-            service = await self._api.find(f"/api/v1/namespaces/{namespace}/services/{name}")
-            if service is not None and service_port == port and host in service["spec"].get("clusterIPs", []):
+        for (name, service_port), address in self._processes.items():
+            if service_port != port:
+                continue
+            found = await self._api.call("GET", f"/api/v1/services?fieldSelector=metadata.name%3D{name}")
+            if any(host in service["spec"].get("clusterIPs", []) for service in found["items"]):
                 return address()
         return None
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.cluster import commands, layout, pods
+from sandbox.cluster import layout, pods
 from sandbox.cluster.api import MERGE_PATCH, AsyncApi
 from sandbox.cluster.nccl.facts import nccl_image
 from sandbox.cluster.nccl.image import NcclPod
 from sandbox.cluster.pods import Pod
+from sandbox.cluster.workloads import Jobs
 from sandbox.models.node_agent import log_file
 
 logger = logging.getLogger(__name__)
@@ -48,11 +49,12 @@ class _Run:
 
 
 class JobPods:
-    """One process for each pod that runs a smoke test, for as long as the pod wants it."""
+    """One process for each pod of a Job that really runs, for as long as the pod wants it."""
 
-    def __init__(self, api: AsyncApi, proxy: str, spawn: Spawn, end: End) -> None:
-        """`proxy`: the URL by which processes reach the cluster's Services."""
+    def __init__(self, api: AsyncApi, known: Jobs | None, proxy: str, spawn: Spawn, end: End) -> None:
+        """`known`: the Jobs that run; `proxy`: the URL by which processes reach the cluster's Services."""
         self._api = api
+        self._known = known or Jobs(label="")
         self._proxy = proxy
         self._spawn = spawn
         self._end = end
@@ -60,19 +62,22 @@ class JobPods:
 
     async def reconcile(self, found: list[Pod]) -> bool:
         """One look at these pods; whether nothing is under way."""
-        jobs = {pod["metadata"]["uid"]: pod for pod in found if pods.runs(pod) and _kind(pod) in commands.JOBS}
+        jobs = {pod["metadata"]["uid"]: pod for pod in found if pods.runs(pod) and self._kind(pod) in self._known.kinds}
         for uid in [uid for uid in self._runs if uid not in jobs]:
             await self._forget(uid)
         for pod in found:
-            if pods.leaves(pod) and _kind(pod) in commands.JOBS and not pods.ended(pod):
+            if pods.leaves(pod) and self._kind(pod) in self._known.kinds and not pods.ended(pod):
                 # Else its Job would wait for its end, and never run another.
                 await pods.set_finished(self._api, pod, SIGTERM, "")
         for uid, pod in jobs.items():
             if uid not in self._runs:
-                await (self._start_test if _kind(pod) == commands.PREFLIGHT_JOB else self._start)(uid, pod)
+                await (self._start_test if self._kind(pod) in self._known.fabric_tests else self._start)(uid, pod)
             else:
                 await self._look_after(uid, pod)
         return not jobs
+
+    def _kind(self, pod: Pod) -> str | None:
+        return pod["metadata"].get("labels", {}).get(self._known.label)
 
     async def _start(self, uid: str, pod: Pod) -> None:
         container = _container(pod)
@@ -147,10 +152,6 @@ class JobPods:
     def _log_of(self, pod: Pod) -> Path:
         metadata = pod["metadata"]
         return log_file(layout.POD_LOGS, metadata["namespace"], metadata["name"], _container(pod)["name"])
-
-
-def _kind(pod: Pod) -> str | None:
-    return pod["metadata"].get("labels", {}).get(commands.JOB_LABEL)
 
 
 def _container(pod: Pod) -> dict[str, Any]:

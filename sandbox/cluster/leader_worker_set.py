@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -21,13 +22,12 @@ from sandbox.cluster.layout import Ports
 logger = logging.getLogger(__name__)
 
 PROCESS = "leader-worker-set"
-NAMESPACE = commands.PROCESS_NAMESPACE
-SERVICE = (NAMESPACE, "lws-webhook-service", 443)
+SERVICE = ("lws-webhook-service", 443)
 WEBHOOKS = (
     "mutatingwebhookconfigurations/lws-mutating-webhook-configuration",
     "validatingwebhookconfigurations/lws-validating-webhook-configuration",
 )
-LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+SELECTOR = "%2C".join(f"{quote(label, safe='')}%3D{value}" for label, value in commands.PROCESS_LABELS.items())
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/leaderworkersets.leaderworkerset.x-k8s.io"
 
 CERTIFICATES = layout.LEADER_WORKER_SET / "certificates"
@@ -121,8 +121,7 @@ class LeaderWorkerSetController:
         return _Controller(name, ports.another(self._first_port, used))
 
     async def _scheduled_pods(self) -> list[dict[str, Any]]:
-        label, value = commands.PROCESS_LABEL
-        pods = await self._api.call("GET", f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector={label}%3D{value}")
+        pods = await self._api.call("GET", f"/api/v1/pods?labelSelector={SELECTOR}")
         return [
             pod for pod in pods["items"] if pod["spec"].get("nodeName") and "deletionTimestamp" not in pod["metadata"]
         ]
@@ -136,7 +135,7 @@ class LeaderWorkerSetController:
         spec = pod["spec"]
         config_map = _volume(spec, "configMap", "name")
         secret = _volume(spec, "secret", "secretName")
-        core = f"/api/v1/namespaces/{NAMESPACE}"
+        core = _namespace(pod)
         found = [
             await self._api.find(path)
             for path in (
@@ -154,13 +153,14 @@ class LeaderWorkerSetController:
     async def _start(self, controller: _Controller, account: dict[str, Any], config_map: dict[str, Any]) -> None:
         if self._leads_from_before:
             # Nobody who led before this control plane's start is still there to give it up.
-            await self._api.call("DELETE", LEASES)
+            namespace = account["metadata"]["namespace"]
+            await self._api.call("DELETE", f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
             self._leads_from_before = False
         folder = layout.LEADER_WORKER_SET / controller.name
         config, kubeconfig = folder / "config.json", folder / "kubeconfig"
         layout.write(config, _configuration(config_map, controller.port))
         # The chart's own rights and no others: what its roles lack shows here.
-        path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account['metadata']['name']}/token"
+        path = f"{_namespace(account)}/serviceaccounts/{account['metadata']['name']}/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -192,7 +192,7 @@ class LeaderWorkerSetController:
     async def _announce(self, pod: dict[str, Any]) -> None:
         """Let the pod become Ready."""
         annotation = {"metadata": {"annotations": {commands.SERVING_ANNOTATION: "true"}}}
-        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}"
+        path = f"{_namespace(pod)}/pods/{pod['metadata']['name']}"
         await self._api.call("PATCH", path, annotation, MERGE_PATCH)
 
     def _back_off(self, controller: _Controller, exit_code: int) -> None:
@@ -207,6 +207,11 @@ class LeaderWorkerSetController:
         logger.info("%s: its pod is gone", controller.name)
         if controller.process is not None:
             await self._end(controller.name)
+
+
+def _namespace(found: dict[str, Any]) -> str:
+    """The path of the namespace that an object is in."""
+    return f"/api/v1/namespaces/{found['metadata']['namespace']}"
 
 
 def _volume(spec: dict[str, Any], kind: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""Pods that run `vllm serve`: has their servers started once they have their token and ended, and does the probes."""
+"""Pods that serve a model: has their servers started once they have their token, and ended, and does the probes."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from sandbox.cluster.nccl import facts
 from sandbox.cluster.pod_shutdowns import PodShutdowns, Stage
 from sandbox.cluster.pods import Pod
 from sandbox.cluster.secret_volumes import SecretVolumes
-from sandbox.models.arguments import ServeArguments, serve_arguments
+from sandbox.cluster.workloads import ModelServers
+from sandbox.models.arguments import ServeArguments, serve_arguments, words_behind
 from sandbox.models.behaviour import ANNOTATION, Behaviour
 from sandbox.models.servers import ServerSpec
 
-MODEL_LABEL = "app.kubernetes.io/instance"
 EVERY_MODEL = "*"
 
 _TAG = re.compile(r":v?([^:@/]+)(?:@.*)?$")
@@ -48,8 +48,9 @@ class _Server:
 class ModelPods:
     """The pods as they were at the last look."""
 
-    def __init__(self, api: AsyncApi) -> None:
+    def __init__(self, api: AsyncApi, known: ModelServers | None) -> None:
         self._api = api
+        self._known = known
         self._volumes = SecretVolumes(api)
         self._servers: list[_Server] = []
         self._told: list[ServerSpec] = []
@@ -64,9 +65,9 @@ class ModelPods:
         running = [
             server
             for pod in found
-            if pods.runs(pod) and (server := _server(pod, behaviours)) and await self._volumes.mount(pod)
+            if pods.runs(pod) and (server := self._server(pod, behaviours)) and await self._volumes.mount(pod)
         ]
-        leaving = [pod for pod in found if pods.leaves(pod) and _container(pod)]
+        leaving = [pod for pod in found if pods.leaves(pod) and self._container(pod)]
         going = [server for pod in leaving if (server := await self._still_there(pod, behaviours))]
         self._shutdowns.forget_all_but(leaving)
         specs = [server.spec for server in (*running, *going) if not server.arguments.headless]
@@ -82,9 +83,10 @@ class ModelPods:
 
     async def _aborts(self, pod: Pod) -> bool:
         """Whether NCCL's plugin has ended the server for its environment, at which it looks at the start."""
-        container = _container(pod) if pods.runs(pod) else None
-        if container is None or "running" not in (_status(pod, container) or {}).get("state", {}):
+        found = self._container(pod) if pods.runs(pod) else None
+        if found is None or "running" not in (_status(pod, found[0]) or {}).get("state", {}):
             return False
+        container, _ = found
         why = facts.refusal({each["name"]: each.get("value", "") for each in container.get("env", [])})
         if why is not None:
             await pods.set_crashed(self._api, pod, facts.ABORTED, why)
@@ -92,7 +94,7 @@ class ModelPods:
 
     async def _still_there(self, pod: Pod, behaviours: dict[str, str]) -> _Server | None:
         """The server of a pod that leaves, until it has taken its leave; then the pod goes."""
-        server = _server(pod, behaviours)
+        server = self._server(pod, behaviours)
         stage = Stage.GONE
         if server is not None:
             listens = not server.arguments.headless and server.socket.exists()
@@ -150,52 +152,52 @@ class ModelPods:
         status = await unix_http.request(server.socket, "GET", path, timeout=probe.get("timeoutSeconds", 1))
         return 200 <= status < 400 if "httpGet" in probe else status != 0
 
+    def _container(self, pod: Pod) -> tuple[dict[str, Any], list[str]] | None:
+        """The one that serves a model, and the words behind the command that starts the server."""
+        containers: list[dict[str, Any]] = pod["spec"]["containers"] if self._known else []
+        for container in containers:
+            words = self._known and words_behind(self._known.command, pods.command_line(container))
+            if words is not None:
+                return container, words
+        return None
 
-def _container(pod: Pod) -> dict[str, Any] | None:
-    """The one that serves a model."""
-    containers: list[dict[str, Any]] = pod["spec"]["containers"]
-    return next((each for each in containers if serve_arguments(pods.command_line(each)) is not None), None)
+    def _server(self, pod: Pod, behaviours: dict[str, str]) -> _Server | None:
+        """None where no such container runs."""
+        found = self._container(pod)
+        if found is None:
+            return None
+        container, words = found
+        status = _status(pod, container)
+        if status is None or "running" not in status["state"]:
+            return None
+        uid, restarts = pod["metadata"]["uid"], status["restartCount"]
+        tag = _TAG.search(container["image"])
+        spec = ServerSpec(
+            key=f"{uid}-{restarts}",
+            socket=str(layout.MODEL_SOCKETS / f"{uid}-{restarts}.sock"),
+            words=tuple(words),
+            version=tag[1] if tag else "unknown",
+            behaviour=self._behaviour(pod, behaviours),
+            started=pods.unix_seconds(status["state"]["running"]["startedAt"]),
+        )
+        return _Server(pod, container, serve_arguments(words), spec)
+
+    def _behaviour(self, pod: Pod, behaviours: dict[str, str]) -> str:
+        """What the pod's annotation says, else what is kept for its model. Raises ValueError."""
+        metadata = pod["metadata"]
+        model = metadata.get("labels", {}).get(self._known.name_label, "") if self._known else ""
+        kept = behaviours.get(model, behaviours.get(EVERY_MODEL, ""))
+        text: str = metadata.get("annotations", {}).get(ANNOTATION, kept)
+        try:
+            Behaviour.parse(text)
+        except ValueError as error:
+            raise ValueError(f"{pods.name_of(pod)}: {json.dumps(text)}: {error}") from error
+        return text
 
 
 def _status(pod: Pod, container: dict[str, Any]) -> dict[str, Any] | None:
     statuses: list[dict[str, Any]] = pod["status"].get("containerStatuses", [])
     return next((each for each in statuses if each["name"] == container["name"]), None)
-
-
-def _server(pod: Pod, behaviours: dict[str, str]) -> _Server | None:
-    """None where no such container runs."""
-    container = _container(pod)
-    if container is None:
-        return None
-    command_line = pods.command_line(container)
-    arguments = serve_arguments(command_line)
-    status = _status(pod, container)
-    if arguments is None or status is None or "running" not in status["state"]:
-        return None
-    uid, restarts = pod["metadata"]["uid"], status["restartCount"]
-    tag = _TAG.search(container["image"])
-    spec = ServerSpec(
-        key=f"{uid}-{restarts}",
-        socket=str(layout.MODEL_SOCKETS / f"{uid}-{restarts}.sock"),
-        command_line=tuple(command_line),
-        version=tag[1] if tag else "unknown",
-        behaviour=_behaviour(pod, behaviours),
-        started=pods.unix_seconds(status["state"]["running"]["startedAt"]),
-    )
-    return _Server(pod, container, arguments, spec)
-
-
-def _behaviour(pod: Pod, behaviours: dict[str, str]) -> str:
-    """What the pod's annotation says, else what is kept for its model. Raises ValueError."""
-    metadata = pod["metadata"]
-    model = metadata.get("labels", {}).get(MODEL_LABEL, "")
-    kept = behaviours.get(model, behaviours.get(EVERY_MODEL, ""))
-    text: str = metadata.get("annotations", {}).get(ANNOTATION, kept)
-    try:
-        Behaviour.parse(text)
-    except ValueError as error:
-        raise ValueError(f"{pods.name_of(pod)}: {json.dumps(text)}: {error}") from error
-    return text
 
 
 def _port(port: int | str, container: dict[str, Any]) -> int | None:

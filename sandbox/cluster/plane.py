@@ -17,6 +17,7 @@ from typing import Any
 from sandbox.cluster import certificates, commands, devices, layout, ports, processes
 from sandbox.cluster.api import Api, ApiError
 from sandbox.cluster.layout import ClusterFeatures, Ports
+from sandbox.cluster.workloads import Workloads, read_workloads, write_workloads
 from sandbox.tools import ClusterTools
 
 START_SECONDS = 60.0
@@ -38,12 +39,14 @@ class ClusterError(Exception):
 class ControlPlane:
     """The control plane of one cluster. Its folder holds all that it is; the object holds nothing.
 
-    `tools` is needed for the first start alone: the folder remembers them.
+    `tools` is needed for the first start alone: the folder remembers them. `workloads` are the pods for which something
+    runs; None: those that the folder remembers.
     """
 
-    def __init__(self, directory: Path, tools: ClusterTools | None = None) -> None:
+    def __init__(self, directory: Path, tools: ClusterTools | None = None, workloads: Workloads | None = None) -> None:
         self.directory = directory.resolve()
         self._given_tools = tools
+        self._given_workloads = workloads
 
     @property
     def ca_file(self) -> Path:
@@ -185,9 +188,11 @@ class ControlPlane:
         except ports.PortTaken as error:
             raise ClusterError(f"the control plane in {folder} cannot start again: {error}") from error
         layout.write_tools(folder, self._tools)
+        workloads = self._given_workloads or read_workloads(folder)
+        write_workloads(folder, workloads)
         layout.write_json(folder / layout.ADMISSION, commands.admission())
         layout.write_json(folder / layout.EGRESS_SELECTOR, commands.egress_selector())
-        layout.write(folder / layout.STAGES, commands.stages(self._tools.kwok_stages))
+        layout.write(folder / layout.STAGES, commands.stages(self._tools.kwok_stages, workloads))
         kubeconfig = commands.kubeconfig(chosen.kube_apiserver, {"tokenFile": str(layout.TOKEN_FILE)})
         layout.write_json(folder / layout.KUBECONFIG, kubeconfig)
         shutil.rmtree(folder / layout.LOGS, ignore_errors=True)

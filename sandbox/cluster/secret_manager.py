@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from sandbox.cluster import layout
-from sandbox.home import CANARY_TOKEN
+from sandbox.project import CANARY_TOKEN
 
 GOOGLE_ACCOUNT = "iam.gke.io/gcp-service-account"
 PROVIDER = "gke"

@@ -23,6 +23,7 @@ from sandbox.cluster.leader_worker_set import SERVICE, LeaderWorkerSetController
 from sandbox.cluster.model_pods import ModelPods
 from sandbox.cluster.networks import NetworkController
 from sandbox.cluster.pods import ON_A_NODE
+from sandbox.cluster.workloads import Workloads, read_workloads
 from sandbox.tools import ClusterTools
 
 logger = logging.getLogger("supervisor")
@@ -38,9 +39,10 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 class Supervisor:
     """Runs in the control plane's folder."""
 
-    def __init__(self, tools: ClusterTools, ports: Ports) -> None:
+    def __init__(self, tools: ClusterTools, ports: Ports, workloads: Workloads) -> None:
         self._tools = tools
         self._ports = ports
+        self._workloads = workloads
         # In the order in which they were started.
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._over = asyncio.Event()
@@ -73,9 +75,9 @@ class Supervisor:
         )
         # A connection of its own: a request of ours may wait for a webhook, and that for this resolver.
         services = ServiceResolver(self._api(), {SERVICE: leader_worker_set.webhook_address})
-        models = ModelPods(self._api())
+        models = ModelPods(self._api(), self._workloads.model_servers)
         forward, proxy = await ForwardProxy(self._api(), models.resolve).serve()
-        jobs = JobPods(self._api(), proxy, self._spawn, self._end)
+        jobs = JobPods(self._api(), self._workloads.jobs, proxy, self._spawn, self._end)
         async with await EgressProxy([services, models.resolve]).serve(layout.EGRESS_SOCKET), forward:
             await self._start("etcd", commands.etcd)
             await _until(lambda: _accepts(self._ports.etcd_client))
@@ -216,7 +218,7 @@ def main() -> None:
 
 
 async def _run(tools: ClusterTools, ports: Ports) -> bool:
-    return await Supervisor(tools, ports).run()
+    return await Supervisor(tools, ports, read_workloads(Path())).run()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from sandbox.cloud.tables import Row
+from sandbox.rows import Row
 
 
 class Limit(Row):

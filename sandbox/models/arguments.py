@@ -1,4 +1,4 @@
-"""What a `vllm serve` command line says of the server that it starts, as far as a client can see it."""
+"""What a vLLM server's command line says of it, as far as a client can see it."""
 
 import json
 from collections.abc import Sequence
@@ -23,13 +23,18 @@ class ServeArguments:
     headless: bool
 
 
-def serve_arguments(command_line: Sequence[str]) -> ServeArguments | None:
-    """The arguments of `vllm serve`; None if it is not in the command line, at its start or behind what execs it."""
-    words = list(command_line)
-    start = next((index for index in range(len(words)) if words[index : index + 2] == ["vllm", "serve"]), None)
-    if start is None:
-        return None
-    flags = _flags(words[start + 2 :])
+def words_behind(command: Sequence[str], command_line: Sequence[str]) -> list[str] | None:
+    """The server's own words; None if that command is not in the command line, at its start or behind what execs it."""
+    words, wanted = list(command_line), list(command)
+    for start in range(len(words) - len(wanted) + 1):
+        if words[start : start + len(wanted)] == wanted:
+            return words[start + len(wanted) :]
+    return None
+
+
+def serve_arguments(words: Sequence[str]) -> ServeArguments:
+    """What the server's own words say: the model, by position or by `--model`, and flags."""
+    flags = _flags(words)
     positional = flags[""]
     model = (positional or flags.get("model") or [""])[0]
     lengths = flags.get("max-model-len", [])

@@ -25,12 +25,12 @@ SHUTDOWN_SPEED = 10.0
 class ServerSpec:
     """A server that a pod wants. `key` changes with every start of its container; `started` is in Unix seconds.
 
-    `ending`: its process has got SIGTERM.
+    `words` are its arguments. `ending`: its process has got SIGTERM.
     """
 
     key: str
     socket: str
-    command_line: tuple[str, ...]
+    words: tuple[str, ...]
     version: str
     behaviour: str
     started: float
@@ -41,7 +41,7 @@ class ServerSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "ServerSpec":
-        return cls(**dict(value, command_line=tuple(value["command_line"])))
+        return cls(**dict(value, words=tuple(value["words"])))
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,7 @@ class Servers:
         await self._reconcile()
 
     async def _start(self, spec: ServerSpec, behaviour: Behaviour) -> None:
-        arguments = serve_arguments(spec.command_line)
-        if arguments is None:
-            raise ValueError(f"not a model server: {spec.command_line}")
+        arguments = serve_arguments(spec.words)
         server = OpenAiServer(arguments, spec.version, behaviour)
         runner = web.AppRunner(
             server.application(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS

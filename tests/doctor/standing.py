@@ -11,17 +11,17 @@ import pytest
 import yaml
 
 from config import read_stack_file
+from maintenance.reservations import reservations_of
 from planning.platform import plan_platform
 from sandbox.cloud.store import State
 from sandbox.cloud.tables import Reservation, Tables
-from sandbox.google.ordinary import reservations_of
 from sandbox.google.server import Exchange, World, serve_google
 from sandbox.google.situation import Situation
-from sandbox.home import CANARY_TOKEN
+from sandbox.project import CANARY_TOKEN, PROJECT_ID
 from tests.unit.google_rules import CHECKOUT
 from verification.doctor.__main__ import main
 
-PROJECT = "inference-sandbox"
+PROJECT = PROJECT_ID
 HOST = "acme-network"
 
 
@@ -60,13 +60,10 @@ class Doctor:
     ) -> Run:
         """`changes`: keys of the stack file; `reservations`: changed fields of those that the plan draws on."""
         self.write(stack, changes or {})
-        plan = plan_platform(read_stack_file(self._folder, stack), stack).model_dump(mode="json")
-        reserved = reservations_of(plan, PROJECT)
+        rows = reservations_of(plan_platform(read_stack_file(self._folder, stack), stack), PROJECT)
         if reservations is not None:
-            reserved = tuple(
-                Reservation.model_validate(each.model_dump(by_alias=True) | change)
-                for each, change in zip(reserved, reservations, strict=False)
-            )
+            rows = [row | change for row, change in zip(rows, reservations, strict=False)]
+        reserved = tuple(Reservation.model_validate(row) for row in rows)
         world = World(PROJECT, lambda: state or State(), Tables(), situation or Situation(), reserved)
         with serve_google(world) as google:
             self._write_key_of_nobody(Path(google.environment["GOOGLE_APPLICATION_CREDENTIALS"]))

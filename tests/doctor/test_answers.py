@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.google.login import ACCESS_TOKEN
 from sandbox.google.registry import ANONYMOUS
-from sandbox.home import CANARY_TOKEN
+from sandbox.project import CANARY_TOKEN
 from tests.doctor.standing import PROJECT, Doctor, Run
 from tests.doctor.test_scenarios import SCENARIOS, good
 from verification.doctor import examination

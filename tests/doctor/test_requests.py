@@ -10,7 +10,7 @@ from config import stack_names
 from sandbox.google.login import ACCESS_TOKEN
 from sandbox.google.registry import ANONYMOUS
 from sandbox.google.server import Exchange
-from sandbox.home import CANARY_TOKEN
+from sandbox.project import CANARY_TOKEN
 from tests.discovery import document, method, problems
 from tests.doctor.standing import HOST, Doctor
 from tests.doctor.test_scenarios import SCENARIOS, SHARED, good, shared_vpc

@@ -9,7 +9,8 @@ import yaml
 from pulumi import automation as auto
 
 from sandbox.engine import engine
-from sandbox.home import CANARY_TOKEN, PROJECT_ID, Home
+from sandbox.home import Home
+from sandbox.project import CANARY_TOKEN, PROJECT_ID
 from tests.sandbox.conftest import Checkout
 from tests.sandbox.stacks import edited, objects, values
 

@@ -10,8 +10,9 @@ import pytest
 
 from sandbox.cloud import serve_cloud
 from sandbox.cluster import ControlPlane
-from sandbox.home import PROJECT_ID, Home
+from sandbox.home import Home
 from sandbox.paper import paper_engine
+from sandbox.project import PROJECT_ID
 from sandbox.tools import cluster_tools, lws_chart
 from tests.sandbox.conftest import CHECKOUT, copy_checkout
 from tests.sandbox.test_plain_way import TOKEN, Project

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.cloud import serve_cloud
 from sandbox.cluster import ControlPlane
-from sandbox.home import PROJECT_ID
+from sandbox.project import PROJECT_ID
 from sandbox.tools import cluster_tools
 from tests.sandbox.cloud_client import PROJECT, REGION, Client, Resource, build, h200_platform, tear_down
 from tests.sandbox.conftest import Checkout

@@ -13,11 +13,12 @@ import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
 from prometheus_client.parser import text_string_to_metric_families
 
-from sandbox.models.arguments import serve_arguments
+from sandbox.models.arguments import serve_arguments, words_behind
 from sandbox.models.behaviour import Behaviour, UnknownBehaviour
 from sandbox.models.servers import Servers, ServerSpec
 
 MODEL = "google/gemma-3-1b-it"
+SERVE = ("vllm", "serve")
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "What is Kubernetes?"}]}
 
 # Those that autoscalers, gateways and dashboards read.
@@ -44,8 +45,7 @@ METRICS = {
 def test_what_a_command_line_says_of_the_server() -> None:
     names = ["--served-model-name", "gemma", "small"]
     adapters = ["--enable-lora", "--lora-modules", "sql=org/sql", '{"name": "poems", "path": "org/poems"}']
-    arguments = serve_arguments(["vllm", "serve", MODEL, "--port", "8080", *names, "--max_model_len=4096", *adapters])
-    assert arguments is not None
+    arguments = serve_arguments([MODEL, "--port", "8080", *names, "--max_model_len=4096", *adapters])
     assert (arguments.model, arguments.served_names) == (MODEL, ("gemma", "small"))
     assert (arguments.port, arguments.max_model_len, arguments.headless) == (8080, 4096, False)
     assert arguments.shutdown_timeout == 0
@@ -53,15 +53,18 @@ def test_what_a_command_line_says_of_the_server() -> None:
 
 
 def test_a_program_that_becomes_the_server_in_the_end_counts_as_it() -> None:
-    arguments = serve_arguments(["python3", "-c", "...", "leader", "6379", "vllm", "serve", MODEL])
-    assert arguments is not None and arguments.model == MODEL
+    words = ["python3", "-c", "...", "leader", "6379", "vllm", "serve", MODEL]
+    assert words_behind(SERVE, words) == [MODEL]
 
 
 def test_a_headless_worker_and_other_programs_serve_nothing() -> None:
-    worker = serve_arguments(["vllm", "serve", MODEL, "--node-rank", "$(LWS_WORKER_INDEX)", "--headless"])
-    assert worker is not None and worker.headless
-    assert serve_arguments(["/bin/sh", "-c", "vllm serve"]) is None
-    assert serve_arguments(["vllm", "bench", "serve"]) is None
+    assert serve_arguments([MODEL, "--node-rank", "$(LWS_WORKER_INDEX)", "--headless"]).headless
+    assert words_behind(SERVE, ["/bin/sh", "-c", "vllm serve"]) is None
+    assert words_behind(SERVE, ["vllm", "bench", "serve"]) is None
+
+
+def test_the_model_is_the_first_word_or_a_flag() -> None:
+    assert serve_arguments([MODEL]).model == serve_arguments(["--model", MODEL]).model == MODEL
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ class Client:
 @asynccontextmanager
 async def serving(folder: Path, behaviour: str = "", *flags: str) -> AsyncGenerator[Client]:
     socket = str(folder / "server.sock")
-    spec = ServerSpec("pod-0", socket, ("vllm", "serve", MODEL, *flags), "0.33.0", behaviour, started=0.0)
+    spec = ServerSpec("pod-0", socket, (MODEL, *flags), "0.33.0", behaviour, started=0.0)
     servers = Servers()
     await servers.set([spec])
     try:
@@ -262,7 +265,7 @@ def test_a_slow_start_listens_late_and_then_behaves_as_it_is_told(tmp_path: Path
         servers, socket = Servers(), tmp_path / "server.sock"
         loop = asyncio.get_running_loop()
         started = time.time()
-        spec = ServerSpec("pod-0", str(socket), ("vllm", "serve", MODEL), "0.33.0", "slow-start=0.5s", started)
+        spec = ServerSpec("pod-0", str(socket), (MODEL,), "0.33.0", "slow-start=0.5s", started)
         await servers.set([spec])
         assert not socket.exists()
         began = loop.time()
@@ -285,7 +288,7 @@ def shutdown(folder: Path, tokens: str, *flags: str) -> tuple[list[str], str]:
 
     async def main() -> tuple[list[str], str]:
         servers, socket = Servers(), folder / "server.sock"
-        spec = ServerSpec("pod-0", str(socket), ("vllm", "serve", MODEL, *flags), "0.33.0", tokens, started=0.0)
+        spec = ServerSpec("pod-0", str(socket), (MODEL, *flags), "0.33.0", tokens, started=0.0)
         await servers.set([spec])
         async with ClientSession(connector=UnixConnector(str(socket)), timeout=ClientTimeout(10)) as session:
             client = Client(session)

@@ -12,7 +12,9 @@ import pytest
 
 from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.cluster.nccl import facts
+from sandbox.profile import read_profile
 from sandbox.tools import ClusterTools, cluster_tools
+from tests.sandbox.conftest import CHECKOUT
 from tests.sandbox.test_cluster import PLAIN, apply, get, node, processes_with
 from tests.sandbox.waiting import wait_for
 
@@ -116,7 +118,7 @@ def tools() -> ClusterTools:
 
 @pytest.fixture(scope="module")
 def plane(tools: ClusterTools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    plane = ControlPlane(tmp_path_factory.mktemp("pods") / "plane", tools)
+    plane = ControlPlane(tmp_path_factory.mktemp("pods") / "plane", tools, read_profile(CHECKOUT).workloads)
     plane.start(PLAIN)
     plane.apply_nodes([node("node-1", {}, [])])
     apply(plane, server("steady"), service("steady"))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.manifests.labels import ON_EVERYTHING
-from sandbox.home import CANARY_TOKEN
+from sandbox.project import CANARY_TOKEN
 from tests.sandbox.conftest import Checkout
 from tests.sandbox.stacks import edited, values
 
