@@ -1,14 +1,11 @@
 """What a sandbox's control plane promises: it is a real one, alone, and leaves nothing behind."""
 
-import contextlib
 import dataclasses
 import json
 import os
-import re
 import shutil
 import signal
 import ssl
-import textwrap
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,80 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from sandbox.cluster import ClusterError, ClusterFeatures, ControlPlane
+from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.cluster.processes import ProcessId, recorded
-from sandbox.tools import ClusterTools, cluster_tools, lws_chart
+from sandbox.tools import ClusterTools, cluster_tools
+from tests.sandbox.plane_objects import (
+    FEATURES,
+    GPU_NODE,
+    GPU_TAINT,
+    PLAIN,
+    SYSTEM_NODE,
+    apply,
+    get,
+    node,
+    pod,
+    processes_with,
+    wait_until_ready,
+    why_pending,
+)
 from tests.sandbox.waiting import wait_for
 
-FEATURES = ClusterFeatures(multi_networking=True, gateway_api=True)
-PLAIN = ClusterFeatures(multi_networking=False, gateway_api=False)
-GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
-
 ENGINE_LIKE_PATH = "a-folder-name-as-long-as-those-of-deep-checkouts-and-of-test-runners" * 2
-
-
-def node(name: str, labels: dict[str, str], taints: list[dict[str, str]], **extra: str) -> dict[str, Any]:
-    resources = {"cpu": "8", "memory": "64Gi", "ephemeral-storage": "100Gi", "pods": "110", **extra}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": labels},
-        "spec": {"taints": taints} if taints else {},
-        "status": {"capacity": resources, "allocatable": resources},
-    }
-
-
-SYSTEM_NODE = node("system-1", {"pool": "system"}, [])
-GPU_NODE = node("gpu-1", {"pool": "gpu"}, [GPU_TAINT], **{"nvidia.com/gpu": "8"})
-
-
-def pod(name: str, gpus: int = 0, **spec: Any) -> dict[str, Any]:
-    resources = {"limits": {"nvidia.com/gpu": gpus}} if gpus else {}
-    container = {"name": "main", "image": "example.org/image", "resources": resources}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name},
-        "spec": {"containers": [container], **spec},
-    }
-
-
-def apply(plane: ControlPlane, *objects: dict[str, Any]) -> None:
-    items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-    plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(items))
-
-
-def get(plane: ControlPlane, *what: str) -> Any:
-    return json.loads(plane.kubectl("get", *what, "--output=json"))
-
-
-def wait_until_ready(plane: ControlPlane, name: str) -> None:
-    plane.kubectl("wait", "--for=condition=Ready", "--timeout=60s", f"pod/{name}")
-
-
-def why_pending(plane: ControlPlane, name: str) -> str:
-    """The scheduler's reason, once it has one."""
-
-    def reasons() -> list[str]:
-        conditions = get(plane, "pod", name).get("status", {}).get("conditions", [])
-        return [each["message"] for each in conditions if each.get("reason") == "Unschedulable"]
-
-    wait_for(f"the scheduler has looked at {name}", lambda: bool(reasons()))
-    return reasons()[0]
-
-
-def processes_with(directory: Path) -> list[str]:
-    """The command lines of processes that name the folder or run in it."""
-    found: list[str] = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and int(entry.name) != os.getpid():
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if str(directory) in command or (entry / "cwd").readlink().is_relative_to(directory):
-                    found.append(command)
-    return found
 
 
 def gone(processes: list[ProcessId]) -> bool:
@@ -305,101 +249,3 @@ def test_a_part_that_cannot_start_is_named_with_its_last_words(tools: ClusterToo
         plane.start(FEATURES)
     assert not plane.running()
     assert processes_with(plane.directory) == []
-
-
-def rendered(chart: Path) -> list[dict[str, Any]]:
-    """The objects of the LeaderWorkerSet chart's templates with its default values.
-
-    Just enough of the template language for it: every `if` and `with` of this chart is false by default.
-    """
-    values = yaml.safe_load((chart / "values.yaml").read_text())
-    name, instance = {"app.kubernetes.io/name": "lws"}, {"app.kubernetes.io/instance": "lws"}
-    includes = {
-        "lws.fullname": "lws",
-        "lws.labels": name,
-        "lws.instanceLabel": instance,
-        "lws.selectorLabels": name | instance,
-    }
-
-    def expression(match: re.Match[str]) -> str:
-        text = match[1]
-        if text == "not .Values.enableCertManager":
-            return "true"
-        if ".Release.Namespace" in text:
-            return "lws-system"
-        if named := re.match(r'include "([\w.]+)"', text):
-            value: Any = includes[named[1]]
-        else:
-            path = re.search(r"\.Values\.([\w.]+)", text)
-            assert path, text
-            value = values
-            for key in path[1].split("."):
-                value = value[key]
-        if indent := re.search(r"nindent (\d+)", text):
-            return "\n" + textwrap.indent(yaml.safe_dump(value), int(indent[1]) * " ")
-        return str(value)
-
-    objects: list[dict[str, Any]] = []
-    for folder in ("rbac", "manager", "webhook"):
-        for file in sorted((chart / "templates" / folder).iterdir()):
-            kept: list[str] = []
-            depth = 0
-            for line in file.read_text().splitlines():
-                depth += bool(re.search(r"\{\{-? (if|with) ", line))
-                if depth == 0:
-                    kept.append(re.sub(r"\{\{-?\s*(.*?)\s*-?\}\}", expression, line))
-                depth -= bool(re.search(r"\{\{-? end ", line))
-            objects += [each for each in yaml.safe_load_all("\n".join(kept)) if each]
-    return objects
-
-
-def test_a_leader_worker_set_runs_by_the_real_controller(plane: ControlPlane) -> None:
-    plane.kubectl("create", "namespace", "lws-system")
-    chart = lws_chart(print)
-    plane.kubectl("apply", "--server-side", "-f", str(chart / "crds"))
-    apply(plane, *rendered(chart))
-    name = "deployment/lws-controller-manager"
-    plane.kubectl("rollout", "status", name, "--namespace=lws-system", "--timeout=60s")
-
-    worker = pod("any", gpus=4)["spec"]
-    leader_worker_set = {
-        "apiVersion": "leaderworkerset.x-k8s.io/v1",
-        "kind": "LeaderWorkerSet",
-        "metadata": {"name": "server"},
-        "spec": {"replicas": 1, "leaderWorkerTemplate": {"size": 2, "workerTemplate": {"spec": worker}}},
-    }
-    # The webhook's own message, so it was asked.
-    refused = json.loads(json.dumps(leader_worker_set))
-    refused["spec"]["leaderWorkerTemplate"]["size"] = 0
-    with pytest.raises(ClusterError, match="denied the request"):
-        apply(plane, refused)
-    apply(plane, leader_worker_set)
-    plane.kubectl("wait", "--for=condition=Available", "--timeout=60s", "leaderworkerset/server")
-    nodes = {get(plane, "pod", name)["spec"]["nodeName"] for name in ("server-0", "server-0-1")}
-    assert nodes == {"gpu-1"}
-
-    plane.kubectl("delete", "leaderworkerset/server")
-
-    # With two, admission goes on without the one that led; the other leads then.
-    plane.kubectl("scale", name, "--replicas=2", "--namespace=lws-system")
-    plane.kubectl("rollout", "status", name, "--namespace=lws-system", "--timeout=60s")
-    assert controllers(plane) == {"leader-worker-set", "leader-worker-set-1"}
-    lost = leader_of_the_controllers(plane)
-    plane.kubectl("delete", "pod", lost, "--namespace=lws-system", "--grace-period=0", "--force")
-    apply(plane, leader_worker_set)
-    plane.kubectl("wait", "--for=condition=Available", "--timeout=120s", "leaderworkerset/server")
-
-    plane.kubectl("delete", "leaderworkerset/server")
-    plane.kubectl("delete", name, "--namespace=lws-system")
-    wait_for("the controllers go with their pods", lambda: controllers(plane) == set())
-
-
-def controllers(plane: ControlPlane) -> set[str]:
-    """Names of the processes that stand for pods of LeaderWorkerSet's controller."""
-    return {each.name for each in recorded(plane.directory) if each.name.startswith("leader-worker-set")}
-
-
-def leader_of_the_controllers(plane: ControlPlane) -> str:
-    """The pod that was there first, which no other has taken the lead from."""
-    found = get(plane, "pods", "--namespace=lws-system")["items"]
-    return min(found, key=lambda pod: pod["metadata"]["creationTimestamp"])["metadata"]["name"]

@@ -19,7 +19,7 @@ from sandbox.cloud.tables import Tables
 from sandbox.cluster import ControlPlane
 from sandbox.tools import cluster_tools
 from tests.sandbox.conftest import CHECKOUT
-from tests.sandbox.test_cluster import PLAIN, apply, get
+from tests.sandbox.plane_objects import PLAIN, apply, get
 from tests.sandbox.waiting import wait_for
 from tests.unit.test_resources import plan
 

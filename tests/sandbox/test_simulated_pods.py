@@ -15,7 +15,7 @@ from sandbox.cluster.nccl import facts
 from sandbox.profile import read_profile
 from sandbox.tools import ClusterTools, cluster_tools
 from tests.sandbox.conftest import CHECKOUT
-from tests.sandbox.test_cluster import PLAIN, apply, get, node, processes_with
+from tests.sandbox.plane_objects import PLAIN, apply, get, node, processes_with
 from tests.sandbox.waiting import wait_for
 
 MODEL = "google/gemma-3-1b-it"

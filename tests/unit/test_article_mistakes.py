@@ -1,13 +1,11 @@
 """The article's mistakes that a manifest can express: none can be written here, or it is refused with a reason.
 
 Its four workloads are planned from the stack file of that name; each test is called after what went wrong there, and
-numbered as in the list of its mistakes. No manifest can express 26 and 27, which are Terraform's, 36, 37, 49 and 50,
-which are prose, or 48 and 58, which are typed into a shell.
+numbered as in the list of its mistakes; those inside a server's pod are in test_article_pods.py. No manifest can
+express 26 and 27 (Terraform's), 36, 37, 49 and 50 (prose), or 48 and 58 (typed into a shell).
 """
 
 import json
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +16,9 @@ from components.manifests import model_server, network_policies
 from components.manifests.nccl_preflight import preflight
 from components.manifests.server_pod import Role
 from components.manifests.smoke_test import smoke_test
-from config import ConfigurationError, read_stack_file
-from config.engine import EngineSettings
-from config.models import ModelSettings
-from planning.plan import ModelServerPlan, PlatformPlan
-from planning.platform import plan_platform
+from planning.plan import ModelServerPlan
 from planning.report import sections, to_text
+from tests.unit.article import EIGHT, GROUP, ONE, PLAN, TWO, every_model, extra, refused
 from tests.unit.serving import (
     ONE_GPU,
     TOKEN,
@@ -32,35 +27,10 @@ from tests.unit.serving import (
     environment,
     manifest,
     planned,
-    platform,
     pod,
     templates,
 )
 from verification import parsers
-
-CHECKOUT = Path(__file__).parents[2]
-PLAN: PlatformPlan = plan_platform(read_stack_file(CHECKOUT, "article"), "article")
-MODELS = {model.name: model for model in PLAN.models}
-ONE, TWO, EIGHT, GROUP = (
-    MODELS[name] for name in ("vllm-single-node", "vllm-multi-gpu-2", "vllm-multi-gpu-8", "vllm-multi-node")
-)
-ROLES = [(model, role) for model in (ONE, TWO, EIGHT) for role in [Role.SERVER]] + [
-    (GROUP, Role.LEADER),
-    (GROUP, Role.WORKER),
-]
-NAMES = [f"{model.name} {role}" for model, role in ROLES]
-every_pod = pytest.mark.parametrize(("model", "role"), ROLES, ids=NAMES)
-every_model = pytest.mark.parametrize("model", PLAN.models, ids=lambda model: model.name)
-
-
-def refused(model: dict[str, Any], **pool: Any) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        platform(model, **pool)
-    return str(caught.value)
-
-
-def extra(*words: str) -> dict[str, Any]:
-    return {**ONE_GPU, "engine": {"extraArgs": list(words)}}
 
 
 def test_the_stack_file_has_the_articles_workloads() -> None:
@@ -71,42 +41,6 @@ def test_the_stack_file_has_the_articles_workloads() -> None:
         "vllm-multi-gpu-8": ("google/gemma-3-27b-it", 8, 1),
         "vllm-multi-node": ("google/gemma-3-27b-it", 8, 2),
     }
-
-
-# 1, 4, 12: the NCCL script was printed instead of sourced, on pods without an RDMA NIC, under set -e.
-@every_pod
-def test_a_script_that_sets_nothing(model: ModelServerPlan, role: Role) -> None:
-    words = [*container(model, role)["command"], *container(model, role)["args"]]
-    assert not any("set_nccl_env.sh" in word or word in ("bash", "sh", "/bin/bash", "-c") for word in words)
-
-
-# 2, 22: a misspelt LD_LIBRARY_PATH, and one that hides CUDA and puts the image's libraries before the driver's.
-@every_pod
-def test_a_library_path_that_hides_the_driver(model: ModelServerPlan, role: Role) -> None:
-    assert "LD_LIBRARY_PATH" not in environment(model, role)
-    assert "environment" not in ModelSettings.model_fields and "env" not in EngineSettings.model_fields
-
-
-# 3: a file was read from a folder that nothing mounted.
-@every_pod
-def test_a_path_that_nothing_mounts(model: ModelServerPlan, role: Role) -> None:
-    mounted = [mount["mountPath"] for mount in container(model, role)["volumeMounts"]]
-    paths = [v for v in environment(model, role).values() if v and re.match(r"/(usr/local|var|home|mnt)/", v)]
-    assert all(any(path == mount or path.startswith(f"{mount}/") for mount in mounted) for path in paths)
-
-
-# 4, 7: gIB's variables and IPC_LOCK on pods that stay on one node.
-@pytest.mark.parametrize("model", [ONE, TWO, EIGHT], ids=lambda model: model.name)
-def test_rdma_settings_without_rdma(model: ModelServerPlan) -> None:
-    text = json.dumps(manifest(model))
-    assert "NCCL_" not in text and "gib" not in text and "IPC_LOCK" not in text and "rdma" not in text
-
-
-# 5: the network plugin off and its tuner configured.
-@every_pod
-def test_a_tuner_configured_and_its_plugin_off(model: ModelServerPlan, role: Role) -> None:
-    variables = environment(model, role)
-    assert "NCCL_NET_PLUGIN" not in variables and "NCCL_TUNER_CONFIG_PATH" not in variables
 
 
 # 6: `ports` twice in one container.
@@ -154,27 +88,6 @@ def test_a_request_for_a_model_that_is_not_served(model: ModelServerPlan) -> Non
     assert asked == model.served_name == model.arguments[0]
 
 
-# 12: the tag latest.
-@every_pod
-def test_a_tag_that_moves(model: ModelServerPlan, role: Role) -> None:
-    assert ":v0." in container(model, role)["image"] and "latest" not in container(model, role)["image"]
-    assert "models[0].image" in refused({**ONE_GPU, "image": "docker.io/vllm/vllm-openai:latest"})
-
-
-# 13, 46: the token in an old variable, from a shell's history, readable by every child.
-@every_pod
-def test_a_token_in_the_environment(model: ModelServerPlan, role: Role) -> None:
-    assert not {"HUGGING_FACE_HUB_TOKEN", "HF_TOKEN"} & set(environment(model, role))
-    assert "HF_TOKEN_PATH" in environment(model, role)
-
-
-# 14: the module that is deprecated and ignores --headless.
-@every_pod
-def test_the_module_instead_of_the_command(model: ModelServerPlan, role: Role) -> None:
-    assert container(model, role)["command"] == ["vllm", "serve"]
-    assert all(release.command == ("vllm", "serve") for release in VLLM_RELEASES.values())
-
-
 # 15: Ray, which the image has not.
 def test_ray_without_an_image_that_has_it() -> None:
     assert not VLLM_RELEASES["0.33.0"].ray
@@ -190,54 +103,11 @@ def test_a_flag_that_is_spelt_with_underscores(model: ModelServerPlan) -> None:
     assert not any("_" in flag for flag in flags)
 
 
-# 17, 18: no probes, a TCP probe, and five minutes for pull and load together.
-@every_pod
-def test_ready_as_soon_as_the_process_is_there(model: ModelServerPlan, role: Role) -> None:
-    if role is Role.WORKER:
-        return
-    each = container(model, role)
-    assert all("httpGet" in each[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness"))
-    assert each["startupProbe"]["periodSeconds"] * each["startupProbe"]["failureThreshold"] >= model.load.total
-
-
 # 19: bare pods that nothing brings back.
 @every_model
 def test_a_pod_that_nothing_brings_back(model: ModelServerPlan) -> None:
     assert manifest(model)["kind"] in ("Deployment", "LeaderWorkerSet")
     assert "restartPolicy" not in pod(model)
-
-
-# 20: GPUs and nothing else was asked for.
-@every_pod
-def test_a_pod_that_asks_for_gpus_alone(model: ModelServerPlan, role: Role) -> None:
-    resources = container(model, role)["resources"]
-    assert {"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"} <= set(resources["requests"])
-    assert resources["requests"] == resources["limits"]
-
-
-# 21: the driver's folder of the node, writable, where the device plugin mounts it already.
-@every_pod
-def test_the_nodes_driver_folder(model: ModelServerPlan, role: Role) -> None:
-    spec = pod(model, role)
-    assert not any(v.get("hostPath", {}).get("path") == "/home/kubernetes/bin/nvidia" for v in spec["volumes"])
-    host = {v["name"] for v in spec["volumes"] if "hostPath" in v}
-    assert all(m.get("readOnly") for m in container(model, role)["volumeMounts"] if m["name"] in host)
-
-
-# 23: shared memory without a limit.
-@every_pod
-def test_shared_memory_without_a_limit(model: ModelServerPlan, role: Role) -> None:
-    memory = [v["emptyDir"] for v in pod(model, role)["volumes"] if v.get("emptyDir", {}).get("medium") == "Memory"]
-    assert memory and all(each["sizeLimit"] for each in memory)
-
-
-# 24: a shell's way to write a variable, in a manifest that no shell reads.
-@every_pod
-def test_a_variable_that_nothing_expands(model: ModelServerPlan, role: Role) -> None:
-    words = container(model, role)["args"]
-    assert not any("${" in word or "\\$" in word for word in words)
-    known = {"$(LWS_LEADER_ADDRESS)", "$(LWS_WORKER_INDEX)"}
-    assert {word for word in words if "$" in word} <= (known if model.is_group else set())
 
 
 # 25: a node selector with a variable that was never set.
@@ -285,15 +155,6 @@ def test_less_memory_against_too_little() -> None:
     assert planned({**big, "gpuMemoryUtilization": 0.85}).shape.memory.fits
 
 
-# 38, 54: a cache on the boot disk of the node, called local SSD.
-@every_pod
-def test_a_cache_on_the_boot_disk(model: ModelServerPlan, role: Role) -> None:
-    volumes = {v["name"]: v for v in pod(model, role)["volumes"]}
-    mounts = {m["mountPath"]: m["name"] for m in container(model, role)["volumeMounts"]}
-    assert "emptyDir" in volumes[mounts[str(environment(model, role)["HF_HOME"])]]
-    assert all(pool.local_ssds for pool in PLAN.node_pools)
-
-
 # 39, 40, 53: groups that are thought to start together, update without an outage and stand close by themselves.
 def test_what_a_group_does_not_do_by_itself() -> None:
     assert any("is an outage" in w.text and w.path.endswith("models[3]") for w in PLAN.warnings)
@@ -323,23 +184,6 @@ def test_a_tool_that_the_image_has_not() -> None:
 def test_a_proof_that_never_comes() -> None:
     assert environment(GROUP)["NCCL_NET"] == "gIB" and environment(GROUP)["NCCL_DEBUG"] == "INFO"
     assert parsers.nccl_log("vllm-0:1:9 [0] NCCL INFO Using network gIB").networks == {"gIB"}
-
-
-# 44: debug logs with prompts in them.
-@every_pod
-def test_a_log_that_holds_prompts(model: ModelServerPlan, role: Role) -> None:
-    assert "VLLM_LOGGING_LEVEL" not in environment(model, role)
-    assert environment(model, role).get("NCCL_DEBUG") in (None, "INFO")
-    assert "--enable-log-requests" not in container(model, role)["args"]
-
-
-# 45: SIGTERM that a shell swallows.
-@every_pod
-def test_a_server_that_is_killed_in_the_middle_of_a_request(model: ModelServerPlan, role: Role) -> None:
-    assert "--shutdown-timeout" in container(model, role)["args"]
-    # Google gives a pod on a spot machine 15 seconds, and takes the rest of any longer grace period.
-    grace = pod(model, role)["terminationGracePeriodSeconds"]
-    assert model.lifecycle.pre_stop + model.lifecycle.drain < grace == 15
 
 
 # 46: open to everyone.
