@@ -1,4 +1,4 @@
-"""`python -m sandbox COMMAND --stack NAME`: what the Makefile's targets call."""
+"""`python -m sandbox COMMAND --stack NAME`: builds, shows and removes one stack in the stand-in cloud."""
 
 import argparse
 import json
@@ -31,7 +31,8 @@ from sandbox.tools import ToolsError
 
 
 class Protected(Exception):
-    """The stack is not to be destroyed without a word more."""
+    """The stack is protected, or another one is up in its cloud; the message says what must be done before a
+    destroy."""
 
 
 _EXPECTED = (
@@ -49,11 +50,11 @@ _EXPECTED = (
     NoModule,
     InvalidTable,
 )
-"""What is said in one line, without a traceback."""
+"""Errors that are told in one line, without a traceback."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command; returns its exit code."""
+    """Runs one command and returns its exit code."""
     raise_when_interrupted()
     options = _parse(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
@@ -132,7 +133,7 @@ def _up(options: argparse.Namespace) -> int:
     home = _home(options)
     started = time.monotonic()
     with engine(home, _say) as running:
-        # As `pulumi up` does: an update by itself finds what is protected only after it has begun.
+        # An update by itself notices what is protected only after it has begun, so preview first, as `pulumi up` does.
         if running.protected() and _stoppable(running, lambda: running.preview(_say)) is None:
             return EXIT_STATUS
         result = _stoppable(running, lambda: running.up(_say))
@@ -149,7 +150,7 @@ def _preview(options: argparse.Namespace) -> int:
         with engine(home, _say) as running:
             result = _stoppable(running, lambda: _previewed(running, options))
     finally:
-        # A preview of what is not there leaves nothing there.
+        # Where nothing was up before the preview, nothing may be left after it.
         if not existed:
             home.remove()
     return 0 if result is not None else EXIT_STATUS
@@ -194,7 +195,7 @@ def _destroy(options: argparse.Namespace) -> int:
         done = _stoppable(running, lambda: running.destroy(_say) or True)
     if not done:
         return EXIT_STATUS
-    # A command that was killed may have left a control plane that the cloud has no record of.
+    # A command that was killed may have left a control plane that the cloud has not recorded.
     for plane in [] if home.shares_cloud else _planes(home):
         plane.destroy()
     home.remove()
@@ -203,7 +204,7 @@ def _destroy(options: argparse.Namespace) -> int:
 
 
 def _stoppable(running: Engine, operation: Callable[[], Any]) -> Any:
-    """What the operation returns, or None if a person stopped it, in order, on the way."""
+    """What the operation returns; None if a person stopped it on the way, and it ended in order."""
     try:
         return operation()
     except CommandError:
@@ -218,7 +219,7 @@ def _planes(home: Home) -> list[ControlPlane]:
     if not home.clusters.is_dir():
         return []
     folders = [folder for folder in sorted(home.clusters.iterdir()) if folder.is_dir()]
-    # In another stack's cloud there are clusters that are none of this one's.
+    # Another stack's cloud also has clusters that do not belong to this stack.
     mine = clusters(home) if home.shares_cloud else {folder.name for folder in folders}
     return [ControlPlane(folder) for folder in folders if folder.name in mine]
 
@@ -259,7 +260,7 @@ def _preflight(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace, chosen: Callable[[Profile], str | None], *arguments: str) -> int:
-    """Checks are not ours: they are those that somebody runs against Google, with a kubectl that leads here."""
+    """Runs a module of the program's that checks what is up, as on Google, with a kubectl that leads to the sandbox."""
     home = _home(options)
     module = home.profile.required(chosen(home.profile), options.name)
     kubectl = shlex.join(_running_plane(home).kubectl_command())
@@ -320,7 +321,7 @@ def _summary(home: Home, outputs: Any, seconds: float) -> str:
 
 
 def _next(home: Home) -> list[str]:
-    """What to do with a stack that is up."""
+    """The lines that tell a person which commands make sense for a stack that is up."""
     commands = {
         home.how("kubectl", None, "get", "pods", "-A", "-o", "wide"): "look around",
         home.how("preview"): f"after changing Pulumi.{home.stack}.yaml",

@@ -1,6 +1,7 @@
-"""Becomes another program, which is told to stop when the process that started it dies: bound_to_parent.py PROGRAM …
+"""Replaces itself by another program that gets a signal when the process that started it dies.
 
-Run as a script and not as a hook between fork and exec: with gRPC's threads about, such hooks can deadlock.
+Usage: bound_to_parent.py PROGRAM … It is a script and not a hook between fork and exec, because such hooks can deadlock
+while gRPC's threads run.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Has a stack's checks before `up` ask the stand-in: the same command as at Google, led here by its own variables."""
+"""Runs the program's checks before `up` against the stand-in of Google, to which environment variables lead them."""
 
 import json
 import os
@@ -33,13 +33,13 @@ def doctor(home: Home, report: Path | None = None) -> int:
 
 
 def _state(home: Home) -> State:
-    """What is up; looking at it leaves nothing behind."""
+    """The state of the stack's cloud; it is empty, and stays so, if nothing is up."""
     return Store(home.cloud).read() if home.cloud.is_file() else State()
 
 
 def _reserved(home: Home) -> tuple[Reservation, ...]:
-    """What people have made in the project before the program comes to it; none where the program has no plan, whose
-    errors its checks themselves say."""
+    """The reservations that exist before the program comes to the project. None if the stack cannot be planned: the
+    checks themselves tell that error."""
     if home.profile.reservations is None:
         return ()
     command = [sys.executable, "-m", home.profile.reservations, "--stack", home.stack, "--project", PROJECT_ID]

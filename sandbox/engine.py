@@ -1,6 +1,6 @@
-"""Runs the project's program with the real Pulumi engine against the stand-in cloud.
+"""Runs the program with the real Pulumi engine against the stand-in cloud.
 
-The program is the checkout's own __main__.py, run fresh; nothing in it knows where it runs.
+The program is the folder's own __main__.py, run fresh each time; nothing in it knows where it runs.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ from sandbox.tools import ClusterTools, EngineTools, cluster_tools, engine_envir
 Report = Callable[[str], None]
 
 _CHARTS = Path(__file__).parent / "charts"
-"""Those that are in no registry that a sandbox can count on."""
+"""Stand-ins for charts whose registry a sandbox may not reach."""
 
 _CLUSTER = "gcp:container/cluster:Cluster"
 
@@ -43,7 +43,7 @@ class Engine:
     home: Home
     stack: auto.Stack
     charts: Mapping[str, Path]
-    """Folders by the key of the stack file that says where a chart comes from."""
+    """The folder of each chart, by the key of the stack file that says where the chart comes from."""
     _command: InterruptibleCommand
 
     def preview(self, tell: Report, **options: Any) -> auto.PreviewResult:
@@ -56,13 +56,13 @@ class Engine:
         self.stack.destroy(on_output=tell, on_error=tell, color=_color(), show_secrets=False)
 
     def protected(self) -> dict[str, str]:
-        """The names of resources that the engine refuses to delete, by their URN."""
+        """The names of all resources that the engine refuses to delete, by their URN."""
         deployment = cast(dict[str, Any], self.stack.export_stack().deployment or {})
         resources: list[dict[str, Any]] = deployment.get("resources") or []
         return {each["urn"]: each["urn"].rsplit("::", 1)[1] for each in resources if each.get("protect")}
 
     def lift_protection(self, tell: Report) -> None:
-        """Unprotects everything: in the engine's state, and at Google where a cluster protects itself."""
+        """Removes all protection: in the engine's state, and of clusters that Google protects."""
         clusters = [urn for urn in self.protected() if urn.split("::")[2].endswith(_CLUSTER)]
         state = self.stack.export_stack()
         deployment = cast(dict[str, Any], state.deployment or {})
@@ -88,12 +88,12 @@ def engine(
     before_program: Callable[[], None] | None = None,
     served_at: int | None = None,
 ) -> Generator[Engine]:
-    """The engine for a stack, with the stand-in cloud served for as long as the context lasts.
+    """An engine for a stack, with the stand-in cloud served as long as the context lasts.
 
-    `served_at` is the port of a cloud that another process serves; None has this one serve it.
+    `served_at` is the port of a cloud that another process serves; None: this one serves it.
 
-    Raises Busy if another command holds this sandbox, ToolsError if the tools cannot be had, InvalidTable if the
-    scenario is not one.
+    Raises Busy if another command holds this sandbox, ToolsError if a tool is missing and cannot be obtained,
+    InvalidTable if the scenario is not one.
     """
     tools = engine_tools(report)
     charts = {key: _chart(name, report) for key, name in home.profile.charts.items()}
@@ -118,7 +118,7 @@ def engine(
             )
             if needs_token and home.profile.token:
                 stack.set_config(home.profile.key(home.profile.token), auto.ConfigValue(CANARY_TOKEN, secret=True))
-            # We hold the sandbox, so a lock of the engine's can only be what a killed one left.
+            # We hold the sandbox, so a lock in its state can only be from an engine that was killed.
             _remove_stale_locks(home.state)
             yield Engine(home, stack, charts, command)
 
@@ -150,7 +150,7 @@ def _environment(home: Home, tools: EngineTools, port: int) -> dict[str, str]:
         "PULUMI_BACKEND_URL": home.state.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}",
-        # The certificates of Google's endpoints are public ones; the stand-in's are signed by its own authority.
+        # Google's endpoints have public certificates; those of the stand-in are signed by the sandbox's own authority.
         "SSL_CERT_FILE": str(home.clusters / "ca.pem"),
         "SANDBOX_CLUSTERS": str(home.clusters),
         "GOOGLE_APPLICATION_CREDENTIALS": str(home.application_default_credentials),
@@ -159,7 +159,7 @@ def _environment(home: Home, tools: EngineTools, port: int) -> dict[str, str]:
 
 @contextmanager
 def _only_one(home: Home) -> Generator[int]:
-    """Holds the sandbox, for as long as we live or an engine that we started does."""
+    """Holds the sandbox for as long as this process, or an engine that it started, lives. Raises Busy."""
     descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

@@ -1,6 +1,6 @@
-"""Where one stack's sandbox keeps its things, and its own copy of the stack's files.
+"""The folder of one stack's sandbox, and its copies of the stack's files.
 
-The engine writes a salt and encrypted values into the stack file it works with; a copy keeps the checkout clean.
+The engine writes a salt and encrypted values into the stack file that it works with; a copy keeps the checkout clean.
 """
 
 import os
@@ -16,16 +16,17 @@ from sandbox.profile import Profile, read_profile
 from sandbox.project import PROJECT_ID
 
 SCENARIO_VARIABLE = "SANDBOX_SCENARIO"
-"""Environment variable that names a scenario file, from the checkout's folder."""
+"""The environment variable that names a scenario file, relative to the checkout's folder."""
 
 CLOUD_VARIABLE = "SANDBOX_CLOUD"
-"""Environment variable that names another stack, in whose stand-in cloud this one is built, as in one project."""
+"""The environment variable that names another stack: this one is then built in that stack's cloud, as in one
+project."""
 
 _SHARED = "shared-cloud"
 
 
 class UnknownStack(ValueError):
-    """There is no stack file of that name; the message lists those there are."""
+    """There is no such stack, or it cannot be built in the cloud that was named; the message says more."""
 
 
 @dataclass(frozen=True)
@@ -37,28 +38,29 @@ class Home:
     folder: Path
     profile: Profile
     owner: str | None = None
-    """The stack in whose cloud this one is to be built, where its folder does not say so yet."""
+    """The stack in whose cloud this one is to be built, as long as the folder does not say so yet. None: a cloud of its
+    own."""
 
     @classmethod
     def of(cls, checkout: Path, stack: str) -> "Home":
-        """The lasting home of a stack. Raises UnknownStack, and InvalidTable if the profile cannot be read."""
+        """The permanent home of a stack. Raises UnknownStack, and InvalidTable if the profile cannot be read."""
         if not (checkout / f"Pulumi.{stack}.yaml").is_file():
             known = ", ".join(sorted(file.name.split(".")[1] for file in checkout.glob("Pulumi.*.yaml")))
             raise UnknownStack(f"there is no Pulumi.{stack}.yaml; the stacks here are {known or 'none'}")
         return cls(checkout, stack, checkout / ".sandbox" / stack, read_profile(checkout))
 
     def how(self, command: str, stack: str | None = None, *arguments: str, **options: str) -> str:
-        """What a person writes to start a command of the sandbox's for this stack, or for another one."""
+        """The command line by which a person starts a command of the sandbox, for this stack or for another one."""
         return self.profile.how(command, stack or self.stack, *arguments, **options)
 
     @property
     def workspace(self) -> Path:
-        """Copies of Pulumi.yaml and of the stack file; the engine's work folder."""
+        """The engine's work folder, with copies of Pulumi.yaml and of the stack file."""
         return self.folder / "workspace"
 
     @property
     def state(self) -> Path:
-        """The engine's backend."""
+        """The folder in which the engine keeps its state."""
         return self.folder / "state"
 
     @property
@@ -68,26 +70,26 @@ class Home:
 
     @property
     def application_default_credentials(self) -> Path:
-        """Of a person who has logged in; there is no secret in it."""
+        """The file of a login with gcloud; it holds no secret."""
         return self.folder / "application_default_credentials.json"
 
     @property
     def cloud(self) -> Path:
-        """What exists in the stand-in cloud."""
+        """The file with the state of the stand-in cloud."""
         return self._cloud_owner / "cloud.json"
 
     @property
     def clusters(self) -> Path:
-        """A folder for each control plane, by the cluster's name."""
+        """The folder with a folder for each control plane, named after its cluster."""
         return self._cloud_owner / "clusters"
 
     @property
     def shares_cloud(self) -> bool:
-        """Whether the cloud is another stack's, and outlives this one."""
+        """Whether the cloud belongs to another stack, and stays when this one is destroyed."""
         return self._cloud_owner != self.folder
 
     def within(self, other: str | None) -> "Home":
-        """The same home in the cloud of the other stack. Raises UnknownStack if that is not up, or this one is
+        """The same home in the cloud of another stack. Raises UnknownStack if that stack is not up, or this one is up
         elsewhere."""
         if not other or other == self.stack:
             return self
@@ -101,11 +103,11 @@ class Home:
         return replace(self, owner=other)
 
     def beside(self, folder: Path) -> "Home":
-        """Another home of the same stack, such as one on paper."""
+        """Another home of the same stack in that folder, for example for a preview on paper."""
         return Home(self.checkout, self.stack, folder, self.profile)
 
     def settle(self) -> None:
-        """Make the folder, and have it say whose cloud this is."""
+        """Makes the folder, and writes down whose cloud the stack is built in."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
         self.application_default_credentials.write_text('{"type": "authorized_user"}\n', encoding="utf-8")
@@ -119,17 +121,17 @@ class Home:
         return self.folder.parent / owner if owner else self.folder
 
     def stack_file(self) -> dict[str, Any]:
-        """What the checkout's own says."""
+        """The content of the checkout's own stack file."""
         return _read(self.checkout / f"Pulumi.{self.stack}.yaml")
 
     @property
     def behaviours(self) -> Path:
-        """How the simulated model servers misbehave."""
+        """The file that says how the simulated model servers misbehave."""
         return self.clusters / "behaviours.json"
 
     @property
     def fabric_behaviour(self) -> Path:
-        """How tests of the fabric between nodes go."""
+        """The file that says how tests of the fabric between nodes go."""
         return self.clusters / "fabric-behaviour"
 
     @property
@@ -138,15 +140,16 @@ class Home:
 
     @property
     def scenario(self) -> Path | None:
-        """What is special about the stand-in cloud: a file that is named, or the checkout's own sandbox.yaml."""
+        """The scenario: the file that the environment names, or the checkout's own sandbox.yaml. None: nothing is
+        special."""
         named = os.environ.get(SCENARIO_VARIABLE)
         own = self.checkout / "sandbox.yaml"
         return self.checkout / named if named else own if own.is_file() else None
 
     def write_workspace(self, charts: Mapping[str, Path], *, unprotected: bool = False) -> bool:
-        """Brings the copies up to date. Returns whether the token must still be set, since only the engine encrypts.
+        """Writes the copies again. Returns whether the token must still be set, since only the engine encrypts.
 
-        `unprotected` has the copy say that nothing is protected, whatever the checkout's says. `charts` are folders by
+        With `unprotected` the copy says that nothing is protected, whatever the checkout says. `charts` are folders by
         the key of the stack file that says where a chart comes from.
         """
         profile = self.profile
@@ -175,7 +178,8 @@ class Home:
         return token_key is not None and token is None
 
     def _token_key(self, config: Mapping[str, Any]) -> str | None:
-        """Where the secret belongs; None if the program has none, or the stack file says that it is elsewhere."""
+        """The key under which the secret belongs; None if the program has none, or the stack file says that it is
+        elsewhere."""
         profile = self.profile
         elsewhere = profile.token_elsewhere and profile.key(profile.token_elsewhere) in config
         return profile.key(profile.token) if profile.token and not elsewhere else None

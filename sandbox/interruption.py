@@ -1,6 +1,6 @@
-"""A command ends in order at Ctrl-C and at SIGTERM, whoever started it.
+"""Lets a command end in order at Ctrl-C and at SIGTERM, whoever started it.
 
-A shell without job control starts what runs in its background with SIGINT ignored, which Python would leave so.
+A shell without job control starts background commands with SIGINT ignored, and Python would leave it ignored.
 """
 
 import signal
@@ -9,6 +9,6 @@ EXIT_STATUS = 130
 
 
 def raise_when_interrupted() -> None:
-    """From now on either signal raises KeyboardInterrupt, and programs that are started have neither ignored."""
+    """Makes both signals raise KeyboardInterrupt, and children start with neither signal ignored."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

@@ -1,6 +1,6 @@
-"""What a change would do, tried on paper: one checkout's program is built without a cluster, then another's previewed.
+"""Shows what a change would do: one checkout's program is built without a cluster, then another's is previewed over it.
 
-The cloud is the stand-in's, the engine and the Kubernetes provider are real, and nothing outlives the command.
+The cloud is the stand-in, the engine and the Kubernetes provider are real, and nothing stays after the command.
 """
 
 import subprocess
@@ -53,14 +53,14 @@ def preview_change(
 
 
 def says_something(event: EngineEvent) -> bool:
-    """False for a warning that only paper calls for: no value is written, and no cluster is missed."""
+    """False for warnings that only such a preview causes: that values are not written, and that no cluster answers."""
     diagnostic = event.diagnostic_event
     return diagnostic is None or not any(warning in diagnostic.message for warning in _OF_PAPER)
 
 
 @contextmanager
 def paper_engine(home: Home, report: Report) -> Generator[Engine]:
-    """An engine whose clusters are records of the cloud only, and whose Kubernetes objects are files."""
+    """An engine with clusters that are only records, and Kubernetes objects that are written to files."""
     rendered = home.folder / "rendered"
     with engine(
         home,
@@ -72,7 +72,7 @@ def paper_engine(home: Home, report: Report) -> Generator[Engine]:
 
 
 def _build_in_a_process_of_its_own(base: Path, stack: str, folder: Path) -> None:
-    """Two programs' modules bear the same names, so one process can run only one of them."""
+    """Builds the other checkout's program. It needs another process, since the modules of both have the same names."""
     run = subprocess.run(
         [sys.executable, "-m", "sandbox.paper", str(base), stack, str(folder)],
         cwd=Path(__file__).parents[1],
@@ -86,7 +86,7 @@ def _build_in_a_process_of_its_own(base: Path, stack: str, folder: Path) -> None
 
 def main(arguments: list[str]) -> None:
     base, stack, folder = arguments
-    # The other checkout may be of a time before it had a profile, or this one's keys.
+    # The other checkout may be older than the profile, or than some of its keys.
     home = Home(Path(base), stack, Path(folder), read_profile(Path.cwd()))
     with paper_engine(home, print) as running:
         running.up(print)

@@ -1,6 +1,6 @@
-"""Starts a Python policy pack with an engine that has no host for such packs.
+"""Lets the engine start a Python policy pack, for which its Go build has no host.
 
-The engine starts an executable file that it is given as a pack; ours hands over to the pack's own program.
+The engine starts an executable file that it is given as a pack; this one starts the pack's own program.
 """
 
 import shlex
@@ -13,7 +13,7 @@ class NoPack(Exception):
 
 
 def executable_pack(pack: Path, folder: Path) -> Path:
-    """A file in `folder` that runs the pack in the folder `pack` with this very Python."""
+    """Writes a file into `folder` that runs the policy pack in `pack` with this Python, and returns its path."""
     program = (pack / "__main__.py").resolve()
     if not program.is_file():
         raise NoPack(f"{pack} is no policy pack: it has no __main__.py")

@@ -1,4 +1,4 @@
-"""What the sandbox has to know of the program that runs in it: a file of the program's own, not of this package."""
+"""Reads the profile: all that the sandbox has to know of the program that runs in it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from sandbox.cluster import Workloads
 from sandbox.rows import Row, load, parse
 
 FILE = "sandbox.profile.yaml"
-"""In the program's folder; README.md here says what each key means."""
+"""The name of the profile's file in the program's folder; README.md here explains its keys."""
 
 
 class NoModule(Exception):
@@ -15,43 +15,49 @@ class NoModule(Exception):
 
 
 class Profile(Row):
-    """Names of the program's. A key without a colon stands in its stack files under `namespace`."""
+    """What a program tells of itself. A key without a colon is in its stack files under `namespace`."""
 
     namespace: str
-    """The name in Pulumi.yaml, and the prefix of the program's own keys."""
+    """The project's name in Pulumi.yaml, and the prefix of the program's own keys."""
     project: str
-    """Key of the Google Cloud project."""
+    """The key of the Google Cloud project."""
     token: str | None = None
-    """Key of the one secret: a canary is put there. None: the program has no secret."""
+    """The key of the program's one secret, under which a canary is put. None: the program has no secret."""
     token_elsewhere: str | None = None
-    """Key that says, where it is there, that the secret is not the stack's. None: it always is."""
+    """A key that, if it is present, says that the secret is not in the stack. None: it always is."""
     protection: str | None = None
-    """Key that protects what the engine must not delete; a confirmed destroy writes false there. None: it has none."""
+    """The key that protects resources; a confirmed destroy sets it to false first. None: there is no such key."""
     joins: tuple[str, ...] = ()
-    """Keys that have `existing` below them where the stack joins what somebody else owns."""
+    """Keys with `existing` below them, by which a stack joins what another stack owns."""
     charts: Mapping[str, str] = {}
-    """By key: which of the sandbox's charts stands for the one that the key names."""
+    """For each key that says where a chart comes from, the chart of the sandbox that replaces it."""
     models: str | None = None
-    """Output of the program that has an entry for each model, by name. None: it tells of none."""
+    """The program's output that has an entry for each model, by name. None: it has no such output."""
     makefile: bool = False
-    """Whether people start the sandbox's commands by a Makefile's targets of the same names."""
+    """Whether a Makefile of the program has a target of the same name for each command of the sandbox."""
     doctor: str | None = None
-    """Module that asks Google before `up`; None, here and below: the program has none.
+    """The module that asks Google before `up`. None, here and below: the program has no such module.
 
-    `python -m MODULE --stack NAME --project ID --registry-mirror URL --report FILE`; FILE only where it is wanted."""
+    Called as `python -m MODULE --stack NAME --project ID --registry-mirror URL`, with `--report FILE` if a report is
+    wanted.
+    """
     reservations: str | None = None
-    """Module that prints, as JSON, the reservations that a stack draws on, as a scenario has them.
+    """The module that prints as JSON the reservations that a stack uses, in the form of a scenario. None: it uses none.
 
-    `python -m MODULE --stack NAME --project ID`; it fails where the stack cannot be planned. None: it draws on none."""
+    Called as `python -m MODULE --stack NAME --project ID`; it fails if the stack cannot be planned.
+    """
     verify: str | None = None
-    """Module that checks what is up: `python -m MODULE --stack NAME --timeout SECONDS --kubectl COMMAND`."""
+    """The module that checks what is up.
+
+    Called as `python -m MODULE --stack NAME --timeout SECONDS --kubectl COMMAND`.
+    """
     preflight: str | None = None
-    """Module that runs the test of the fabric once more, called alike but for the timeout."""
+    """The module that runs the test of the fabric once more, called in the same way without the timeout."""
     workloads: Workloads = Workloads()
-    """The pods for which something of the sandbox's runs."""
+    """The pods for which the sandbox runs something."""
 
     def key(self, name: str) -> str:
-        """As it stands in a stack file."""
+        """The full name of a key, as it is written in a stack file."""
         return name if ":" in name else f"{self.namespace}:{name}"
 
     def required(self, module: str | None, key: str) -> str:
@@ -61,7 +67,7 @@ class Profile(Row):
         return module
 
     def how(self, command: str, stack: str, *arguments: str, **options: str) -> str:
-        """What a person writes to start a command of the sandbox's; `arguments` are those of kubectl."""
+        """The command line by which a person starts a command of the sandbox; `arguments` are for kubectl."""
         if self.makefile:
             named = [f"{name.upper()}={value}" for name, value in options.items()]
             given = [f'ARGS="{" ".join(arguments)}"'] if arguments else []

@@ -1,4 +1,4 @@
-"""The stand-in cloud's one project, and what every secret in it holds."""
+"""The one project of the stand-in cloud, and the content of every secret in it."""
 
 PROJECT_ID = "sandbox-project"
 CANARY_TOKEN = "hf_sandboxcanary0123456789"

@@ -1,7 +1,7 @@
-"""Runs the Pulumi CLI so that an interruption reaches it once, and it never outlives us unnoticed.
+"""Runs the Pulumi CLI so that it gets exactly one signal when a person interrupts, and never runs on without us.
 
-The CLI gives up its lock and stops in order at the first SIGINT, and at once at a second. In our process group it
-would get one from the terminal and one from us; in a session of its own it gets exactly ours.
+The CLI stops in order at the first SIGINT, and at once at the second. In our process group it would get one from the
+terminal and one from us, so it gets a session of its own.
 """
 
 import os
@@ -22,7 +22,8 @@ OnOutput = Callable[[str], Any]
 
 
 class InterruptibleCommand(PulumiCommand):
-    """A Pulumi CLI whose running process can be asked to stop. `held` file descriptors stay open while it lives."""
+    """A Pulumi CLI that can be asked to stop while it runs. The file descriptors in `held` stay open as long as it
+    does."""
 
     def __init__(self, executable: Path, held: tuple[int, ...]) -> None:
         super().__init__(str(executable.parent.parent))
@@ -32,7 +33,7 @@ class InterruptibleCommand(PulumiCommand):
         self.interrupted = False
 
     def interrupt(self) -> None:
-        """Ask the running process to stop in order; it is waited for as usual."""
+        """Asks the running CLI to stop in order; the caller still waits for it."""
         self.interrupted = True
         if self._running is not None and self._running.poll() is None:
             self._running.send_signal(signal.SIGINT)
@@ -45,7 +46,7 @@ class InterruptibleCommand(PulumiCommand):
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
     ) -> CommandResult:
-        """One run of the CLI. Raises CommandError, or KeyboardInterrupt if asked to stop before."""
+        """Runs the CLI once. Raises CommandError, or KeyboardInterrupt if it was asked to stop before."""
         if self.interrupted:
             raise KeyboardInterrupt
         with subprocess.Popen(

@@ -1,6 +1,6 @@
-"""Writes every Kubernetes object of a stack as YAML, by the engine and the provider's own render mode.
+"""Writes every Kubernetes object of a stack as YAML, by the Kubernetes provider's own render mode.
 
-The state is thrown away, no cluster is started, and no secret's value is ever written, not even for a moment.
+The state is thrown away, no cluster is started, and no secret's value is ever written to a file.
 """
 
 import shutil
@@ -44,7 +44,7 @@ def render(lasting: Home, out: Path, report: Callable[[str], None]) -> list[Path
 
 
 def on_paper(folder: Path) -> pulumi.ResourceTransform:
-    """Turns the program's Kubernetes provider into one that writes files, and its secrets into a word."""
+    """A transform that makes the program's Kubernetes provider write files, and hides the values of secrets."""
 
     def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
         properties: dict[str, Any] = dict(args.props)
@@ -55,7 +55,7 @@ def on_paper(folder: Path) -> pulumi.ResourceTransform:
             for key in ("data", "stringData"):
                 if key in properties:
                     properties[key] = dict.fromkeys(cast(dict[str, Any], properties[key]), REDACTED)
-            # The engine would choose another name each time, and no two renders could be compared.
+            # The engine would choose a random name each time, and two renders could not be compared.
             properties["metadata"] = {"name": args.name, **properties["metadata"]}
         else:
             return None
@@ -73,7 +73,8 @@ def _refuse_foreign_files(out: Path) -> None:
 
 
 def _write(rendered: Path, out: Path) -> list[Path]:
-    """Names are made of kind, namespace and name alone, so that two renders can be compared."""
+    """Writes one file for each object. Its name is made of kind, namespace and name only, so that two renders can be
+    compared."""
     documents = [document for file in rendered.rglob("*.yaml") for document in yaml.safe_load_all(file.read_text())]
     if out.exists():
         shutil.rmtree(out)

@@ -1,4 +1,4 @@
-"""Tables and files that people write for the sandbox: YAML, read into frozen models that refuse an unknown key."""
+"""Reads tables and other YAML files that people write for the sandbox into frozen models that refuse unknown keys."""
 
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,7 +13,7 @@ _R = TypeVar("_R", bound="Row")
 
 
 class Row(BaseModel):
-    """What such a file describes, under camelCase keys."""
+    """A model of such a file's content, with camelCase keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 

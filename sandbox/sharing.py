@@ -1,4 +1,4 @@
-"""Stacks that are built in another stack's stand-in cloud, as several share a project on Google."""
+"""Stacks that are built in another stack's stand-in cloud, as several stacks share one project on Google."""
 
 import json
 from typing import Any
@@ -9,11 +9,11 @@ _CLUSTER = "gcp:container/cluster:Cluster"
 
 
 class NothingGiven(Exception):
-    """The stack joins what somebody else owns, and nobody said where that is."""
+    """The stack joins what another stack owns, and the command does not say in whose cloud that is."""
 
 
 def require_given(home: Home) -> None:
-    """Raises NothingGiven if the stack joins a cluster or a network, and has a cloud of its own, which has none."""
+    """Raises NothingGiven if the stack joins a cluster or a network but has its own, empty cloud."""
     if _joins(home) and not home.shares_cloud:
         raise NothingGiven(
             f"stack {home.stack} joins what another one owns; say in whose cloud that is: "
@@ -30,7 +30,8 @@ def tenants(home: Home) -> list[str]:
 
 
 def lend(home: Home, paper: Home) -> None:
-    """Lays into the cloud of a stack on paper what is in the cloud it is built in, but for what it made itself."""
+    """Copies the cloud that a stack is built in into a cloud on paper, without the resources that the stack made
+    itself."""
     require_given(home)
     if not home.shares_cloud:
         return
@@ -42,7 +43,7 @@ def lend(home: Home, paper: Home) -> None:
 
 
 def clusters(home: Home) -> set[str]:
-    """The names of the clusters that the stack made or joined, by the state that the engine keeps of it."""
+    """The names of the clusters that the stack made or joined, by the engine's own state."""
     return {each["id"].rsplit("/", 1)[-1] for each in _recorded(home) if each["type"] == _CLUSTER and "id" in each}
 
 
@@ -52,7 +53,7 @@ def _joins(home: Home) -> bool:
 
 
 def _own_ids(home: Home) -> set[str]:
-    """Of what the stack made, and not of what it only reads."""
+    """The ids of resources that the stack made; those that it only reads are left out."""
     return {each["id"] for each in _recorded(home) if "id" in each and not each.get("external")}
 
 

@@ -1,4 +1,5 @@
-"""A real Kubernetes control plane with simulated nodes, as local processes; each in a folder of its own."""
+"""A real Kubernetes control plane with simulated nodes. It runs as local processes, each control plane in its own
+folder."""
 
 from sandbox.cluster.layout import ClusterFeatures
 from sandbox.cluster.plane import ClusterError, ControlPlane

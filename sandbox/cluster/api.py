@@ -1,4 +1,4 @@
-"""A client of the control plane's own API server, as small as the supervisor's needs."""
+"""A small client of the control plane's own API server; it can do what the supervisor needs and no more."""
 
 import asyncio
 import http.client
@@ -14,7 +14,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class ApiError(Exception):
-    """The API server refused; `status` is the HTTP status."""
+    """The API server refused a request; `status` is the HTTP status of its answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status} {message}")
@@ -22,7 +22,7 @@ class ApiError(Exception):
 
 
 class Api:
-    """One connection with the administrator's rights, kept open from one request to the next."""
+    """One connection that has the administrator's rights and stays open from one request to the next."""
 
     def __init__(self, directory: Path, port: int) -> None:
         self._port = port
@@ -31,7 +31,8 @@ class Api:
         self._connection: http.client.HTTPSConnection | None = None
 
     def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        """The decoded answer. Raises ApiError if refused, OSError if nobody answers."""
+        """Sends a request and returns the decoded answer. Raises ApiError if it is refused, OSError if nobody
+        answers."""
         payload = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
         kept = self._connection is not None
@@ -39,7 +40,7 @@ class Api:
             status, content = self._exchange(method, path, payload, headers)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            # The server ends a connection that nobody has used for a while, and that shows only now.
+            # The server closes a connection that was idle for a while, and we notice it only at the next request.
             if kept and not isinstance(error, TimeoutError):
                 return self.call(method, path, body, content_type)
             raise ConnectionError(f"{method} {path}: {error}") from error
@@ -57,7 +58,7 @@ class Api:
         return response.status, response.read()
 
     def find(self, path: str) -> Any:
-        """The object at that path; None if there is none."""
+        """The object at that path; None if there is no such object."""
         try:
             return self.call("GET", path)
         except ApiError as error:
@@ -72,7 +73,7 @@ class Api:
 
 
 class AsyncApi:
-    """The same for coroutines: one request at a time, in a thread."""
+    """The same client for coroutines: it sends one request at a time, in a thread."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -88,7 +89,7 @@ class AsyncApi:
 
 
 def _message(content: bytes) -> str:
-    """What a Status object says, or else the whole answer."""
+    """The message of a Status object; the whole answer if it is something else."""
     decoded = _decode(content)
     try:
         return decoded["message"]

@@ -1,4 +1,4 @@
-"""A control plane's CA, its API server's certificate, its service account key and its administrator's token."""
+"""Makes a control plane's CA, its API server's certificate, its service account key and its administrator's token."""
 
 import secrets
 from pathlib import Path
@@ -16,7 +16,7 @@ PRIVATE = 0o600
 
 
 def create(directory: Path) -> None:
-    """Write all of them, unless they are there already; a running control plane keeps what it started with."""
+    """Write all of these files, unless they exist: a running control plane keeps those that it started with."""
     if (directory / layout.TOKENS_CSV).exists():
         return
     authority = trustme.CA(organization_name="sandbox control plane")
@@ -30,7 +30,7 @@ def create(directory: Path) -> None:
     layout.write(directory / layout.SERVICE_ACCOUNT_KEY, _private_pem(service_account_key), PRIVATE)
     layout.write(directory / layout.SERVICE_ACCOUNT_PUBLIC_KEY, _public_pem(service_account_key))
     layout.write(directory / layout.TOKEN_FILE, token, PRIVATE)
-    # Last, since its presence says that all the others are complete.
+    # This file comes last: where it exists, all the others are complete.
     layout.write(directory / layout.TOKENS_CSV, f'{token},administrator,administrator,"system:masters"\n', PRIVATE)
 
 

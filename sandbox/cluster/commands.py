@@ -1,4 +1,5 @@
-"""Each process's command line and configuration files; they run inside the folder, so all paths are relative."""
+"""The command line and the configuration files of each process. Paths are relative, since the processes run in the
+folder."""
 
 import json
 import sys
@@ -65,7 +66,8 @@ def egress_selector() -> dict[str, Any]:
 
 
 def admission() -> dict[str, Any]:
-    """As on GKE, pods of the system's highest priorities need a quota that covers them, in any namespace."""
+    """The configuration of admission: as on GKE, pods of the system's highest priorities need a quota in their
+    namespace."""
     critical = {
         "scopeName": "PriorityClass",
         "operator": "In",
@@ -84,7 +86,7 @@ def admission() -> dict[str, Any]:
 
 
 def system_quota() -> dict[str, Any]:
-    """The quota for such pods that every GKE cluster has for its own."""
+    """The quota that every GKE cluster has for such pods of its own, in kube-system."""
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -105,7 +107,8 @@ def system_quota() -> dict[str, Any]:
 
 
 def stages(folder: Path, workloads: Workloads) -> str:
-    """What the simulated kubelets do: kwok's own stages, apart from pods that stand for a real process."""
+    """The stages by which kwok simulates kubelets: its own ones, with exceptions for pods that stand for a real
+    process."""
     documents: list[dict[str, Any]] = []
     for name in STAGE_FILES:
         stage = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
@@ -132,8 +135,8 @@ def _pod_ready(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, An
 
 
 def _model_server(workloads: Workloads) -> str | None:
-    """The expression that finds the container for which a process of ours answers; its pod becomes Ready by its own
-    probes. None where no container counts as one."""
+    """The jq expression that finds a container for which the sandbox's model server answers; such a pod becomes Ready
+    by its own probes. None if the program has no such containers."""
     if workloads.model_servers is None:
         return None
     words = json.dumps(workloads.model_servers.command)
@@ -141,9 +144,9 @@ def _model_server(workloads: Workloads) -> str | None:
 
 
 def _started_only(stage: dict[str, Any]) -> dict[str, Any]:
-    """Running, but not Ready: that is for the probes to say."""
+    """The same stage, but the pod is only Running; whether it is Ready, its probes say later."""
     template: str = stage["spec"]["next"]["statusTemplate"]
-    # The conditions come before the first containerStatuses, and what kwok calls ready there is said once.
+    # kwok's template has the conditions before the first containerStatuses, and says `ready` once after it.
     conditions, heading, containers = template.partition("containerStatuses:\n")
     for condition in ("Ready", "ContainersReady"):
         conditions = conditions.replace(f'"True"\n  type: {condition}\n', f'"False"\n  type: {condition}\n')
@@ -154,7 +157,7 @@ def _started_only(stage: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pod_complete(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
-    """Pods of Jobs that really run end as what they ran."""
+    """kwok completes the pods of all Jobs, apart from Jobs that the sandbox really runs."""
     jobs = workloads.jobs
     if jobs is None:
         return [stage]
@@ -163,7 +166,7 @@ def _pod_complete(stage: dict[str, Any], workloads: Workloads) -> list[dict[str,
 
 
 def _pod_delete(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
-    """Model servers shut down as their pods say."""
+    """kwok removes deleted pods, apart from model servers: the sandbox shuts those down as their pods say."""
     found = _model_server(workloads)
     return [
         stage if found is None else _with_requirements(stage, "pod-delete", {"key": found, "operator": "DoesNotExist"})
@@ -220,7 +223,7 @@ def kube_apiserver(tools: ClusterTools, ports: Ports) -> list[str]:
         "--enable-admission-plugins=ExtendedResourceToleration",
         f"--admission-control-config-file={layout.ADMISSION}",
         "--allow-privileged",
-        # The address of the `kubernetes` Service is nothing that a simulated pod could reach.
+        # Simulated pods cannot reach the API server by the `kubernetes` Service, so it needs no endpoint.
         "--endpoint-reconciler-type=none",
         f"--egress-selector-config-file={layout.EGRESS_SELECTOR}",
         "--profiling=false",
@@ -236,7 +239,8 @@ def kube_controller_manager(tools: ClusterTools, ports: Ports) -> list[str]:
         "--use-service-account-credentials",
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
-        # On a busy machine kwok may be late; no simulated kubelet would set right what is then said of its pods.
+        # On a busy machine kwok may be late. The controllers would then mark pods as lost, and nothing would correct
+        # that.
         f"--node-monitor-grace-period={NODE_GRACE_SECONDS}s",
         "--leader-elect=false",
         "--secure-port=0",
@@ -264,16 +268,16 @@ def kwok(tools: ClusterTools, ports: Ports) -> list[str]:
         f"--kubeconfig={layout.KUBECONFIG}",
         f"--config={layout.STAGES}",
         "--manage-all-nodes=true",
-        # Without leases a node would be taken for dead before kwok's next heartbeat, which is minutes away.
+        # Without leases a node would count as dead before kwok's next heartbeat, which comes minutes later.
         f"--node-lease-duration-seconds={NODE_LEASE_SECONDS}",
         f"--cidr={layout.POD_CIDR}",
-        # Where the API server asks for logs, at the kubelets' usual port: the egress proxy knows who answers for it.
+        # The API server asks this address for logs, at the kubelets' usual port; the egress proxy answers there.
         f"--node-ip={layout.NODE_ADDRESS}",
     ]
 
 
 Command = Callable[[ClusterTools, Ports], list[str]]
-# Clients of the API server, started once it answers.
+# These processes are clients of the API server, and are started once it answers.
 CONTROLLERS: dict[str, Command] = {
     "kube-controller-manager": kube_controller_manager,
     "kube-scheduler": kube_scheduler,

@@ -1,6 +1,7 @@
-"""Stands in for the DRA drivers of simulated nodes: publishes a node's devices as ResourceSlices.
+"""Stands in for the DRA drivers of simulated nodes: it publishes a node's devices as ResourceSlices.
 
-A node says in an annotation which drivers it can have. A driver that comes as a DaemonSet publishes once its pod runs.
+A node's annotation says which drivers it can have. A driver that is installed by a DaemonSet publishes once its pod
+runs.
 """
 
 import http
@@ -20,7 +21,8 @@ DRANET = "dra.net"
 
 @dataclass(frozen=True)
 class Daemon:
-    """A DaemonSet without whose pod on the node a driver does not work; `container` names one of the pod's."""
+    """A DaemonSet whose pod must run on a node before a driver works there; `container` is one of the pod's
+    containers."""
 
     daemon_set: str
     container: str | None = None
@@ -28,7 +30,8 @@ class Daemon:
 
 @dataclass(frozen=True)
 class NodeDriver:
-    """A driver that a node can have, and the devices that it publishes; `waits_for` None: GKE itself runs it."""
+    """A driver that a node can have, and the devices that it publishes. `waits_for` is None where GKE itself runs the
+    driver."""
 
     driver: str
     devices: list[dict[str, Any]]
@@ -36,7 +39,7 @@ class NodeDriver:
 
 
 def annotation(drivers: list[NodeDriver]) -> str:
-    """The drivers as a node's annotation says them."""
+    """The text of a node's annotation that lists its drivers."""
     return json.dumps(
         [
             {
@@ -51,7 +54,7 @@ def annotation(drivers: list[NodeDriver]) -> str:
 
 
 def device_classes() -> list[dict[str, Any]]:
-    """What GKE installs for its managed DRANET."""
+    """The DeviceClass objects that GKE installs for its managed DRANET."""
     rdma = f"has(device.attributes['{DRANET}'].rdma) && device.attributes['{DRANET}'].rdma == true"
     selectors = {"mrdma.google.com": rdma, "netdev.google.com": f"!({rdma})"}
     return [
@@ -93,7 +96,8 @@ class DeviceController:
                 await self._api.call("POST", SLICES, slice_)
 
     async def _running_daemons(self) -> set[tuple[str, str, str | None]]:
-        """(node, DaemonSet, container) of every pod of a DaemonSet that is Ready; None stands for any container."""
+        """(node, DaemonSet, container) for each Ready pod of a DaemonSet; a container of None stands for any of
+        them."""
         pods = (await self._api.call("GET", "/api/v1/pods"))["items"]
         return {
             (pod["spec"]["nodeName"], owner["name"], container)
@@ -108,7 +112,7 @@ class DeviceController:
         try:
             await self._api.call("DELETE", f"{SLICES}/{name}")
         except ApiError as error:
-            # The garbage collector removes it with its node.
+            # The garbage collector removes the slice together with its node.
             if error.status != http.HTTPStatus.NOT_FOUND:
                 raise
 
@@ -143,6 +147,6 @@ def _ready(pod: dict[str, Any]) -> bool:
 
 
 def _essence(slice_: dict[str, Any]) -> Any:
-    """What must differ for a new slice to be worth it."""
+    """The parts of a slice that matter: only if one of them differs is the slice written again."""
     owner = slice_["metadata"]["ownerReferences"][0]["uid"]
     return owner, [(device["name"], sorted(device.get("attributes", {}))) for device in slice_["spec"]["devices"]]

@@ -1,4 +1,5 @@
-"""The API server's way into the cluster: an HTTP CONNECT proxy to the local processes that stand for Services."""
+"""The API server's way into the cluster: an HTTP CONNECT proxy to the local processes that serve its Services and
+pods."""
 
 import asyncio
 import contextlib
@@ -11,18 +12,18 @@ from sandbox.cluster.api import ApiError, AsyncApi
 
 logger = logging.getLogger(__name__)
 
-# Where something of the cluster is served on this machine: at a port or at a Unix socket.
+# Something of the cluster is served on this machine, at a port or at a Unix socket.
 Address = tuple[str, int] | Path
-# The address of (host, port) of the cluster; None if it is not served here.
+# Gives the local address for (host, port) in the cluster; None if it is not served on this machine.
 Resolver = Callable[[str, int], Awaitable[Address | None]]
 
-# A process that has just been started may not listen yet. The API server gives a webhook 10 s.
+# A process that has just been started may not listen yet. The API server waits 10 s for a webhook.
 DIAL_SECONDS = 8.0
 RETRY_SECONDS = 0.1
 
 
 class EgressProxy:
-    """Answers CONNECT with the first resolver that knows the destination."""
+    """Connects each request to what the first resolver that knows its destination names."""
 
     def __init__(self, resolvers: Sequence[Resolver]) -> None:
         self._resolvers = resolvers
@@ -54,8 +55,8 @@ class EgressProxy:
         await tunnel(reader, writer, *server)
 
     async def _resolved(self, host: str, port: int) -> Address | None:
-        """Resolvers ask the API server, which on a busy machine may break a connection off; a webhook's call would fail
-        for that."""
+        """The local address of a destination. A failed look-up is tried again: on a busy machine the API server may
+        break off a connection, and a webhook's call must not fail for that."""
         deadline = time.monotonic() + DIAL_SECONDS
         while True:
             try:
@@ -75,10 +76,10 @@ class EgressProxy:
 
 
 class ServiceResolver:
-    """Leads a Service's cluster IP to the local process that serves it."""
+    """Finds the local process that serves a Service, by the Service's cluster IP."""
 
     def __init__(self, api: AsyncApi, processes: dict[tuple[str, int], Callable[[], tuple[str, int]]]) -> None:
-        """`processes`: (Service, port), in whatever namespace it is, to what tells the local address."""
+        """`processes`: by the Service's name (in any namespace) and port, a function that tells the local address."""
         self._api = api
         self._processes = processes
 
@@ -93,7 +94,7 @@ class ServiceResolver:
 
 
 async def dial(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-    """A connection; None if nobody listens for a while."""
+    """Opens a connection; None if nobody has listened for 8 seconds."""
     deadline = time.monotonic() + DIAL_SECONDS
     while True:
         try:
@@ -112,11 +113,11 @@ async def tunnel(
     server_reader: asyncio.StreamReader,
     server_writer: asyncio.StreamWriter,
 ) -> None:
-    """Pass on what either end says, until one of them ends."""
+    """Copy data between both ends until one of them closes."""
     there = asyncio.create_task(_copy(reader, server_writer))
     back = asyncio.create_task(_copy(server_reader, writer))
     try:
-        # Either end closes both: a request to a process that is gone must fail and not wait.
+        # When one end closes, close the other too: a request to a process that is gone must fail and not wait.
         await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         there.cancel()

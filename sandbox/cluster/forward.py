@@ -1,4 +1,5 @@
-"""An HTTP proxy for processes that stand for pods: they reach Services by name, as pods do by the cluster's DNS."""
+"""An HTTP proxy for processes that stand for pods: by it they reach Services by name, as pods do by the cluster's
+DNS."""
 
 import asyncio
 import logging
@@ -15,18 +16,18 @@ DNS_SUFFIX = ".cluster.local"
 
 
 class Unreachable(Exception):
-    """There is no way to what was asked for; the message says why."""
+    """The destination cannot be reached; the message says why."""
 
 
 class ForwardProxy:
-    """Takes one request a connection, since the next one may go elsewhere."""
+    """Takes one request for each connection, since the next request may go to another pod."""
 
     def __init__(self, api: AsyncApi, resolve_pod: Resolver) -> None:
         self._api = api
         self._resolve_pod = resolve_pod
 
     async def serve(self) -> tuple[asyncio.Server, str]:
-        """The server, and its URL on this machine."""
+        """Starts the proxy; returns the server and its URL on this machine."""
         server = await asyncio.start_server(self._handle, "127.0.0.1", 0)
         return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
@@ -65,7 +66,7 @@ class ForwardProxy:
         raise Unreachable(f"no Ready pod answers for {host}:{port}")
 
     async def _endpoints(self, host: str, port: int) -> list[tuple[str, int]]:
-        """Addresses of the pods behind `[HOSTNAME.]NAME.NAMESPACE.svc[.cluster.local]`."""
+        """The addresses of the pods behind `[HOSTNAME.]NAME.NAMESPACE.svc[.cluster.local]`."""
         labels = host.removesuffix(DNS_SUFFIX).split(".")
         if len(labels) not in (3, 4) or labels[-1] != "svc":
             raise Unreachable(f"{host} is no Service's name; write NAME.NAMESPACE.svc{DNS_SUFFIX}")

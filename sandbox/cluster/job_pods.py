@@ -1,4 +1,4 @@
-"""Pods of Jobs whose outcome matters: runs their scripts, of a test between nodes with stand-ins for its tools."""
+"""Runs the pods of Jobs whose outcome matters as local processes; a test between nodes gets stand-ins for its tools."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ SIMULATED = """\
 PYTHON = ("python3", "python")
 NO_SUCH_PROGRAM = 127
 SIGTERM = 128 + signal.SIGTERM
-# A kubelet's limits for a termination message that is taken from the log.
+# A kubelet has these limits for a termination message that it takes from the log.
 MESSAGE_LINES = 80
 MESSAGE_BYTES = 2048
 
@@ -61,13 +61,13 @@ class JobPods:
         self._runs: dict[str, _Run] = {}
 
     async def reconcile(self, found: list[Pod]) -> bool:
-        """One look at these pods; whether nothing is under way."""
+        """Looks at these pods once; returns whether nothing is under way."""
         jobs = {pod["metadata"]["uid"]: pod for pod in found if pods.runs(pod) and self._kind(pod) in self._known.kinds}
         for uid in [uid for uid in self._runs if uid not in jobs]:
             await self._forget(uid)
         for pod in found:
             if pods.leaves(pod) and self._kind(pod) in self._known.kinds and not pods.ended(pod):
-                # Else its Job would wait for its end, and never run another.
+                # Otherwise its Job would wait for its end, and never start another pod.
                 await pods.set_finished(self._api, pod, SIGTERM, "")
         for uid, pod in jobs.items():
             if uid not in self._runs:
@@ -90,7 +90,7 @@ class JobPods:
         self._runs[uid] = await self._run(pod, [sys.executable, *arguments], {**environment, **surroundings})
 
     async def _start_test(self, uid: str, pod: Pod) -> None:
-        """Of the fabric between nodes."""
+        """Starts a test of the fabric between nodes, with the stand-ins for what is in its image."""
         container = _container(pod)
         image = nccl_image(container["image"])
         if image is None:
@@ -128,7 +128,7 @@ class JobPods:
             if run.deadline is not None and asyncio.get_running_loop().time() > run.deadline:
                 run.process.kill()
             return
-        # By a signal: as the shell and the kubelet count.
+        # A signal ended it; shells and kubelets count 128 and the signal's number.
         exit_code = 128 - exit_code if exit_code < 0 else exit_code
         message = self._message(pod) if exit_code != 0 else ""
         await pods.set_finished(self._api, pod, exit_code, message)
@@ -136,7 +136,7 @@ class JobPods:
         await self._forget(uid)
 
     def _message(self, pod: Pod) -> str:
-        """What a kubelet takes from the log of a container that failed and asked for it."""
+        """The termination message: the end of the log, if the container asked for that."""
         if _container(pod).get("terminationMessagePolicy") != "FallbackToLogsOnError":
             return ""
         text = self._log_of(pod).read_text(encoding="utf-8", errors="replace")
@@ -159,8 +159,8 @@ def _container(pod: Pod) -> dict[str, Any]:
 
 
 def _environment(pod: Pod, container: dict[str, Any]) -> dict[str, str]:
-    """The variables that are written out or of the pod's own metadata; those from Secrets and the like are not for a
-    process of this machine."""
+    """The container's variables that are written out or come from the pod's metadata. Those from Secrets and the like
+    are left out: they are not for a process of this machine."""
     found: dict[str, str] = {}
     for variable in container.get("env", []):
         source: dict[str, Any] = variable.get("valueFrom", {})
@@ -172,5 +172,5 @@ def _environment(pod: Pod, container: dict[str, Any]) -> dict[str, str]:
 
 
 def _expanded(text: str, environment: dict[str, str]) -> str:
-    """With `$(NAME)` replaced where the name is known, as Kubernetes does it."""
+    """The text with each known `$(NAME)` replaced, as Kubernetes does it."""
     return _REFERENCE.sub(lambda match: environment.get(match[1], match[0]), text)

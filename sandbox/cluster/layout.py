@@ -1,6 +1,6 @@
-"""What lies where in a control plane's folder, and the small files that say how it runs.
+"""The names of the files in a control plane's folder, and functions that read and write the small ones.
 
-Every name is relative: the processes run inside the folder, so that no socket path is ever too long.
+All names are relative: the processes run inside the folder, so that no socket's path is too long for the kernel.
 """
 
 import json
@@ -37,14 +37,14 @@ LEADER_WORKER_SET = Path("leader-worker-set")
 MODEL_SOCKETS = Path("models")
 MODELS_CONTROL_SOCKET = MODEL_SOCKETS / "control.sock"
 NODE_SOCKET = MODEL_SOCKETS / "nodes.sock"
-# Beside the control plane's own folder, so that it can be written before there is one.
+# This file is beside the control plane's folder, so that it can be written before the folder exists.
 BEHAVIOURS = Path("../behaviours.json")
 FABRIC_BEHAVIOUR = Path("../fabric-behaviour")
-# What the stand-in cloud has recorded, where there is one.
+# The stand-in cloud's state, where the control plane belongs to one.
 CLOUD = Path("../../cloud.json")
-# What pods have mounted of secrets; a node keeps it in memory.
+# The contents of secrets that pods have mounted; a real node keeps them in memory.
 MOUNTS = Path("mounts")
-# What the pods of a test between nodes have for their root, and those of them that can be reached.
+# The root folders of the pods of a test between nodes, and the names of those that can be reached.
 TEST_PODS = Path("test-pods")
 TEST_HOSTS = Path("test-hosts")
 LOGS = Path("logs")
@@ -70,18 +70,18 @@ class Ports:
 
 @dataclass(frozen=True)
 class ClusterFeatures:
-    """What the cluster is created with, and so what a fresh one has installed."""
+    """The features that a cluster is created with; they decide which kinds a fresh one has installed."""
 
     multi_networking: bool
     gateway_api: bool
     secret_manager: bool = False
-    """The add-on that mounts secrets of Secret Manager."""
+    """Whether GKE's add-on that mounts secrets of Secret Manager is on."""
     managed_dranet: bool = False
     managed_prometheus: bool = False
 
 
 def log_file(process: str) -> Path:
-    """The log of one of the processes."""
+    """The path of the log of one of the processes."""
     return LOGS / f"{process}.log"
 
 
@@ -114,7 +114,7 @@ def write_tools(directory: Path, tools: ClusterTools) -> None:
 
 
 def read_tools(directory: Path) -> ClusterTools | None:
-    """The tools that the control plane was last started with; None if it never was."""
+    """The tools that the control plane was last started with; None if it was never started."""
     stored = read_json(directory / TOOLS)
     return None if stored is None else ClusterTools(**{name: Path(path) for name, path in stored.items()})
 

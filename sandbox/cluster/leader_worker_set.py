@@ -1,4 +1,4 @@
-"""Runs the real LeaderWorkerSet controller as local processes while the chart's pods are there, as kubelets would."""
+"""Runs the real LeaderWorkerSet controller as local processes, one for each pod of its chart, as kubelets would."""
 
 import asyncio
 import base64
@@ -42,11 +42,11 @@ End = Callable[[str], Awaitable[None]]
 
 @dataclass
 class _Controller:
-    """The process that stands for one pod of the chart's."""
+    """The process that stands for one pod of the chart."""
 
     name: str
     port: int
-    # Who the process is: with another service account it needs another token.
+    # The uid of its service account: another account needs another token.
     identity: str = ""
     process: asyncio.subprocess.Process | None = None
     restart_after: float = 0.0
@@ -58,8 +58,8 @@ class _Controller:
 
 
 class LeaderWorkerSetController:
-    """A process for each of the chart's pods; a pod is Ready when its process serves the webhooks and the API server
-    knows their certificate. Of several one leads, which they settle by their own Lease."""
+    """Keeps a process for each pod of the chart. A pod is Ready when its process serves the webhooks and the API server
+    knows their certificate. If there are several, they choose a leader by their own Lease."""
 
     def __init__(self, binary: Path, known: Ports, api: AsyncApi, spawn: Spawn, end: End) -> None:
         self._binary = binary
@@ -72,12 +72,12 @@ class LeaderWorkerSetController:
         self._leads_from_before = True
 
     def webhook_address(self) -> tuple[str, int]:
-        """Where the Service leads to: one of those that run, if any does."""
+        """The local address that the webhooks' Service leads to: that of a process that runs, if there is one."""
         found = next((each for each in self._controllers.values() if each.runs), None)
         return "127.0.0.1", found.port if found else self._first_port
 
     async def reconcile(self) -> bool:
-        """One look at the cluster; whether nothing is under way, so that the next look can wait."""
+        """Looks at the cluster once; returns whether nothing is under way, so that the next look can wait."""
         pods = {pod["metadata"]["uid"]: pod for pod in await self._scheduled_pods()}
         for uid in [uid for uid in self._controllers if uid not in pods]:
             await self._stop(uid)
@@ -87,7 +87,7 @@ class LeaderWorkerSetController:
         return all([await self._look_after(uid, pod) for uid, pod in pods.items()])
 
     async def _look_after(self, uid: str, pod: dict[str, Any]) -> bool:
-        """Whether its process serves."""
+        """Starts or checks the pod's process; returns whether it serves."""
         mounts = await self._mounts(pod)
         if mounts is None:
             return False
@@ -113,7 +113,7 @@ class LeaderWorkerSetController:
         return False
 
     def _new(self) -> _Controller:
-        """With a name and a port that none of the others has."""
+        """A new controller whose name and port no other one has."""
         names = [f"{PROCESS}-{number}" for number in range(1, len(self._controllers) + 1)]
         taken = {each.name for each in self._controllers.values()}
         name = next(each for each in (PROCESS, *names) if each not in taken)
@@ -127,10 +127,10 @@ class LeaderWorkerSetController:
         ]
 
     async def _mounts(self, pod: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
-        """Service account, configuration and certificate Secret; None as long as one of them is missing.
+        """The pod's service account, configuration and certificate Secret; None as long as one of them is missing.
 
-        A kubelet does not start a container before that either. The kind itself is looked for as well, since the
-        controller ends without it.
+        A kubelet does not start a container before that either. The CRD must exist too, since the controller ends
+        without it.
         """
         spec = pod["spec"]
         config_map = _volume(spec, "configMap", "name")
@@ -152,14 +152,14 @@ class LeaderWorkerSetController:
 
     async def _start(self, controller: _Controller, account: dict[str, Any], config_map: dict[str, Any]) -> None:
         if self._leads_from_before:
-            # Nobody who led before this control plane's start is still there to give it up.
+            # Processes that led before this control plane's start are gone and cannot give up their Lease.
             namespace = account["metadata"]["namespace"]
             await self._api.call("DELETE", f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
             self._leads_from_before = False
         folder = layout.LEADER_WORKER_SET / controller.name
         config, kubeconfig = folder / "config.json", folder / "kubeconfig"
         layout.write(config, _configuration(config_map, controller.port))
-        # The chart's own rights and no others: what its roles lack shows here.
+        # The process has the chart's own rights and no others, so that a role that lacks something is noticed here.
         path = f"{_namespace(account)}/serviceaccounts/{account['metadata']['name']}/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",
@@ -190,7 +190,7 @@ class LeaderWorkerSetController:
         return True
 
     async def _announce(self, pod: dict[str, Any]) -> None:
-        """Let the pod become Ready."""
+        """Annotate the pod as serving; kwok's stage makes it Ready then."""
         annotation = {"metadata": {"annotations": {commands.SERVING_ANNOTATION: "true"}}}
         path = f"{_namespace(pod)}/pods/{pod['metadata']['name']}"
         await self._api.call("PATCH", path, annotation, MERGE_PATCH)
@@ -210,7 +210,7 @@ class LeaderWorkerSetController:
 
 
 def _namespace(found: dict[str, Any]) -> str:
-    """The path of the namespace that an object is in."""
+    """The API's path of the namespace that an object is in."""
     return f"/api/v1/namespaces/{found['metadata']['namespace']}"
 
 
@@ -220,7 +220,7 @@ def _volume(spec: dict[str, Any], kind: str, key: str) -> str:
 
 
 def _configuration(config_map: dict[str, Any], webhook_port: int) -> str:
-    """The chart's configuration, with addresses on this machine; JSON is YAML."""
+    """The chart's configuration with addresses on this machine, as JSON, which is YAML too."""
     (content,) = config_map["data"].values()
     configuration: dict[str, Any] = yaml.safe_load(content)
     return json.dumps(
@@ -234,7 +234,7 @@ def _configuration(config_map: dict[str, Any], webhook_port: int) -> str:
 
 
 def _write_certificates(data: dict[str, str]) -> None:
-    """What the Secret holds and nothing else: a kubelet mounts it so."""
+    """Write the Secret's files and remove all others, as a kubelet mounts a Secret."""
     CERTIFICATES.mkdir(parents=True, exist_ok=True)
     for file in CERTIFICATES.iterdir():
         if file.name not in data:

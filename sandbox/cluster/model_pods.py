@@ -1,4 +1,4 @@
-"""Pods that serve a model: has their servers started once they have their token, and ended, and does the probes."""
+"""Starts and ends the servers of pods that serve a model, and carries out the probes of those pods."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _TAG = re.compile(r":v?([^:@/]+)(?:@.*)?$")
 
 @dataclass
 class _Liveness:
-    """Since when a container's liveness probe fails, on the monotonic clock."""
+    """The time since which a container's liveness probe fails, on the monotonic clock."""
 
     key: str
     since: float
@@ -33,7 +33,7 @@ class _Liveness:
 
 @dataclass(frozen=True)
 class _Server:
-    """A model server's container, and the process that stands for it."""
+    """A model server's container, and the description of the process that stands for it."""
 
     pod: Pod
     container: dict[str, Any]
@@ -46,7 +46,7 @@ class _Server:
 
 
 class ModelPods:
-    """The pods as they were at the last look."""
+    """The model servers' pods as they were at the last look."""
 
     def __init__(self, api: AsyncApi, known: ModelServers | None) -> None:
         self._api = api
@@ -58,7 +58,7 @@ class ModelPods:
         self._shutdowns = PodShutdowns()
 
     async def reconcile(self, found: list[Pod]) -> bool:
-        """One look at these pods; whether every server among them is ready, and none is about to go."""
+        """Looks at these pods once; returns whether every server among them is ready, and none is being deleted."""
         behaviours: dict[str, str] = layout.read_json(layout.BEHAVIOURS) or {}
         self._volumes.forget_all_but(found)
         found = [pod for pod in found if not await self._aborts(pod)]
@@ -82,7 +82,8 @@ class ModelPods:
         return all([await self._probe(server) for server in running]) and not leaving
 
     async def _aborts(self, pod: Pod) -> bool:
-        """Whether NCCL's plugin has ended the server for its environment, at which it looks at the start."""
+        """Whether NCCL's plugin has just ended the server because of its environment, which the plugin checks at the
+        start."""
         found = self._container(pod) if pods.runs(pod) else None
         if found is None or "running" not in (_status(pod, found[0]) or {}).get("state", {}):
             return False
@@ -93,7 +94,7 @@ class ModelPods:
         return why is not None
 
     async def _still_there(self, pod: Pod, behaviours: dict[str, str]) -> _Server | None:
-        """The server of a pod that leaves, until it has taken its leave; then the pod goes."""
+        """The server of a pod that is being deleted; None once it has shut down, and then the pod is removed."""
         server = self._server(pod, behaviours)
         stage = Stage.GONE
         if server is not None:
@@ -105,7 +106,7 @@ class ModelPods:
         return replace(server, spec=replace(server.spec, ending=stage is Stage.ENDING))
 
     async def resolve(self, host: str, port: int) -> Path | None:
-        """Where a pod's server, or a node's agent, is served on this machine."""
+        """The socket on this machine at which a pod's server, or a node's agent, is served; None if there is none."""
         if port == layout.KUBELET_PORT:
             return layout.NODE_SOCKET
         for server in self._servers:
@@ -115,9 +116,9 @@ class ModelPods:
         return None
 
     async def _probe(self, server: _Server) -> bool:
-        """Whether it is ready, which its pod's status then says."""
+        """Carries out the pod's probes and writes their result into its status; returns whether it is ready."""
         was_ready = pods.is_ready(server.pod)
-        # Until it has started once, a kubelet leaves the other probes alone.
+        # A kubelet does not run the other probes before the startup probe has succeeded once.
         ready = await self._passes(server, "startupProbe") and await self._passes(server, "readinessProbe")
         if was_ready and await self._is_dead(server):
             await pods.set_restarted(self._api, server.pod)
@@ -127,7 +128,7 @@ class ModelPods:
         return ready
 
     async def _is_dead(self, server: _Server) -> bool:
-        """Whether the liveness probe has failed for as long as it may."""
+        """Whether the liveness probe has failed for longer than it may."""
         uid, key = server.pod["metadata"]["uid"], server.spec.key
         if await self._passes(server, "livenessProbe"):
             self._failing.pop(uid, None)
@@ -140,20 +141,20 @@ class ModelPods:
         return time.monotonic() - failing.since >= patience
 
     async def _passes(self, server: _Server, kind: str) -> bool:
-        """One probe. What runs inside the container cannot be tried here, and counts as passed."""
+        """Carries out one probe. A command inside the container cannot be tried here, and counts as passed."""
         probe = server.container.get(kind)
         if probe is None or not ("httpGet" in probe or "tcpSocket" in probe):
             return True
         action: dict[str, Any] = probe.get("httpGet") or probe["tcpSocket"]
         if _port(action["port"], server.container) != server.arguments.port or server.arguments.headless:
-            # Nobody listens there.
+            # Nobody listens at that port.
             return False
         path = action.get("path", "/") if "httpGet" in probe else "/health"
         status = await unix_http.request(server.socket, "GET", path, timeout=probe.get("timeoutSeconds", 1))
         return 200 <= status < 400 if "httpGet" in probe else status != 0
 
     def _container(self, pod: Pod) -> tuple[dict[str, Any], list[str]] | None:
-        """The one that serves a model, and the words behind the command that starts the server."""
+        """The container that serves a model, and the words behind the command that starts the server."""
         containers: list[dict[str, Any]] = pod["spec"]["containers"] if self._known else []
         for container in containers:
             words = self._known and words_behind(self._known.command, pods.command_line(container))
@@ -162,7 +163,7 @@ class ModelPods:
         return None
 
     def _server(self, pod: Pod, behaviours: dict[str, str]) -> _Server | None:
-        """None where no such container runs."""
+        """The server of a pod; None if the pod has no such container, or it does not run."""
         found = self._container(pod)
         if found is None:
             return None
@@ -183,7 +184,7 @@ class ModelPods:
         return _Server(pod, container, serve_arguments(words), spec)
 
     def _behaviour(self, pod: Pod, behaviours: dict[str, str]) -> str:
-        """What the pod's annotation says, else what is kept for its model. Raises ValueError."""
+        """The behaviour that the pod's annotation asks for, or else that of its model. Raises ValueError."""
         metadata = pod["metadata"]
         model = metadata.get("labels", {}).get(self._known.name_label, "") if self._known else ""
         kept = behaviours.get(model, behaviours.get(EVERY_MODEL, ""))

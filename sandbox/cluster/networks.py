@@ -1,4 +1,4 @@
-"""Stands in for GKE's multi-network controller: says which Network and GKENetworkParamSet objects are ready."""
+"""Stands in for GKE's multi-network controller: it sets the status of Network and GKENetworkParamSet objects."""
 
 import datetime
 from typing import Any
@@ -9,7 +9,8 @@ GROUP = "/apis/networking.gke.io/v1"
 
 
 class NetworkController:
-    """A parameter set is ready unless its subnetwork serves another one, a Network once its parameter set is."""
+    """Makes a parameter set ready unless its subnetwork serves another one, and a Network once its parameter set is
+    ready."""
 
     def __init__(self, api: AsyncApi) -> None:
         self._api = api
@@ -33,7 +34,7 @@ class NetworkController:
                 await self._update("networks", network, _status("True", "NetworkReady", also="ParamsReady"))
 
     async def _list(self, plural: str) -> list[dict[str, Any]]:
-        """The objects; none in a cluster without multi-networking, which has no such kind."""
+        """All objects of a kind; none in a cluster without multi-networking, where the kind does not exist."""
         found = await self._api.find(f"{GROUP}/{plural}")
         return found["items"] if found else []
 
@@ -62,6 +63,6 @@ def _status(value: str, reason: str, also: str | None = None) -> dict[str, Any]:
 
 
 def _essence(status: dict[str, Any]) -> Any:
-    """What must differ for an update to be worth it: all but the time."""
+    """The status without its times: only if this differs is the status written again."""
     conditions = [(each["type"], each["status"], each["reason"]) for each in status.get("conditions", [])]
     return status.get("networkName"), sorted(conditions)

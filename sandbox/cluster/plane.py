@@ -1,4 +1,4 @@
-"""A control plane as its users see it: a folder to start, talk to, stop and remove from any process."""
+"""A control plane as its users see it: a folder that any process can start, ask, stop and remove."""
 
 import contextlib
 import fcntl
@@ -22,7 +22,7 @@ from sandbox.tools import ClusterTools
 
 START_SECONDS = 60.0
 NODE_READY_SECONDS = 30
-# The supervisor gives its children 3 s each time, in three rounds, before it kills them.
+# The supervisor waits 3 s for its children, in three rounds, before it kills them.
 STOP_SECONDS = 15.0
 LOG_LINES = 15
 
@@ -33,14 +33,14 @@ IMPORT_ROOT = Path(__file__).resolve().parents[2]
 
 
 class ClusterError(Exception):
-    """The control plane does not run, or refuses; the message is for a person."""
+    """The control plane does not run, or it refuses a request; the message is for a person."""
 
 
 class ControlPlane:
-    """The control plane of one cluster. Its folder holds all that it is; the object holds nothing.
+    """The control plane of one cluster. Its folder holds its whole state; this object holds none.
 
-    `tools` is needed for the first start alone: the folder remembers them. `workloads` are the pods for which something
-    runs; None: those that the folder remembers.
+    `tools` is needed for the first start only: the folder remembers them. `workloads` are the pods for which something
+    of the sandbox's runs; None: those that the folder remembers.
     """
 
     def __init__(self, directory: Path, tools: ClusterTools | None = None, workloads: Workloads | None = None) -> None:
@@ -50,12 +50,12 @@ class ControlPlane:
 
     @property
     def ca_file(self) -> Path:
-        """The CA of the API server's certificate, PEM; there after `prepare`, before the control plane runs."""
+        """The CA of the API server's certificate, as PEM. It exists after `prepare`, before the control plane runs."""
         return self.directory / layout.CA_FILE
 
     @property
     def token_file(self) -> Path:
-        """The administrator's token; there after `prepare`."""
+        """The file with the administrator's token. It exists after `prepare`."""
         return self.directory / layout.TOKEN_FILE
 
     @property
@@ -64,17 +64,17 @@ class ControlPlane:
         return f"127.0.0.1:{self._ports.kube_apiserver}"
 
     def prepare(self) -> None:
-        """Make the folder with its certificates and tokens, unless it is there."""
+        """Make the folder with its certificates and tokens, unless it exists."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
         with self._locked():
             certificates.create(self.directory)
 
     def start(self, features: ClusterFeatures) -> None:
-        """Have it run and answer, with what a fresh cluster of these features has installed.
+        """Start the control plane and install what a fresh cluster with these features has.
 
-        One that runs is left alone; one that does not continues on its data, at the same endpoint if that is free.
-        Raises ClusterError with the end of a log if it does not come up.
+        If it runs already, it is left alone. If it ran before, it continues with its data, at the same endpoint if that
+        port is free. Raises ClusterError with the end of a log if it does not start.
         """
         self.prepare()
         with self._locked():
@@ -86,30 +86,30 @@ class ControlPlane:
                 self._wait_until_usable()
                 self._install(features)
             except BaseException:
-                # Whoever is interrupted here does not know yet that there is something to stop.
+                # A caller who is interrupted here does not know yet that there is something to stop.
                 if not ran_before:
                     self._clean_up()
                 raise
 
     def running(self) -> bool:
-        """Whether its supervisor is there."""
+        """Whether the control plane's supervisor runs."""
         return any(process.name == "supervisor" and process.alive() for process in processes.recorded(self.directory))
 
     def stop(self) -> None:
-        """End all its processes, those of a killed supervisor too. The data stays."""
+        """End all its processes, even those of a killed supervisor. The data stays."""
         if not self.directory.exists():
             return
         with self._locked():
             self._clean_up()
 
     def destroy(self) -> None:
-        """Stop it and remove its folder."""
+        """Stop the control plane and remove its folder."""
         self.stop()
         if self.directory.exists():
             shutil.rmtree(self.directory)
 
     def kubectl_command(self, *args: str) -> list[str]:
-        """The command line of the real kubectl, talking to this control plane as administrator."""
+        """The command line of the real kubectl, as administrator of this control plane."""
         return [
             str(self._tools.kubectl),
             f"--kubeconfig={self.directory / layout.KUBECONFIG}",
@@ -118,20 +118,20 @@ class ControlPlane:
         ]
 
     def kubectl(self, *args: str, stdin: str | None = None) -> str:
-        """What kubectl prints. Raises ClusterError with what it complains about."""
+        """Runs kubectl and returns what it prints. Raises ClusterError with what it complains about."""
         result = subprocess.run(self.kubectl_command(*args), input=stdin, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             raise ClusterError(result.stderr.strip())
         return result.stdout
 
     def apply_nodes(self, nodes: Sequence[dict[str, Any]]) -> None:
-        """Have these Node objects, their `status` included, and wait until they are Ready."""
+        """Create or change these Node objects, `status` included, and wait until they are Ready."""
         if not nodes:
             return
         manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": nodes})
         apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=sandbox")
         self.kubectl(*apply, "-f", "-", stdin=manifest)
-        # The status of a node that exists already is another resource.
+        # The status of an existing node is a separate resource.
         self.kubectl(*apply, "--subresource=status", "-f", "-", stdin=manifest)
         names = [f"node/{node['metadata']['name']}" for node in nodes]
         self.kubectl("wait", "--for=condition=Ready", f"--timeout={NODE_READY_SECONDS}s", *names)
@@ -142,7 +142,7 @@ class ControlPlane:
         if not names:
             return
         self.kubectl("delete", "--ignore-not-found", *names)
-        # Nobody is left on the node to end its pods, and the garbage collector takes a minute.
+        # No kubelet is left to end the node's pods, and the garbage collector takes a minute.
         for name in names:
             node = name.removeprefix("node/")
             on_it = ("--all-namespaces", f"--field-selector=spec.nodeName={node}")
@@ -164,7 +164,7 @@ class ControlPlane:
 
     @contextlib.contextmanager
     def _locked(self) -> Generator[None]:
-        """One start or stop at a time, also among processes."""
+        """Lets one start or stop happen at a time, over all processes."""
         with (self.directory / layout.LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -231,7 +231,7 @@ class ControlPlane:
         return "\n".join([f"{self.directory / log} ends:", *lines[-LOG_LINES:]])
 
     def _install(self, features: ClusterFeatures) -> None:
-        """Apply the kinds that come with these features, once on this data."""
+        """Apply the kinds that come with these features, unless this was done before."""
         if layout.read_json(self.directory / layout.FEATURES) == asdict(features):
             return
         files: list[Path] = []
@@ -255,7 +255,7 @@ class ControlPlane:
 
 
 def _usable(api: Api) -> bool:
-    """Whether a pod could be created: the API answers and the first controllers have done their work."""
+    """Whether a pod could be created: the API answers, and the controllers have made the first service account."""
     try:
         api.call("GET", "/readyz")
         return api.find("/api/v1/namespaces/default/serviceaccounts/default") is not None

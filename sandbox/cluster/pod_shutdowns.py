@@ -1,4 +1,5 @@
-"""How a model server's pod goes, as a kubelet has it: preStop, SIGTERM, what the server still does, and the kill."""
+"""How a model server's pod shuts down, as under a kubelet: preStop, SIGTERM, the end of running requests, and the
+kill."""
 
 import time
 from collections.abc import Iterable
@@ -11,20 +12,22 @@ from sandbox.models.servers import SHUTDOWN_SPEED
 
 class Stage(Enum):
     PRE_STOP = auto()
-    """It serves as before, and no Service leads to it any more."""
+    """The server serves as before, and no Service leads to it any more."""
     ENDING = auto()
-    """It has got SIGTERM."""
+    """The server has got SIGTERM."""
     GONE = auto()
 
 
 class PodShutdowns:
-    """Since when each pod leaves, on the monotonic clock: its own timestamp knows whole seconds alone."""
+    """Remembers since when each pod is being deleted, on the monotonic clock; the pod's own timestamp knows only whole
+    seconds."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
 
     def stage(self, pod: Pod, container: dict[str, Any], *, listens: bool) -> Stage:
-        """`listens`: whether its server still does; one that has drained does not."""
+        """How far the shutdown of a pod has come. `listens`: whether its server still listens, which it does not once
+        it is done."""
         now = time.monotonic()
         passed = (now - self._since.setdefault(pod["metadata"]["uid"], now)) * SHUTDOWN_SPEED
         pre_stop = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)

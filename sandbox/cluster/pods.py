@@ -1,4 +1,4 @@
-"""What the supervisor reads of pods, and how it writes their status: the part of a kubelet that kwok leaves to us."""
+"""Reads pods and writes their status for the supervisor: the part of a kubelet's work that kwok does not do."""
 
 import datetime
 import http
@@ -22,12 +22,12 @@ def path_of(pod: Pod) -> str:
 
 
 def runs(pod: Pod) -> bool:
-    """Whether its containers are up and nobody wants them gone."""
+    """Whether its containers run and it is not being deleted."""
     return pod["status"].get("phase") == "Running" and not leaves(pod)
 
 
 def leaves(pod: Pod) -> bool:
-    """Whether somebody wants it gone."""
+    """Whether it is being deleted."""
     return "deletionTimestamp" in pod["metadata"]
 
 
@@ -58,7 +58,7 @@ def conditions(kinds: Iterable[str], holds: bool, reason: str = "") -> list[dict
 
 
 async def set_ready(api: AsyncApi, pod: Pod, ready: bool) -> None:
-    """As a kubelet does once a readiness probe has another result."""
+    """Writes the result of a readiness probe into the pod's status, as a kubelet does."""
     containers = [{**each, "ready": ready, "started": ready or each.get("started")} for each in _containers(pod)]
     reason = "" if ready else "ContainersNotReady"
     status = {
@@ -69,7 +69,7 @@ async def set_ready(api: AsyncApi, pod: Pod, ready: bool) -> None:
 
 
 async def set_restarted(api: AsyncApi, pod: Pod) -> None:
-    """As a kubelet does when it has killed a container for its liveness probe and started it again."""
+    """Writes that a container was killed for its liveness probe and started again, as a kubelet does."""
     containers = [
         {
             **each,
@@ -89,7 +89,7 @@ async def set_restarted(api: AsyncApi, pod: Pod) -> None:
 
 
 async def set_crashed(api: AsyncApi, pod: Pod, exit_code: int, message: str) -> None:
-    """As a kubelet does when a container has died at its start, and is given another start later and later."""
+    """Writes that a container died at its start and is started again later and later, as a kubelet does."""
     ended = {"exitCode": exit_code, "reason": "Error", "message": message, "finishedAt": now()}
     containers = [
         {
@@ -110,7 +110,7 @@ async def set_crashed(api: AsyncApi, pod: Pod, exit_code: int, message: str) -> 
 
 
 async def set_finished(api: AsyncApi, pod: Pod, exit_code: int, message: str) -> None:
-    """As a kubelet does when a pod's containers have ended and none is to start again."""
+    """Writes that a pod's containers have ended and are not started again, as a kubelet does."""
     succeeded = exit_code == 0
     terminated = {
         "exitCode": exit_code,
@@ -137,13 +137,13 @@ async def set_finished(api: AsyncApi, pod: Pod, exit_code: int, message: str) ->
 
 
 async def remove(api: AsyncApi, pod: Pod) -> None:
-    """As a kubelet does once the containers of a pod that leaves have ended."""
+    """Removes a pod that is being deleted, once its containers have ended, as a kubelet does."""
     options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
     await _unless_gone(api.call("DELETE", path_of(pod), options))
 
 
 async def _unless_gone(call: Awaitable[Any]) -> None:
-    """A pod that leaves may be gone before it is written to."""
+    """Ignores that the pod is gone already, which happens while pods are deleted."""
     try:
         await call
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""Chooses the ports of a control plane, and keeps them from one start to the next."""
+"""Chooses the ports of a control plane, and takes the same ones again at its next start."""
 
 import random
 import socket
@@ -9,22 +9,23 @@ from pathlib import Path
 from sandbox.cluster import layout
 from sandbox.cluster.layout import Ports
 
-# Below the range from which Linux takes the local ports of outgoing connections: none of those is then in the way.
+# These ports are below the range from which Linux takes the local ports of outgoing connections.
 CANDIDATES = range(20000, 32000)
 
 
-# How long the API server's own port may still be held by what used it before.
+# For so many seconds the API server's port may still be held by the process that used it before.
 PATIENCE_SECONDS = 10.0
 
 
 class PortTaken(Exception):
-    """The port that the rest of the world knows belongs to another process now; the message names it."""
+    """Another process uses the API server's port, which is already known outside; the message names it."""
 
 
 def choose(directory: Path) -> Ports:
-    """The API server's port of the last start, and the other ones where they are still free.
+    """The ports for the next start: the API server's last one, and the others if they are still free.
 
-    Raises PortTaken if the first is not to be had: a program's state holds it, and would talk to a stranger.
+    Raises PortTaken if the API server's port is not free: a program's state holds that port, and would talk to a
+    stranger.
     """
     stored = layout.read_ports(directory)
     if stored is not None:
@@ -39,7 +40,7 @@ def choose(directory: Path) -> Ports:
 
 
 def another(first: int, used: set[int]) -> int:
-    """The first port where it is not used yet, else a free one."""
+    """The given port if it is not used yet, else a free one."""
     return first if first not in used else _any_free(taken={first, *used})
 
 
@@ -63,7 +64,7 @@ def _any_free(taken: set[int]) -> int:
 
 def _free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        # As the servers do it, so that connections of the last run that linger do not count as taken.
+        # The servers do the same, so that lingering connections of the last run do not make a port count as taken.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Starts a control plane's processes so that none outlives its supervisor, and ends exactly those and no others."""
+"""Starts a control plane's processes so that none outlives its supervisor, and ends only these processes."""
 
 import asyncio
 import ctypes
@@ -17,15 +17,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process for certain: a pid is given out again, but never with the same start time."""
+    """Identifies a process: the system gives a pid to another process later, but never with the same start time."""
 
     name: str
     pid: int
-    # In clock ticks since boot.
+    # Its start time in clock ticks since the machine's start.
     started: int
 
     def alive(self) -> bool:
-        """Whether it still runs; one that has ended and only waits for its parent does not."""
+        """Whether it still runs; a process that has ended and only waits for its parent does not."""
         return _start_time(self.pid) == self.started
 
     def send(self, signal_number: int) -> None:
@@ -37,13 +37,13 @@ class ProcessId:
 
 
 def identify(name: str, pid: int) -> ProcessId | None:
-    """The process that has this pid now; None if there is none."""
+    """The process that has this pid now; None if there is no such process."""
     started = _start_time(pid)
     return None if started is None else ProcessId(name, pid, started)
 
 
 def record(directory: Path, processes: Sequence[ProcessId]) -> None:
-    """Note the processes that run, the supervisor first."""
+    """Write down the processes that run, the supervisor first."""
     layout.write_json(directory / layout.PROCESSES, [asdict(process) for process in processes])
 
 
@@ -53,7 +53,7 @@ def recorded(directory: Path) -> list[ProcessId]:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether the condition came to hold within that time."""
+    """Waits until the condition holds; returns whether it did within that many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -63,7 +63,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def end(processes: Sequence[ProcessId], grace_seconds: float) -> list[ProcessId]:
-    """Ask them to end, then kill them; returns those that are still there."""
+    """Ask the processes to end, then kill them; returns those that still run."""
 
     def gone() -> bool:
         return not any(process.alive() for process in processes)
@@ -77,15 +77,15 @@ def end(processes: Sequence[ProcessId], grace_seconds: float) -> list[ProcessId]
 
 
 async def spawn(command: Sequence[str], log: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
-    """Start a child in the working folder that the kernel kills once this process is gone.
+    """Start a child in the working folder. The kernel kills it once this process is gone.
 
-    The kernel ties that to the thread that starts the child: call it from the main thread only.
+    The kernel ties that to the thread that starts the child, so call this from the main thread only.
     """
     parent = os.getpid()
 
     def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        # The parent may have been killed before the line above.
+        # The parent may have been killed before the line above was reached.
         if os.getppid() != parent:
             os._exit(1)
 
@@ -106,8 +106,8 @@ def _start_time(pid: int) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The command's name may hold spaces and parentheses: count from behind it.
+    # The command's name may contain spaces and parentheses, so count from the last one.
     state, *rest = stat.rpartition(")")[2].split()
     threads, started = int(rest[16]), int(rest[18])
-    # A first thread that has ended does not say that the others have, and those still hold the sockets.
+    # Even if the first thread has ended, others may run and hold the sockets.
     return None if state in "ZX" and threads <= 1 else started

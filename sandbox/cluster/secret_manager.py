@@ -1,6 +1,6 @@
-"""Secret Manager as GKE's add-on asks it: who may read a secret is what the stand-in cloud has recorded.
+"""Stands in for Secret Manager as GKE's add-on asks it. Who may read a secret is taken from the stand-in cloud's state.
 
-What is in a secret was put there by a person, so every version of every secret holds the same canary here.
+A person puts the content into a secret, so here every version of every secret holds the same canary.
 """
 
 from pathlib import Path
@@ -18,11 +18,12 @@ Object = dict[str, Any]
 
 
 class Denied(Exception):
-    """The add-on cannot mount it; the message is what a pod's event says."""
+    """The add-on cannot mount a secret; the message is that of the pod's event."""
 
 
 def read(provided: Object, account: Object) -> dict[str, str]:
-    """What a SecretProviderClass gives to pods of a Kubernetes service account: contents by file. Raises Denied."""
+    """The files that a SecretProviderClass gives to pods of a Kubernetes service account: contents by name. Raises
+    Denied."""
     if provided["spec"].get("provider") != PROVIDER:
         raise Denied(f"provider {provided['spec'].get('provider')!r} is not installed; GKE's add-on is {PROVIDER!r}")
     member = _member(account)
@@ -40,7 +41,8 @@ def read(provided: Object, account: Object) -> dict[str, str]:
 
 
 def _member(account: Object) -> str:
-    """The Google account that pods of the Kubernetes one are, which must let them."""
+    """The member of Google's IAM that pods of a Kubernetes service account are. Raises Denied if they may not be that
+    account."""
     metadata = account["metadata"]
     email = metadata.get("annotations", {}).get(GOOGLE_ACCOUNT)
     pool = _cluster().get("workloadIdentityConfig", {}).get("workloadPool")
@@ -58,7 +60,7 @@ def _member(account: Object) -> str:
 
 
 def _cluster() -> Object:
-    """This control plane's own record."""
+    """The stand-in cloud's record of this control plane's cluster; empty if there is none."""
     name = f"/clusters/{Path.cwd().name}"
     found = [each["outputs"] for id_, each in _resources().items() if id_.endswith(name)]
     return found[0] if found else Object()

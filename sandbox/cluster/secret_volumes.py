@@ -1,4 +1,4 @@
-"""Volumes that hold secrets: laid into a pod's folder from a Secret, or from Secret Manager as GKE's add-on does."""
+"""Mounts volumes that hold secrets: from a Secret, or from Secret Manager as GKE's add-on does."""
 
 import base64
 import shutil
@@ -18,7 +18,7 @@ _PROVIDERS = "/apis/secrets-store.csi.x-k8s.io/v1/namespaces/{namespace}/secretp
 
 
 class SecretVolumes:
-    """What pods have mounted, and what keeps the others from it."""
+    """Knows which pods have mounted their secrets, and tells by events why others have not."""
 
     def __init__(self, api: AsyncApi) -> None:
         self._api = api
@@ -32,8 +32,8 @@ class SecretVolumes:
         self._mounted &= there
 
     async def mount(self, pod: Pod) -> bool:
-        """Whether the pod has all of its secrets, and its server the token that it looks for; if not, an event says
-        why."""
+        """Mounts the pod's secrets; returns whether it has all of them, and the token that its server looks for. If
+        not, an event says why."""
         uid = pod["metadata"]["uid"]
         if uid in self._mounted:
             return True
@@ -76,7 +76,7 @@ class SecretVolumes:
         return found
 
     async def _tell(self, pod: Pod, reason: str) -> None:
-        """As a kubelet does, but once."""
+        """Writes an event for the pod, as a kubelet does, but only once for each reason."""
         metadata = pod["metadata"]
         if (metadata["uid"], reason) in self._told:
             return
@@ -95,7 +95,8 @@ class SecretVolumes:
 
 
 def _require_token(pod: Pod) -> None:
-    """Raises Denied if a container looks for a token where none is mounted, without which no checkpoint is read."""
+    """Raises Denied if a container looks for a token that is not mounted. Without a token no gated checkpoint can be
+    read."""
     for container in pod["spec"]["containers"]:
         wanted = next((each.get("value") for each in container.get("env", []) if each["name"] == TOKEN_PATH), None)
         if wanted is None:

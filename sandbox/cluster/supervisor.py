@@ -1,6 +1,8 @@
-"""The process that keeps a control plane: starts its parts in order; when one dies, or when told to, ends them all.
+"""The process that keeps a control plane: it starts the parts in order, and ends all of them when one dies or on a
+signal.
 
-Run as `python -m sandbox.cluster.supervisor FOLDER`: it detaches itself and returns once it is on record.
+Run as `python -m sandbox.cluster.supervisor FOLDER`. It moves to the background, and the command returns once it is on
+record.
 """
 
 import asyncio
@@ -37,20 +39,20 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 class Supervisor:
-    """Runs in the control plane's folder."""
+    """Runs the parts of a control plane; the working folder is the control plane's folder."""
 
     def __init__(self, tools: ClusterTools, ports: Ports, workloads: Workloads) -> None:
         self._tools = tools
         self._ports = ports
         self._workloads = workloads
-        # In the order in which they were started.
+        # The children in the order in which they were started.
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._over = asyncio.Event()
         self._failed: str | None = None
         self._watches: list[asyncio.Task[None]] = []
 
     async def run(self) -> bool:
-        """Keep the control plane until told to end; whether it ended because it was told to."""
+        """Keeps the control plane until a signal or a failure; returns False after a failure."""
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, self._over.set)
@@ -73,7 +75,8 @@ class Supervisor:
         leader_worker_set = LeaderWorkerSetController(
             self._tools.lws_controller, self._ports, api, self._spawn, self._end
         )
-        # A connection of its own: a request of ours may wait for a webhook, and that for this resolver.
+        # This needs another connection: a request of ours may wait for a webhook, and the webhook's call waits for this
+        # resolver.
         services = ServiceResolver(self._api(), {SERVICE: leader_worker_set.webhook_address})
         models = ModelPods(self._api(), self._workloads.model_servers)
         forward, proxy = await ForwardProxy(self._api(), models.resolve).serve()
@@ -83,7 +86,7 @@ class Supervisor:
             await _until(lambda: _accepts(self._ports.etcd_client))
             await self._start("kube-apiserver", commands.kube_apiserver)
             await _until(lambda: _ready(api))
-            # Leases of a former kwok would keep the new one off its nodes until they expire.
+            # Leases of an earlier kwok would keep the new one off its nodes until they expire.
             await api.call("DELETE", LEASES)
             for name, command in commands.CONTROLLERS.items():
                 await self._start(name, command)
@@ -100,23 +103,23 @@ class Supervisor:
                 found = (await pod_api.call("GET", ON_A_NODE))["items"]
                 return all([await models.reconcile(found), await jobs.reconcile(found)])
 
-            # Apart, since a controller's request may wait for what the kubelets have to do first.
+            # These run in parallel, since a controller's request may wait for something that the kubelets do.
             await asyncio.gather(self._repeat(controllers_look), self._repeat(kubelets_look))
 
     def _api(self) -> AsyncApi:
         return AsyncApi(Api(Path(), self._ports.kube_apiserver))
 
     async def _repeat(self, look: Callable[[], Awaitable[bool]]) -> None:
-        """Look at the cluster again and again, more often while something is under way."""
+        """Looks at the cluster again and again, more often while something is under way."""
         complaint = ""
-        # Somebody who removes the folder wants no control plane either.
+        # If somebody removes the folder, the control plane is to end too.
         while layout.TOOLS.exists():
             settled = True
             try:
                 settled = await look()
             except Exception as error:
-                # An object that is not as expected is no reason to take the control plane down; it is looked at again
-                # in a second, so saying it once is enough.
+                # One unexpected object is no reason to end the control plane. We look at it again a second later, so
+                # one message is enough.
                 if complaint != repr(error):
                     complaint = repr(error)
                     logger.warning("%s", complaint)
@@ -124,7 +127,7 @@ class Supervisor:
         logger.warning("the folder is gone")
 
     async def _start(self, name: str, command: commands.Command) -> None:
-        """Start a part without which there is no control plane."""
+        """Starts a process without which the control plane cannot work."""
         process = await self._spawn(name, command(self._tools, self._ports), {})
         self._watches.append(asyncio.create_task(self._watch(name, process)))
 
@@ -135,7 +138,7 @@ class Supervisor:
         self._over.set()
 
     async def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
-        # Nothing of the caller's environment decides how a cluster behaves.
+        # The environment of whoever starts the cluster must not change how it behaves.
         environment = {"PATH": os.defpath, "HOME": str(Path.cwd()), "PYTHONPATH": str(IMPORT_ROOT), **environment}
         process = await processes.spawn(command, layout.log_file(name), environment)
         self._children[name] = process
@@ -157,7 +160,7 @@ class Supervisor:
         logger.info("%s ended", name)
 
     async def _end_all(self) -> None:
-        # Clients first: a server waits for those that are still connected.
+        # End the clients first: a server waits for those that are still connected.
         clients = [name for name in self._children if name not in ("etcd", "kube-apiserver")]
         await asyncio.gather(*(self._end(name) for name in clients))
         for name in reversed(list(self._children)):
@@ -168,7 +171,7 @@ class Supervisor:
 
 
 def record(children: dict[str, int]) -> None:
-    """Note which processes run, this one first; in a folder that somebody removes, make nothing again."""
+    """Writes down which processes run, this one first, unless somebody has removed the folder."""
     if not layout.TOOLS.exists():
         return
     running = [processes.identify(name, pid) for name, pid in {"supervisor": os.getpid(), **children}.items()]
@@ -212,7 +215,7 @@ def main() -> None:
     if tools is None or ports is None:
         sys.exit(f"{sys.argv[1]} was not prepared")
     ended_well = asyncio.run(_run(tools, ports))
-    # Its own record stays: until the very end somebody may want to wait for this process.
+    # The supervisor's own record stays, because somebody may still wait for this process.
     layout.EGRESS_SOCKET.unlink(missing_ok=True)
     sys.exit(0 if ended_well else 1)
 

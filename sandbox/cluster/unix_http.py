@@ -1,4 +1,4 @@
-"""One HTTP request over a Unix socket, for the supervisor's questions to the model servers."""
+"""Sends one HTTP request over a Unix socket; the supervisor asks the model servers by it."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import aiohttp
 
 
 async def request(path: Path, method: str, url: str, body: Any = None, timeout: float = 5.0) -> int:
-    """The status of the answer; 0 if nobody answers within `timeout` seconds."""
+    """Sends the request and returns the answer's status; 0 if nobody answers within `timeout` seconds."""
     try:
         async with (
             aiohttp.ClientSession(

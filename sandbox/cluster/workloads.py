@@ -1,4 +1,4 @@
-"""Which pods of a program something of the sandbox's runs for; kwok alone would only say of them that they run."""
+"""Names the pods of a program for which the sandbox runs something; all other pods are only said to run."""
 
 from pathlib import Path
 
@@ -9,23 +9,23 @@ from sandbox.rows import Row
 
 
 class ModelServers(Row):
-    """Containers that start a vLLM server, which a process of the sandbox's stands for."""
+    """The containers that start a vLLM server; a process of the sandbox stands for each."""
 
     command: tuple[str, ...] = Field(min_length=1)
-    """Words of a container's command line; those behind them are the server's own arguments."""
+    """Words in a container's command line. The words behind them are the server's own arguments."""
     name_label: str
-    """Label of such a pod that says which model it serves: the name by which `behave --model` knows it."""
+    """The label whose value is the name of the model that a pod serves, as `behave --model` takes it."""
 
 
 class Jobs(Row):
-    """Jobs whose pods end as what they ran; pods of every other Job succeed at once."""
+    """The Jobs that really run: their pods end with the result of the process. Pods of other Jobs succeed at once."""
 
     label: str
-    """Label of their pods, whose value says what kind of Job it is."""
+    """The label of their pods whose value says what kind of Job it is."""
     scripts: tuple[str, ...] = ()
-    """Kinds whose command runs as it is, on this machine, if it is Python."""
+    """Kinds of Jobs whose Python command runs unchanged on this machine."""
     fabric_tests: tuple[str, ...] = ()
-    """Kinds that are NCCL tests between two nodes, in one of Google's images for that."""
+    """Kinds of Jobs that are NCCL tests between two nodes, in one of Google's images for that."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ class Jobs(Row):
 
 
 class Workloads(Row):
-    """None: the program has no such pods, or nobody has to answer for them."""
+    """The pods of a program for which the sandbox runs something. None: the program has no such pods."""
 
     model_servers: ModelServers | None = None
     jobs: Jobs | None = None

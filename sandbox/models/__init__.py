@@ -1,1 +1,1 @@
-"""Stands for the model servers of simulated pods: one process that answers as vLLM does, at a socket for each pod."""
+"""Stands in for the model servers of simulated pods: one process answers as vLLM does, at one socket for each pod."""

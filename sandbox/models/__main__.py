@@ -1,4 +1,4 @@
-"""The process of all model servers. It runs in a control plane's folder and does what the supervisor tells it."""
+"""The process of all model servers of a control plane. It runs in that folder and does what the supervisor tells it."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""What a vLLM server's command line says of it, as far as a client can see it."""
+"""Reads from a vLLM server's command line what a client can notice of it."""
 
 import json
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ DEFAULT_PORT = 8000
 
 @dataclass(frozen=True)
 class ServeArguments:
-    """`served_names` are the ids under which requests may ask for the model; `max_model_len` is in tokens.
+    """The arguments that clients notice. `served_names` are the ids by which requests may name the model;
+    `max_model_len` is in tokens, None where it is not set.
 
-    `shutdown_timeout`: seconds in which the server may finish what it began, once it is told to end.
+    `shutdown_timeout`: the seconds in which the server may finish running requests after SIGTERM.
     """
 
     model: str
@@ -24,7 +25,8 @@ class ServeArguments:
 
 
 def words_behind(command: Sequence[str], command_line: Sequence[str]) -> list[str] | None:
-    """The server's own words; None if that command is not in the command line, at its start or behind what execs it."""
+    """The words behind `command`, which may stand at the start or behind a program that executes it; None if it is not
+    there."""
     words, wanted = list(command_line), list(command)
     for start in range(len(words) - len(wanted) + 1):
         if words[start : start + len(wanted)] == wanted:
@@ -33,7 +35,7 @@ def words_behind(command: Sequence[str], command_line: Sequence[str]) -> list[st
 
 
 def serve_arguments(words: Sequence[str]) -> ServeArguments:
-    """What the server's own words say: the model, by position or by `--model`, and flags."""
+    """Parses the server's arguments. The model is the first word or the value of `--model`."""
     flags = _flags(words)
     positional = flags[""]
     model = (positional or flags.get("model") or [""])[0]
@@ -50,7 +52,7 @@ def serve_arguments(words: Sequence[str]) -> ServeArguments:
 
 
 def _flags(words: Sequence[str]) -> dict[str, list[str]]:
-    """The words that follow each flag; under "" those before the first. vLLM takes - and _ in names alike."""
+    """The words behind each flag, and under "" those before the first flag. vLLM takes - and _ in names as the same."""
     found: dict[str, list[str]] = {"": []}
     current = found[""]
     for word in words:
@@ -64,5 +66,5 @@ def _flags(words: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _adapter(item: str) -> str:
-    """Of `NAME=PATH`, or of a JSON object with a name."""
+    """The adapter's name in `NAME=PATH`, or in a JSON object."""
     return str(json.loads(item)["name"]) if item.startswith("{") else item.partition("=")[0]

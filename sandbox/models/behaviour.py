@@ -1,4 +1,4 @@
-"""How a simulated model server misbehaves on demand, as tests and curious people write it on its pod."""
+"""How a simulated model server misbehaves on demand. Tests and people write it into an annotation of its pod."""
 
 import re
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ _SECONDS = re.compile(r"(slow-start|slow-tokens)=(\d+(?:\.\d+)?)s")
 
 
 class UnknownBehaviour(ValueError):
-    """The message says what could be written instead."""
+    """The text names no behaviour; the message says what can be written."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """`slow_start`: seconds in which nobody listens, as while weights are loaded.
+    """The ways in which a server misbehaves.
 
-    `slow_tokens`: seconds for each token. `stall`: takes requests and never generates, with healthy probes. `fail`: the
-    engine is dead, so that requests and /health say so, while /v1/models still answers.
+    `slow_start`: the seconds in which nobody listens, as while weights are loaded. `slow_tokens`: the seconds for each
+    token. `stall`: it accepts requests and never generates, while its probes succeed. `fail`: the engine is dead, which
+    requests and /health report, while /v1/models still answers.
     """
 
     slow_start: float = 0.0
@@ -27,7 +28,7 @@ class Behaviour:
 
     @classmethod
     def parse(cls, text: str) -> "Behaviour":
-        """Of `slow-start=20s`, `slow-tokens=0.2s`, `stall` or `fail`, or several with commas.
+        """Parses `slow-start=20s`, `slow-tokens=0.2s`, `stall` or `fail`, or several of them with commas.
 
         Raises UnknownBehaviour.
         """

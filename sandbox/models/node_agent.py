@@ -1,4 +1,5 @@
-"""The simulated nodes' side of `kubectl logs` and `kubectl exec`: logs of what really ran, and a plain no otherwise."""
+"""Answers `kubectl logs` and `kubectl exec` for simulated nodes: with the logs of what really ran, or with a clear
+refusal."""
 
 from pathlib import Path
 
@@ -6,7 +7,7 @@ from aiohttp import web
 
 
 def log_file(folder: Path, namespace: str, pod: str, container: str) -> Path:
-    """Where the output of a container that really ran is kept."""
+    """The file with the output of a container that really ran."""
     return folder / namespace / pod / f"{container}.log"
 
 

@@ -15,7 +15,7 @@ from sandbox.models.arguments import ServeArguments
 from sandbox.models.behaviour import Behaviour
 from sandbox.models.metrics import Metrics
 
-# vLLM's default for completions; a chat goes on until the model ends it.
+# vLLM's default for completions; a chat continues until the model ends it.
 _COMPLETION_TOKENS = 16
 _CHAT_TOKENS = 64
 _TOKEN_SECONDS = 0.002
@@ -25,7 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RequestError(Exception):
-    """Becomes vLLM's error body."""
+    """A request is refused; the answer has vLLM's form of an error."""
 
     def __init__(self, status: HTTPStatus, kind: str, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
@@ -34,7 +34,7 @@ class RequestError(Exception):
 
 
 class OpenAiServer:
-    """Generates words that say what they are. `behaviour` may change while it serves."""
+    """Answers requests with words that say where they come from. `behaviour` may change while it serves."""
 
     def __init__(self, arguments: ServeArguments, version: str, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -62,7 +62,7 @@ class OpenAiServer:
         return application
 
     async def end(self) -> None:
-        """Generates nothing more for whoever asks from now on; returns once all that was begun is done."""
+        """Generates nothing for requests from now on; returns once all running requests are done."""
         self._ending = True
         while self._load:
             await asyncio.sleep(_TOKEN_SECONDS)
@@ -123,11 +123,11 @@ class OpenAiServer:
         if model not in (*self._arguments.served_names, *self._arguments.adapters):
             message = f"The model `{model}` does not exist."
             raise RequestError(HTTPStatus.NOT_FOUND, "NotFoundError", message, "model")
-        # A word counts as a token; what matters is that the counts are consistent.
+        # A word counts as one token; all that matters is that the counts agree with each other.
         prompt_tokens = max(1, len(prompt.split()))
         wanted = body.get("max_completion_tokens") or body.get("max_tokens") or default_tokens
         self._check_length(prompt_tokens, wanted)
-        # As vLLM, which takes no more into its engine while it drains.
+        # vLLM accepts no new requests into its engine while it shuts down.
         words = [] if self._ending else list(_words(str(model), int(wanted)))
         reason = "abort" if self._ending else "length" if len(words) == wanted else "stop"
         answer = shape.answer(str(model))
@@ -191,7 +191,7 @@ class OpenAiServer:
 
 
 class _Shape:
-    """What distinguishes a completion from a chat in the answers."""
+    """The differences between the answers to a completion and to a chat."""
 
     def __init__(self, prefix: str, kind: str, chunk_kind: str, piece: Callable[[str, bool], Json]) -> None:
         self._prefix = prefix
@@ -222,7 +222,7 @@ async def _stream(
     reason: str,
     usage: Json | None,
 ) -> web.StreamResponse:
-    """Server-sent events. As with vLLM, an error that comes late is an event, since the status has been sent."""
+    """Sends server-sent events. As with vLLM, a late error is an event too, since the status has been sent."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
     await response.prepare(request)
 

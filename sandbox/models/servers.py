@@ -1,4 +1,4 @@
-"""The model servers of all simulated pods: one for each pod that should be listening, at a socket of its own."""
+"""The model servers of all simulated pods: one for each pod whose server should listen, each at its own socket."""
 
 import asyncio
 import contextlib
@@ -18,15 +18,13 @@ from sandbox.models.openai import OpenAiServer
 _SHUTDOWN_SECONDS = 0.1
 
 SHUTDOWN_SPEED = 10.0
-"""How many seconds of a pod's shutdown pass in one, so that nobody waits long for updates; all delays shrink alike."""
+"""So many seconds of a pod's shutdown pass in one real second, so that nobody waits long for updates."""
 
 
 @dataclass(frozen=True)
 class ServerSpec:
-    """A server that a pod wants. `key` changes with every start of its container; `started` is in Unix seconds.
-
-    `words` are its arguments. `ending`: its process has got SIGTERM.
-    """
+    """A server that a pod needs. `key` changes with every start of its container; `words` are its arguments; `started`
+    is in Unix seconds. `ending`: its process has got SIGTERM."""
 
     key: str
     socket: str
@@ -53,7 +51,7 @@ class _Running:
 
 
 class Servers:
-    """Has the servers that were last asked for, and no others."""
+    """Runs the servers that were last asked for, and no others."""
 
     def __init__(self) -> None:
         self._wanted: dict[str, ServerSpec] = {}
@@ -63,7 +61,8 @@ class Servers:
         self._shutdowns: dict[str, asyncio.Task[None]] = {}
 
     async def set(self, wanted: Sequence[ServerSpec]) -> None:
-        """Once it returns, those that are due listen, and those no longer wanted do not."""
+        """Sets the servers. When it returns, those whose start is due listen, and those that are no longer wanted do
+        not."""
         self._wanted = {spec.key: spec for spec in wanted}
         await self._reconcile()
 
@@ -105,7 +104,8 @@ class Servers:
         self._running[spec.key] = _Running(spec, server, runner, arguments.shutdown_timeout)
 
     async def _shut_down(self, key: str) -> None:
-        """As vLLM after SIGTERM: what it has begun it finishes, for as long as it may."""
+        """Finishes running requests for as long as the shutdown timeout allows, then ends, as vLLM does after
+        SIGTERM."""
         running = self._running[key]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(running.server.end(), running.shutdown_timeout / SHUTDOWN_SPEED)

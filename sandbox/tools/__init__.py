@@ -1,4 +1,4 @@
-"""Finds, downloads or builds the real tools that a sandbox runs: pinned, checked against go.sum, cached by content."""
+"""Finds, downloads or builds the real tools that a sandbox runs. They are pinned, checked and cached."""
 
 from sandbox.tools._cache import Report, ToolsError, cache_folder
 from sandbox.tools._control_plane import LWS_VERSION, ClusterTools, cluster_tools, lws_chart

@@ -1,4 +1,4 @@
-"""Gets every tool, with progress on stderr, and prints where they are."""
+"""Obtains every tool, with its progress on stderr, and prints where each is."""
 
 import dataclasses
 import sys
@@ -12,7 +12,7 @@ def _report(line: str) -> None:
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Obtains the tools; returns the exit status."""
     raise_when_interrupted()
     try:
         engine, cluster, chart = engine_tools(_report), cluster_tools(_report), lws_chart(_report)

@@ -1,4 +1,4 @@
-"""The cache of tools: one folder per content key, complete or absent, whatever runs in parallel or is interrupted."""
+"""The cache of tools: one folder for each content key. It is complete or absent, even after an interruption."""
 
 import errno
 import fcntl
@@ -18,19 +18,19 @@ SIGN_OF_LIFE_SECONDS = 20.0
 
 
 class ToolsError(Exception):
-    """A tool cannot be had; the message is one line that says what to do."""
+    """A tool is missing and cannot be obtained; the message is one line that says what to do."""
 
 
 def cache_folder() -> Path:
-    """Where the tools are kept between runs and checkouts."""
+    """The folder in which the tools are kept for all runs and checkouts."""
     configured = os.environ.get("XDG_CACHE_HOME", "")
-    # A relative XDG_CACHE_HOME is invalid by its specification and to be ignored.
+    # The specification says that a relative XDG_CACHE_HOME is invalid and must be ignored.
     base = Path(configured) if configured.startswith("/") else Path.home() / ".cache"
     return base / "inference-platform" / "tools"
 
 
 def content_key(files: Iterable[Path], *words: str) -> str:
-    """A short name for what a tool is made of: these files' contents, these flags, this kind of machine."""
+    """A short name for the content that a tool is made of: these files, these flags, this kind of machine."""
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
@@ -41,12 +41,13 @@ def content_key(files: Iterable[Path], *words: str) -> str:
 
 
 def log_file(name: str) -> Path:
-    """Where the output of the programs that make this entry goes; it outlives a failure."""
+    """The file with the output of the programs that make an entry; it stays after a failure."""
     return cache_folder() / f"{name}.log"
 
 
 def entry(name: str, key: str, make: Callable[[Path], None], report: Report) -> Path:
-    """The cached folder of this key; on the first call `make` fills it, in a folder that is renamed when complete."""
+    """The cached folder of a key. On the first call `make` fills it under another name, and it is renamed once it is
+    complete."""
     folder = cache_folder() / f"{name}-{key}"
     if folder.is_dir():
         return folder
@@ -65,7 +66,7 @@ def entry(name: str, key: str, make: Callable[[Path], None], report: Report) -> 
 
 
 def _make(name: str, folder: Path, make: Callable[[Path], None]) -> None:
-    # Only the holder of the lock makes partial folders, so any other one is what a killed run left.
+    # Only the holder of the lock makes partial folders, so any other one is left from a killed run.
     for abandoned in folder.parent.glob(f".{name}-*.partial"):
         shutil.rmtree(abandoned, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{name}-", suffix=".partial", dir=folder.parent))
@@ -80,7 +81,7 @@ def _make(name: str, folder: Path, make: Callable[[Path], None]) -> None:
 
 @contextmanager
 def _lock(name: str, report: Report) -> Generator[None]:
-    """One maker at a time, over all processes. The system releases the lock of a process that dies."""
+    """Lets one process at a time make an entry. The system releases the lock of a process that dies."""
     with (cache_folder() / f"{name}.lock").open("w") as handle:
         waited = 0.0
         while True:

@@ -1,4 +1,4 @@
-"""Runs a long child process with its output in a log, signs of life, and no child left behind an interrupted run."""
+"""Runs a long child process with its output in a log and signs of life on the screen, and ends it with this process."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ def run_child(
     report: Report,
     seconds: float | None = None,
 ) -> bool:
-    """Whether the program succeeded, within that many seconds."""
+    """Runs the program; returns whether it succeeded within that many seconds."""
     started = time.monotonic()
     with (
         log.open("wb") as output,
@@ -57,7 +57,7 @@ def _wait(started: float, seconds: float | None) -> float:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    # As Ctrl-C would: programs that start others end them first.
+    # SIGINT is what Ctrl-C sends: programs that have started others end those first.
     child.send_signal(signal.SIGINT)
     try:
         child.wait(_SECONDS_TO_END)

@@ -1,4 +1,4 @@
-"""The control plane's programs and the folders of CRDs, stages and charts that lie in the same Go modules."""
+"""The programs of a control plane, and the folders of CRDs, stages and charts in the same Go modules."""
 
 import shutil
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _PROGRAM = GoProgram(
     minutes=5,
 )
 
-# Folders of modules, by the name that they get in the cache.
+# The folders of modules, by the name that each gets in the cache.
 _FOLDERS = {
     "kwok-stages": ("sigs.k8s.io/kwok", "kustomize/stage"),
     "gke-network-crds": ("github.com/GoogleCloudPlatform/gke-networking-api", "config/crds"),
@@ -42,7 +42,7 @@ _FOLDERS = {
 
 @dataclass(frozen=True)
 class ClusterTools:
-    """Executables of a control plane, and folders of what a GKE cluster has installed."""
+    """The executables of a control plane, and the folders with what a GKE cluster has installed."""
 
     etcd: Path
     kube_apiserver: Path
@@ -75,7 +75,7 @@ def cluster_tools(report: Report) -> ClusterTools:
 
 
 def lws_chart(report: Report) -> Path:
-    """The folder of the LeaderWorkerSet Helm chart; needs no build."""
+    """The folder of LeaderWorkerSet's Helm chart; nothing has to be built for it."""
     return _folders(report) / "lws-chart"
 
 
@@ -94,7 +94,7 @@ def _copy(folder: Path, report: Report) -> None:
     report(f"downloading {title}")
     sources = module_folders(_MODULE, [module for module, _ in _FOLDERS.values()], title)
     for name, (module, inside) in _FOLDERS.items():
-        # copyfile leaves out the module cache's read-only mode, which would make the copy hard to delete.
+        # copyfile does not copy the module cache's read-only mode, with which the copy would be hard to delete.
         shutil.copytree(
             sources[module] / inside,
             folder / name,

@@ -1,4 +1,4 @@
-"""The Pulumi engine and the Kubernetes provider: what is on PATH, else the official download, else a Go build."""
+"""The Pulumi engine and the Kubernetes provider: from PATH, else from the official download, else from a Go build."""
 
 import functools
 import json
@@ -28,7 +28,7 @@ _ENGINE_PROGRAM = GoProgram(
 _PROVIDER = GoModule("kubernetes_provider")
 _PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _PROVIDER_FILE = "pulumi-resource-kubernetes"
-# The engine asks for the provider of the SDK's version.
+# The engine asks for a provider of the same version as the SDK.
 _PROVIDER_VERSION = metadata.version("pulumi-kubernetes")
 _PROVIDER_PROGRAM = GoProgram(
     title=f"the Kubernetes provider {_PROVIDER_VERSION}",
@@ -46,14 +46,15 @@ _VERSION_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class EngineTools:
-    """`pulumi`, and the provider's executable where an engine with the right PULUMI_HOME finds it by itself."""
+    """The paths of `pulumi` and of the provider, in the folder in which the engine looks for it by itself."""
 
     pulumi: Path
     kubernetes_provider: Path
 
     @property
     def home(self) -> Path:
-        """The engine's PULUMI_HOME: HOME/plugins/resource-kubernetes-vVERSION/EXECUTABLE is where it looks."""
+        """The engine's PULUMI_HOME. It looks for the provider in
+        HOME/plugins/resource-kubernetes-vVERSION/EXECUTABLE."""
         return self.kubernetes_provider.parents[2]
 
 
@@ -75,21 +76,22 @@ def engine_tools(report: Report) -> EngineTools:
 
 
 def engine_environment(tools: EngineTools) -> dict[str, str]:
-    """What an engine needs in its environment to use exactly these tools, quietly, and nothing else of this machine.
+    """The environment in which an engine uses exactly these tools and nothing else of this machine.
 
-    For the engine's process alone: in the program's, the SDK would take KUBECONFIG for every provider's default.
+    It is for the engine's process only: in the program's own, the SDK would take KUBECONFIG as the default of every
+    provider.
     """
     return {
         "PATH": os.pathsep.join([str(tools.pulumi.parent), os.environ.get("PATH", os.defpath)]),
         "PULUMI_HOME": str(tools.home),
-        # The provider lies in PULUMI_HOME; one that is found on PATH instead costs a warning at every run.
+        # The provider is in PULUMI_HOME; the engine warns at every run if it finds one on PATH instead.
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
-        # A plugin that is missing here is a mistake: say so instead of downloading it.
+        # A missing plugin is a mistake here: say so instead of downloading it.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_SUPPRESS_NEO_LINK": "true",
-        # A provider without a kubeconfig (in render mode it may have none) asks the caller's own cluster for its
-        # version and API groups, and charts come out accordingly. Here no cluster of the caller's is to be found.
+        # A provider without a kubeconfig, as in render mode, asks the caller's own cluster for its version and API
+        # groups, and charts depend on that. Here it must find no cluster.
         "KUBECONFIG": os.devnull,
         "KUBERNETES_SERVICE_HOST": "",
     }
@@ -159,7 +161,7 @@ def _make_provider(folder: Path, pulumi: Path, report: Report) -> None:
 
 
 def _complete_source(source: Path) -> None:
-    """Our main package with the two files that a release of the provider generates before it is compiled."""
+    """Completes our main package with the two files that a release of the provider generates before it is compiled."""
     shutil.copytree(_PROVIDER.folder, source)
     modules = module_folders(_PROVIDER, [_PROVIDER_MODULE], _PROVIDER_PROGRAM.title)
     generated = modules[_PROVIDER_MODULE] / "cmd" / _PROVIDER_FILE
@@ -186,7 +188,7 @@ def _build_line(program: GoProgram) -> str:
 
 @functools.cache
 def _installer_answers() -> bool:
-    # In a process of its own, since nothing else bounds the time that a name server may take.
+    # This runs in another process, since nothing else limits the time that a name server may take.
     program = f"import urllib.request; urllib.request.urlopen({_INSTALLER!r}, timeout={_PROBE_SECONDS})"
     try:
         outcome = subprocess.run(

@@ -1,4 +1,4 @@
-"""Go modules of this folder: what their go.mod pins, their downloaded folders, and builds of the programs they name."""
+"""The Go modules of this folder: the pins of their go.mod, their downloaded folders, and builds of their programs."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class GoModule:
-    """A folder with go.mod and go.sum: the one place of its tools' versions and checksums."""
+    """A folder with go.mod and go.sum, the one place of its tools' versions and checksums."""
 
     name: str
 
@@ -26,21 +26,21 @@ class GoModule:
         return _HERE / self.name
 
     def version(self, module: str) -> str:
-        """The pinned version of a module, without the leading v."""
+        """The pinned version of a module, without the leading "v"."""
         found = re.search(rf"^\s*(?:require )?{re.escape(module)} v(\S+)", self._text(), re.MULTILINE)
         if found is None:
             raise LookupError(f"{self.folder / 'go.mod'} does not require {module}")
         return found[1]
 
     def go_version(self) -> str:
-        """The oldest Go that builds this module."""
+        """The oldest version of Go that can build this module."""
         found = re.search(r"^go (\S+)$", self._text(), re.MULTILINE)
         if found is None:
             raise LookupError(f"{self.folder / 'go.mod'} has no go directive")
         return found[1]
 
     def key(self, *words: str) -> str:
-        """Names the content of whatever is made from this module with these flags."""
+        """The content key of what is made from this module with these flags."""
         return content_key([*self.folder.glob("go.*"), *self.folder.glob("*.go")], *words)
 
     def _text(self) -> str:
@@ -49,7 +49,7 @@ class GoModule:
 
 @dataclass(frozen=True)
 class GoProgram:
-    """Programs that are built together. `packages` gives each package's file name in the folder of executables."""
+    """Programs that are built together. `packages` says which file name each package gets among the executables."""
 
     title: str
     module: GoModule
@@ -62,9 +62,9 @@ class GoProgram:
 
 
 def build(program: GoProgram, *, source: Path, executables: Path, log: Path, report: Report) -> None:
-    """Builds every program of the module (or of a completed copy of it) in `source` into the folder `executables`."""
+    """Builds every program of the module in `source`, or in a completed copy of it, into the folder `executables`."""
     go = require_go(program.module, program.title)
-    # An interrupted `go build` leaves its work behind: here it goes with the folder that is thrown away.
+    # An interrupted `go build` leaves files behind; here they are removed together with this folder.
     scratch = executables / ".scratch"
     scratch.mkdir(parents=True)
     command = [go, "build", "-v", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {program.linker_flags}"]
@@ -86,7 +86,7 @@ def build(program: GoProgram, *, source: Path, executables: Path, log: Path, rep
 
 
 def module_folders(module: GoModule, wanted: Iterable[str], title: str) -> dict[str, Path]:
-    """Downloads modules that go.mod pins, checked against go.sum, and tells where they are."""
+    """Downloads modules that go.mod pins, checked against go.sum, and returns their folders."""
     go = require_go(module, title)
     outcome = subprocess.run(
         [go, "mod", "download", "-json", *wanted],
@@ -96,7 +96,7 @@ def module_folders(module: GoModule, wanted: Iterable[str], title: str) -> dict[
         text=True,
         check=False,
     )
-    # One JSON document after the other, no list.
+    # The output is one JSON document after the other, and not a list.
     decoder, rest, folders, errors = json.JSONDecoder(), outcome.stdout.strip(), dict[str, Path](), list[str]()
     while rest:
         document, end = decoder.raw_decode(rest)
@@ -111,12 +111,12 @@ def module_folders(module: GoModule, wanted: Iterable[str], title: str) -> dict[
 
 
 def require_go(module: GoModule, title: str) -> str:
-    """The Go command's path, if it is new enough for this module."""
+    """The path of the Go command. Raises ToolsError if it is missing or too old for this module."""
     needed = module.go_version()
     go = shutil.which("go")
     if go is None:
         raise ToolsError(f"Go {needed} or newer is needed to build {title}; no go is on PATH (https://go.dev/dl/)")
-    # Asked in the module's folder, since Go may switch to the toolchain that go.mod names.
+    # Go is asked in the module's folder, since it may switch to the toolchain that go.mod names.
     answer = subprocess.run(
         [go, "version"], cwd=module.folder, env=_environment(), capture_output=True, text=True, check=False
     )
@@ -129,12 +129,12 @@ def require_go(module: GoModule, title: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    # Nothing of the caller's may change what is built: no workspace, no flags, no C compiler.
+    # The caller's environment must not change what is built: no workspace, no flags, no C compiler.
     return {**os.environ, "GOFLAGS": "-mod=readonly", "GOWORK": "off", "CGO_ENABLED": "0"}
 
 
 def _default_name(package: str) -> str:
-    """What `go build` calls a package's executable: the path's last part that is no major version."""
+    """The file name that `go build` gives a package: the path's last part that is not a major version."""
     parts = package.split("/")
     return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
 

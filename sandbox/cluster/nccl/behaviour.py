@@ -7,24 +7,24 @@ FORMS = "busbw=4, hang, silent, wrong or crash"
 
 
 class UnknownBehaviour(ValueError):
-    """The text names none; the message lists those there are."""
+    """The text names no behaviour; the message lists those there are."""
 
 
 @dataclass(frozen=True)
 class NcclBehaviour:
     gbytes_per_second: float | None = None
-    """The peak of its bus bandwidth; None: as Google shows it."""
+    """The highest bus bandwidth that the test shows, in GB/s. None: the figure that Google shows for such nodes."""
     hang: bool = False
-    """It does not end until it may."""
+    """The test goes on until it is told otherwise."""
     silent: bool = False
-    """It ends well and says nothing."""
+    """The test succeeds and prints no result."""
     wrong: bool = False
-    """Values come out wrong."""
+    """The test finds wrong values and fails."""
     crash: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "NcclBehaviour":
-        """Of what somebody wrote. Raises UnknownBehaviour."""
+        """The behaviour that a text describes. Raises UnknownBehaviour."""
         wish = text.strip()
         if speed := re.fullmatch(r"busbw=(\d+(?:\.\d+)?)", wish):
             return cls(gbytes_per_second=float(speed[1]))

@@ -1,4 +1,4 @@
-"""What Google's NCCL tests and plugins are, read from images.yaml."""
+"""Facts about Google's NCCL tests and plugins, read from images.yaml."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ import yaml
 CHECKER_FILE = "NCCL_SHIMNET_GUEST_CONFIG_CHECKER_CONFIG_FILE"
 TUNER_FILE = "NCCL_TUNER_CONFIG_PATH"
 ABORTED = 134
-"""Exit status of a process that aborts, as the guest configuration checker has it do."""
+"""The exit status of a process that aborts, as one does that the guest configuration checker refuses."""
 
 _TABLE = Path(__file__).with_name("images.yaml")
 
 
 @dataclass(frozen=True)
 class NcclImage:
-    """The image of a two-node test. `gbytes_per_second` is the peak of bus bandwidth that Google shows of it."""
+    """The image of a two-node test. `gbytes_per_second` is the highest bus bandwidth that Google shows of it, in
+    GB/s."""
 
     scripts: tuple[str, ...]
     programs: tuple[str, ...]
@@ -28,7 +29,7 @@ class NcclImage:
 
 @dataclass(frozen=True)
 class GuestConfiguration:
-    """What the checker of GPUDirect-TCPXO wants in a workload's environment, by the file that it is given."""
+    """The environment that GPUDirect-TCPXO's checker wants of a workload, for one of the files that it can be given."""
 
     tuner_configuration: str
     wanted: Mapping[str, str]
@@ -36,7 +37,8 @@ class GuestConfiguration:
 
 
 def nccl_image(reference: str) -> NcclImage | None:
-    """None for an image that is none of Google's tests. Of two names that fit, the longer one counts."""
+    """The test image that a reference names; None if it is not one of Google's tests. If two names fit, the longer one
+    counts."""
     repository = reference.split("@")[0].rsplit(":", 1)[0]
     names = [name for name in _table()["images"] if repository.endswith(f"/{name}")]
     if not names:
@@ -53,8 +55,8 @@ def guest_configurations() -> dict[str, GuestConfiguration]:
 
 
 def refusal(environment: Mapping[str, str]) -> str | None:
-    """Why the guest configuration checker would abort a workload with this environment; None: it lets it through, or
-    is not asked."""
+    """The reason for which the guest configuration checker would abort a workload with this environment. None: it would
+    not, or it is not asked."""
     asked = environment.get(CHECKER_FILE)
     if asked is None:
         return None

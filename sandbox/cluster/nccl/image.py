@@ -1,4 +1,4 @@
-"""Runs the script of a test's pod as a local process: in a folder that has what the image has, and nothing of ours."""
+"""Runs the script of a test's pod as a local process, in a folder with the files of the test's image."""
 
 import os
 import re
@@ -18,14 +18,14 @@ PEAK = "STANDIN_PEAK"
 
 _HERE = Path(__file__).parent
 _IMPORT_ROOT = _HERE.parents[2]
-# A path that begins with one of an image's own folders, where no other path goes on.
+# A path that begins with one of the image's own folders, and is not the end of a longer path.
 _PATH = re.compile(r"(?<![\w.$}/-])/(scripts|third_party|sbin|tmp)\b")
 
 
 @dataclass(frozen=True)
 class NcclPod:
-    """`root` is what the pod has for `/`; `hosts` a folder that all pods of a test share; `behaviour` a file that says
-    how the test goes, looked at while it runs. All are absolute."""
+    """One pod of a test. `root` is the folder that stands for `/`; `hosts` is a folder that all pods of a test share;
+    `behaviour` is a file that says how the test goes, read while it runs. All paths are absolute."""
 
     image: NcclImage
     root: Path
@@ -34,7 +34,7 @@ class NcclPod:
     behaviour: Path
 
     def prepare(self) -> None:
-        """Lay the image out."""
+        """Write the image's files into the pod's folder."""
         for folder in (self.root / "tmp", self.root / "scripts", self.hosts):
             folder.mkdir(parents=True, exist_ok=True)
         for script in self.image.scripts:
@@ -46,7 +46,7 @@ class NcclPod:
             file.chmod(0o755)
 
     def command(self, line: list[str]) -> list[str]:
-        """The container's, with the image's own paths where they are here."""
+        """The container's command line, with the image's paths replaced by those on this machine."""
         return [_PATH.sub(lambda match: f"{self.root}/{match[1]}", word) for word in line]
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
@@ -64,6 +64,6 @@ class NcclPod:
         }
 
     def leave(self) -> None:
-        """Nobody reaches it any more."""
+        """Remove the pod's files; no other pod can reach it from then on."""
         (self.hosts / self.host).unlink(missing_ok=True)
         shutil.rmtree(self.root, ignore_errors=True)

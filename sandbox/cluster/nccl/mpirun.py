@@ -1,4 +1,5 @@
-"""`mpirun` of a test's image: looks at all that the real one would trip over, and prints what a test prints."""
+"""Stands in for `mpirun` of a test's image: checks what the real one would stumble over, and prints what a test
+prints."""
 
 import os
 import sys
@@ -19,7 +20,7 @@ _TESTS = "third_party/nccl-tests-mpi/build"
 
 
 class Failed(Exception):
-    """Exit status and what is said."""
+    """The test failed; the error holds its exit status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -67,7 +68,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
 
 
 def started(options: Options, environment: Mapping[str, str]) -> list[str]:
-    """The hosts on which processes run. Raises Failed where they would not."""
+    """The hosts on which mpirun would start processes. Raises Failed if it could not."""
     if not options.as_root:
         raise Failed(1, "mpirun has detected an attempt to run as root.")
     try:
@@ -84,7 +85,7 @@ def started(options: Options, environment: Mapping[str, str]) -> list[str]:
 
 
 def run(options: Options, hosts: Sequence[str]) -> None:
-    """The test, as it is told to go. Raises Failed."""
+    """Runs the simulated test as its behaviour says. Raises Failed."""
     refused = facts.refusal(options.exported)
     if refused:
         raise Failed(facts.ABORTED, f"{refused}\nmpirun noticed that a process exited on signal 6 (Aborted).")
@@ -128,7 +129,7 @@ def _behaviour() -> NcclBehaviour:
 
 
 def _table(peak: float, *, wrong: bool) -> str:
-    """What was recorded, with the bandwidths in proportion, so that the highest is this one in GB/s."""
+    """The recorded table, with all bandwidths in proportion, so that the highest one is `peak` GB/s."""
     recorded = RECORDED.read_text(encoding="utf-8").splitlines()
     heading = [line for line in recorded if line.startswith("#") and "GKE" not in line and "Simulated" not in line]
     rows = [line.split() for line in recorded if not line.startswith("#")]
