@@ -1,4 +1,5 @@
-"""A stand-in for Google Cloud: a `gcp` provider for the engine to attach to, state on disk, Google's own rules."""
+"""A stand-in for Google Cloud: a `gcp` provider that the engine attaches to, with its state on disk and Google's own
+rules."""
 
 from sandbox.cloud.server import serve_cloud
 from sandbox.rows import InvalidTable

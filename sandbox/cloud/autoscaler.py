@@ -1,6 +1,6 @@
-"""Brings nodes to autoscaled pools for pods that find none, as GKE's cluster autoscaler does.
+"""Adds nodes to autoscaled pools for pods that find no node, as GKE's cluster autoscaler does.
 
-It never takes one away, and works while an engine runs, which is when pods are made.
+It never removes one, and it works only while an engine runs, which is when pods are made.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _PENDING = "/api/v1/pods?fieldSelector=status.phase%3DPending"
 
 
 class Autoscaler(Rounds):
-    """A thread that looks for pods without a node."""
+    """A thread that looks for pods without a node and adds one for them."""
 
     def __init__(self, planes: ControlPlanes, store: Store, tables: Tables) -> None:
         super().__init__("autoscaler")
@@ -43,7 +43,7 @@ class Autoscaler(Rounds):
                 self._add_node(pool)
 
     def _add_node(self, pool: str) -> None:
-        """One at a time: the scheduler then says whether that was enough."""
+        """Adds one node; the scheduler then shows whether that was enough."""
         with self._store.transaction() as state:
             record = state.resources.get(pool)
             if record and _has_room(record):
@@ -69,7 +69,7 @@ def _unschedulable(pod: dict[str, Any]) -> bool:
 
 
 def _pool_for(pods: list[dict[str, Any]], state: State, cluster: str, pools: list[str], tables: Tables) -> str | None:
-    """The first pool of which a fresh node would take one of the pods."""
+    """The first pool whose next node could run one of the pods."""
     for pool in pools:
         nodes = nodes_of_pool(pool, _with_one_more(state.resources[pool]), state.resources[cluster], tables)
         if nodes and any(takes(nodes[-1], pod) for pod in pods):
@@ -78,7 +78,7 @@ def _pool_for(pods: list[dict[str, Any]], state: State, cluster: str, pools: lis
 
 
 def takes(node: dict[str, Any], pod: dict[str, Any]) -> bool:
-    """Whether the pod could run on that node if nothing else did; what is claimed of its devices is not looked at."""
+    """Whether the pod could run on that node if it were empty; claims of devices are not looked at."""
     spec = pod["spec"]
     labels: dict[str, str] = node["metadata"]["labels"]
     return (

@@ -1,4 +1,4 @@
-"""The cloud itself: judges a request, carries it out, remembers it. Knows nothing of gRPC."""
+"""The cloud itself: it judges a request, carries it out and remembers it. It knows nothing of gRPC."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sandbox.cloud.store import Record, State, Store
 from sandbox.cloud.tables import Tables
 from sandbox.cloud.values import UNKNOWN, Properties, Value, has_unknown
 
-# How the Pulumi bridge marks what it filled in by itself.
+# The key under which the Pulumi bridge lists the properties that it filled in itself.
 FILLED_IN = "__defaults"
 
 _DOING = {Stage.CREATE: "creating", Stage.UPDATE: "updating", Stage.DELETE: "deleting"}
@@ -36,13 +36,13 @@ class Cloud:
         self._faults = faults
 
     def wake(self) -> None:
-        """Have what the state records run, if the machine was restarted since."""
+        """Start what the state records, if the machine was restarted since."""
         if self._effects.asleep(self._store.read()):
             with self._store.transaction() as state:
                 self._effects.wake(state)
 
     def give_up(self) -> None:
-        """Nobody waits for an answer any longer."""
+        """End all waiting requests, since the engine no longer waits for their answers."""
         self._faults.give_up()
 
     def check_configuration(self, values: Mapping[str, Value]) -> list[Failure]:
@@ -51,7 +51,7 @@ class Cloud:
     def check(
         self, token: str, urn_name: str, new: dict[str, Value], old: dict[str, Value], defaults: Defaults, seed: bytes
     ) -> Checked:
-        """The inputs with a name filled in, and everything that is wrong with them by themselves."""
+        """The inputs, with a name filled in, and all mistakes that can be found without the cloud's state."""
         kind = _kind(token)
         failures = schema.check(schema.arguments_class(token), new)
         inputs = _named(kind, urn_name, new, old, seed)
@@ -79,7 +79,7 @@ class Cloud:
     def foresee(
         self, token: str, inputs: dict[str, Value], defaults: Defaults, before: Record | None
     ) -> dict[str, Value]:
-        """The outputs as far as a preview knows them."""
+        """The outputs, as far as a preview knows them."""
         kind = _kind(token)
         request = Request(kind, Properties(_plain(inputs)), defaults, self._tables, self._store.read(), before)
         outputs = _outputs(request)
@@ -112,11 +112,11 @@ class Cloud:
     def _apply(
         self, stage: Stage, token: str, id_: str | None, inputs: dict[str, Value], defaults: Defaults
     ) -> tuple[str, dict[str, Value]]:
-        """The one door through which anything is created, changed or deleted."""
+        """Creates, changes or deletes a resource; every change of the cloud goes through here."""
         asked = Request(_kind(token), Properties(_plain(inputs)), defaults, self._tables, State(), None, id_)
         fault = self._faults.due(asked, stage)
         try:
-            # Outside of the transaction: who waits for an answer holds nobody else up.
+            # This is outside of the transaction, so that a request that waits does not block the others.
             self._faults.before(fault, asked)
             done = self._carry_out(stage, token, id_, inputs, defaults)
             self._faults.after(fault, asked)
@@ -156,7 +156,7 @@ def _refusal(request: Request, stage: Stage, id_: str) -> str | None:
         if there and not kind.adopts:
             return f"Error 409: The resource '{id_}' already exists, alreadyExists"
     elif not there:
-        # What is gone already is deleted well enough.
+        # To delete what is already gone is a success.
         return None if stage is Stage.DELETE else f"Error 404: The resource '{id_}' was not found, notFound"
     return kind.first_refusal(request, stage)
 
@@ -174,7 +174,7 @@ def _outputs(request: Request) -> dict[str, Value]:
 
 
 def _kept(request: Request) -> dict[str, Value]:
-    """What an update says nothing of any more, and Google has a value of its own for."""
+    """Outputs for which an update says nothing and Google has a value of its own."""
     before = request.before.outputs if request.before else {}
     fields = provider_schema(request.kind.token).fields
     return {name: value for name, value in before.items() if name in fields and fields[name].computed}
@@ -185,7 +185,7 @@ def _plain(inputs: dict[str, Value]) -> dict[str, Value]:
 
 
 def _named(kind: Kind, urn_name: str, new: dict[str, Value], old: dict[str, Value], seed: bytes) -> dict[str, Value]:
-    """With a name of its own where the program gives none, and the same one as before."""
+    """The inputs with a generated name if the program gives none; an existing resource keeps its name."""
     name = kind.name_property
     if name in new or not kind.autonamed:
         return new
@@ -196,7 +196,8 @@ def _named(kind: Kind, urn_name: str, new: dict[str, Value], old: dict[str, Valu
 def _effective(
     kind: Kind, inputs: dict[str, Value], outputs: dict[str, Value], defaults: Defaults | None
 ) -> Properties:
-    """The inputs with the project and region that count where they say none: today's defaults, or what was recorded."""
+    """The inputs, with the project and region filled in where they are missing: from today's defaults, or as
+    recorded."""
     filled: dict[str, Value] = {}
     for name in ("project", "region"):
         if name in outputs and (field := provider_schema(kind.token).fields.get(name)) and field.force_new:

@@ -1,4 +1,4 @@
-"""The provider's own settings: which project, which region."""
+"""Checks the provider's own settings: its project and its region."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from sandbox.cloud.values import Properties, Value
 
 _PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
 
-# The engine's own keys.
+# These keys are the engine's own.
 _ENGINES = frozenset({"version", "pluginDownloadURL", "__internal"})
 
 
 def check(values: Mapping[str, Value], locations: Locations) -> list[Failure]:
-    """What is wrong with a provider's configuration; the engine hands over every value as a string."""
+    """The mistakes in a provider's configuration, whose values the engine sends as strings."""
     fields = schema.fields(schema.provider_arguments_class())
     failures = [
         Failure(name, schema.unknown_property(name, fields))

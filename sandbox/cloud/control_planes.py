@@ -1,4 +1,4 @@
-"""What a cloud's clusters and node pools do outside its state: control planes that run, nodes that stand in them."""
+"""What clusters and node pools do beside the cloud's state: control planes run, and nodes exist in them."""
 
 import json
 from pathlib import Path
@@ -20,29 +20,29 @@ from sandbox.cluster.layout import CA_FILE
 from sandbox.tools import ClusterTools
 
 TRUSTED = "ca.pem"
-"""Beside the control planes' folders."""
+"""The file, beside the control planes' folders, with the certificates that an engine must trust."""
 
 
 class Effects(Protocol):
-    """What happens beside the bookkeeping."""
+    """What a change of a resource causes beside the change of the state."""
 
     def applied(self, state: State, id_: str, record: Record) -> Record:
-        """Make a created or changed resource real; the record with what came of it."""
+        """Make a created or changed resource real; returns its record with what resulted."""
         ...
 
     def deleted(self, state: State, id_: str, record: Record) -> None:
-        """Undo it."""
+        """Remove what the resource caused."""
         ...
 
     def asleep(self, state: State) -> bool:
-        """Whether something that is recorded does not run."""
+        """Whether something that the state records does not run."""
         ...
 
     def wake(self, state: State) -> None: ...
 
 
 class Paper:
-    """Clusters on paper: recorded, with an endpoint that nobody answers at."""
+    """Clusters that are only recorded, with an endpoint at which nobody answers."""
 
     def applied(self, state: State, id_: str, record: Record) -> Record:
         return record
@@ -57,7 +57,7 @@ class Paper:
 
 
 class ControlPlanes:
-    """A control plane for every cluster, in a folder of the cluster's name."""
+    """Runs a control plane for each cluster, in a folder with the cluster's name."""
 
     def __init__(self, folder: Path, tools: ClusterTools, tables: Tables, workloads: Workloads | None) -> None:
         self._folder = folder
@@ -108,7 +108,8 @@ class ControlPlanes:
         return Record(record.token, record.inputs, outputs)
 
     def _trust(self) -> None:
-        """One file with every control plane's authority, for an engine that trusts Google's public certificates."""
+        """Writes one file with the authorities of all control planes, for an engine that would trust public
+        certificates."""
         authorities = [file.read_text(encoding="utf-8") for file in sorted(self._folder.glob(f"*/{CA_FILE}"))]
         file = self._folder / TRUSTED
         if authorities:
@@ -117,7 +118,7 @@ class ControlPlanes:
             file.unlink(missing_ok=True)
 
     def _set_nodes(self, state: State, id_: str, record: Record) -> None:
-        """Have the pool's nodes as they are recorded, and no others of its name."""
+        """Makes the pool's nodes as recorded, and removes all others of the pool."""
         plane = self.plane(_cluster_of(id_))
         nodes = nodes_of_pool(id_, record, state.resources[_cluster_of(id_)], self._tables)
         wanted = {f"node/{node['metadata']['name']}" for node in nodes}
@@ -144,7 +145,7 @@ def _cluster_of(pool_id: str) -> str:
 
 
 def _forget_pools(state: State, id_: str, record: Record) -> None:
-    """A cluster takes its node pools with it."""
+    """Removes the records of a deleted cluster's node pools, as Google deletes them with it."""
     if record.token == CLUSTER:
         for pool, _ in pools_of(state, id_):
             del state.resources[pool]

@@ -1,4 +1,5 @@
-"""What changes between what is and what is asked for, and by the provider's schema whether that is done in place."""
+"""Finds what differs between what exists and what is asked for, and whether the provider's schema changes it in
+place."""
 
 import json
 import re
@@ -28,8 +29,8 @@ class Difference:
 def differences(
     kind: Kind, old: Properties, new: Properties, outputs: Properties, ignored: Sequence[str] = ()
 ) -> list[Difference]:
-    """Every difference, innermost paths. `outputs` says what Google has where the old inputs said nothing, and what its
-    answer left out; `ignored` are paths whose differences the program does not want to see."""
+    """Every difference, with the path of the innermost property. `outputs` give Google's value where the old inputs
+    gave none; differences at the paths in `ignored` are left out, as the program wishes."""
     return [
         each
         for each in _Comparison(kind, old, new, outputs).found()
@@ -59,7 +60,7 @@ class _Comparison:
             yield Difference(path, Change.ADD, self._replaces(_bare(path), None, value))
 
     def _known(self, path: str, before: Value) -> Value:
-        """What Google has, or takes where nothing is said."""
+        """The value that Google has, or takes where the program gives none."""
         if before is not None:
             return before
         answered = self._outputs[path]
@@ -71,7 +72,7 @@ class _Comparison:
         return before if self._stays(path) else self._default(path)
 
     def _stays(self, path: str) -> bool:
-        """Whether taking the property out leaves Google's value: its own, or that of a block gone with it."""
+        """Whether Google keeps its value when the program removes the property, or the block that holds it."""
         bare = _bare(path)
         field = self._schema.governing(bare)
         if field is None or field.computed:
@@ -94,7 +95,7 @@ class _Comparison:
         return any(self._schema.fields[block].force_new and self._counted(block) for block in blocks)
 
     def _counted(self, block: str) -> bool:
-        """Whether there are more or fewer of a block than before."""
+        """Whether the number of blocks differs from before."""
         return _count(self._old[block]) != _count(self._new[block])
 
 
@@ -107,12 +108,12 @@ def _same(before: Value, after: Value) -> bool:
 
 
 def _bare(path: str) -> str:
-    """The path without list positions and map keys that are no names."""
+    """The path without list positions and without map keys that are not names."""
     return re.sub(r"\[[^\]]*\]", "", path)
 
 
 def _around(bare: str) -> Iterator[str]:
-    """The blocks that a property stands in, the nearest first."""
+    """The blocks around a property, from the inside out."""
     while "." in bare:
         bare = bare.rpartition(".")[0]
         yield bare
@@ -136,7 +137,7 @@ def _changes(schema: ProviderSchema, old: Value, new: Value, path: str) -> Itera
                 f"{path}[{index}]",
             )
     elif old is None and isinstance(new, dict) and new:
-        # A whole block: its leaves say which of them cannot be changed in place.
+        # For a whole block, its properties say which of them cannot be changed in place.
         for key, value in new.items():
             yield from _changes(schema, None, value, join_path(path, key))
     elif new is None and isinstance(old, dict) and old:
@@ -147,7 +148,7 @@ def _changes(schema: ProviderSchema, old: Value, new: Value, path: str) -> Itera
 
 
 def _in_order(schema: ProviderSchema, values: list[Value], path: str) -> list[Value]:
-    """A set has none of its own."""
+    """The values in a fixed order, if they are a set, which has none of its own."""
     field = schema.fields.get(_bare(path))
     return sorted(values, key=json.dumps) if field and field.type == "set" else values
 
@@ -155,8 +156,8 @@ def _in_order(schema: ProviderSchema, values: list[Value], path: str) -> list[Va
 def _unanswered(
     schema: ProviderSchema, old: Properties, new: Properties, outputs: Properties
 ) -> Iterator[tuple[str, Value]]:
-    """Properties that were asked for before and are again, and that Google's answer did not have: the provider takes
-    what says nothing for the same as silence, but not where the whole block is missing."""
+    """Properties that the program gives as before and that Google's answer lacked. The provider treats an empty value
+    like none, but not if the whole block is missing."""
     for path, value in _leaves(dict(new.values), ""):
         block = next((block for block in _around(_bare(path)) if block in schema.fields), None)
         field = schema.fields.get(_bare(path))

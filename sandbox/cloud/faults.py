@@ -1,4 +1,4 @@
-"""Failures on demand: what goes wrong at Google with the n-th request of a kind, and how it shows."""
+"""Faults on demand: a scenario says what goes wrong at Google with the n-th request of a kind, and how."""
 
 import threading
 from enum import StrEnum
@@ -15,13 +15,14 @@ class Outcome(StrEnum):
     QUOTA = "quota"
     DELAY = "delay"
     HANG = "hang"
-    """Nothing is done and no answer comes until the client gives up."""
+    """Nothing is done, and no answer comes until the client gives up."""
     LOST_RESPONSE = "lostResponse"
-    """It is done, but the client never learns of it."""
+    """The request is carried out, but the client never learns of it."""
 
 
 class Fault(Row):
-    """Befalls requests of one stage for one type, by its name (NodePool); `name` picks the resource by its own."""
+    """A fault of requests of one stage for one type, such as NodePool; `name` restricts it to the resource of that
+    name."""
 
     stage: Stage
     type: str
@@ -41,7 +42,7 @@ class Fault(Row):
 
 
 class Faults:
-    """Counts requests while the cloud is served, and lets befall them what is due."""
+    """Counts requests while the cloud is served, and causes the faults that are due."""
 
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
         self._faults = faults
@@ -50,7 +51,7 @@ class Faults:
         self._given_up = threading.Event()
 
     def due(self, request: Request, stage: Stage) -> Fault | None:
-        """The first fault whose turn it is."""
+        """The first fault that is due for this request; None if none is."""
         with self._lock:
             for index, fault in enumerate(self._faults):
                 if fault.concerns(request, stage):
@@ -61,7 +62,7 @@ class Faults:
         return None
 
     def before(self, fault: Fault | None, request: Request) -> None:
-        """What happens before anything is done. Raises Refused where nothing will be."""
+        """Causes what a fault does before the request is carried out. Raises Refused if it is not to be carried out."""
         if fault is None or fault.outcome is Outcome.LOST_RESPONSE:
             return
         if fault.outcome is Outcome.DELAY:
@@ -72,12 +73,12 @@ class Faults:
         raise Refused(fault.message or _message(fault.outcome, request))
 
     def after(self, fault: Fault | None, request: Request) -> None:
-        """What happens once it is done. Raises Refused if the answer is lost."""
+        """Causes what a fault does after the request. Raises Refused if the answer is to be lost."""
         if fault is not None and fault.outcome is Outcome.LOST_RESPONSE:
             raise Refused(fault.message or _message(fault.outcome, request))
 
     def give_up(self) -> None:
-        """The client waits no longer."""
+        """Ends all waiting, since the client waits no longer."""
         self._given_up.set()
 
 

@@ -1,4 +1,4 @@
-"""What a kind of resource is to this cloud, and what a rule of Google's is: the vocabulary of `resources/`."""
+"""The vocabulary of `resources/`: what a kind of resource is to this cloud, and what a rule of Google's is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from sandbox.cloud.values import Properties, Value
 
 
 class Stage(StrEnum):
-    """When a rule is asked: of the properties alone, or against what the cloud holds."""
+    """When a rule is applied: to the properties alone, or against what the cloud holds."""
 
     CHECK = "check"
     CREATE = "create"
@@ -19,12 +19,12 @@ class Stage(StrEnum):
 
 
 class Refused(Exception):
-    """Google would not do it; the message is what Google would say."""
+    """Google would refuse this; the message is the one that Google would give."""
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What the provider's configuration says where a resource does not."""
+    """The values of the provider's configuration that count where a resource gives none."""
 
     project: str | None = None
     region: str | None = None
@@ -33,7 +33,7 @@ class Defaults:
 
 @dataclass(frozen=True)
 class Request:
-    """One resource as asked for, with all that a rule may look at. In a check, `state` is empty."""
+    """One resource as it is asked for, with all that a rule may look at. In a check, `state` is empty."""
 
     kind: "Kind"
     inputs: Properties
@@ -42,7 +42,7 @@ class Request:
     state: State
     before: Record | None = None
     given_id: str | None = None
-    """The id of what exists already, whatever its inputs would make of it today."""
+    """The id of the existing resource, which its inputs of today might not give. None at a creation."""
 
     @property
     def project(self) -> str:
@@ -69,7 +69,7 @@ Judge = Callable[[Request], str | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of Google's. `judge` answers with the refusal, or None."""
+    """One rule of Google's. `judge` returns the refusal, or None if there is none."""
 
     id: str
     source: str
@@ -78,7 +78,7 @@ class Rule:
 
 
 class Rules:
-    """The rules of one kind, collected by decorating their functions."""
+    """The rules of one kind, collected by a decorator of their functions."""
 
     def __init__(self) -> None:
         self.all: list[Rule] = []
@@ -111,7 +111,7 @@ def _goes(inputs: Properties) -> bool:
 class Kind:
     """A resource type: its id at Google, what Google computes, and what is refused.
 
-    What the provider's schema says of it is in `provider_schema.json`; here is what the schema cannot say.
+    What the provider's schema says of it is in `provider_schema.json`; this class holds what the schema cannot say.
     """
 
     token: str
@@ -120,25 +120,25 @@ class Kind:
     rules: tuple[Rule, ...]
     compute: Callable[[Request], dict[str, Value]] = _nothing
     computed: frozenset[str] = frozenset()
-    """Property paths that no preview of a creation knows."""
+    """Paths of properties that a preview of a creation does not know."""
     references: frozenset[str] = frozenset()
-    """Properties that name another resource, and whose spellings the provider takes for the same."""
+    """Properties that name another resource; the provider accepts several spellings of the same name."""
     defaults: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    """What Google takes for a property that is not given, where the provider leaves that to Google."""
+    """Values that Google uses for missing properties, where the provider has no default."""
     replaces: Mapping[str, Callable[[Value, Value], bool]] = field(
         default_factory=dict[str, Callable[[Value, Value], bool]]
     )
-    """Properties that force a new resource by some changes only, as the provider's own code finds."""
+    """Properties of which only some changes need a new resource, as the provider's own code decides."""
     held: Callable[[Request, dict[str, Value]], dict[str, Value]] = _as_said
-    """What Google has once the provider is done, where that is not what the provider says."""
+    """What Google has after the request, where it is not what the provider says."""
     shown: Callable[[dict[str, Value]], dict[str, Value]] = _whole
-    """What of that the provider shows when it reads the resource."""
+    """The part of it that the provider shows when it reads the resource."""
     name_property: str = "name"
     autonamed: bool = True
     adopts: bool = False
-    """Whether creating what is there already succeeds."""
+    """Whether creating a resource that exists succeeds."""
     remains: Callable[[Properties], bool] = _goes
-    """Whether Google keeps it when the program lets it go."""
+    """Whether Google keeps the resource when the program deletes it."""
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ _MTU = 8896
 
 
 def drivers_of(pool: Properties, family: Family, shape: Shape) -> list[NodeDriver]:
-    """Every DRA driver that a node of this pool can have, each with its devices."""
+    """All DRA drivers that a node of this pool can have, each with its devices."""
     drivers: list[NodeDriver] = []
     if uses_dranet(pool) and family.managed_dranet:
         waits_for = Daemon(family.nic_daemon) if family.nic_daemon else None
@@ -30,7 +30,7 @@ def drivers_of(pool: Properties, family: Family, shape: Shape) -> list[NodeDrive
 
 
 def _nics(pool: Properties, shape: Shape) -> list[dict[str, Any]]:
-    """The NICs that are attached to a network: as many as the pool names, or all by an automatic profile."""
+    """The NICs that are attached to networks: as many as the pool names, or all of them with an automatic profile."""
     automatic = pool.text(PROFILE) == AUTO_PROFILE
     attached = len(shape.nic_kinds) if automatic else len(pool.items(ADDITIONAL))
     nics = list(zip(shape.nic_kinds, shape.devices_per_nic, strict=True))[:attached]
@@ -42,7 +42,7 @@ def _nics(pool: Properties, shape: Shape) -> list[dict[str, Any]]:
 
 
 def _rdma_names(count: int, gpus: int) -> list[tuple[str, int]]:
-    """`gpu0rdma0` and so on, with the GPU that each stands beside."""
+    """Names such as `gpu0rdma0`, each with the number of the GPU beside it."""
     each = max(count // max(gpus, 1), 1)
     return [(f"gpu{index // each}rdma{index % each}", index // each) for index in range(count)]
 
@@ -77,7 +77,7 @@ def _gpus(family: Family, shape: Shape) -> list[dict[str, Any]]:
 
 
 def _channels() -> list[dict[str, Any]]:
-    """One IMEX channel for the workload, and the place of the daemon that serves it."""
+    """The devices of the NVLink driver: one IMEX channel for the workload, and one for the daemon that serves it."""
     return [
         {"name": "channel-0", "attributes": {"type": {"string": "channel"}, "id": {"int": 0}}},
         {"name": "daemon-0", "attributes": {"type": {"string": "daemon"}, "id": {"int": 0}}},

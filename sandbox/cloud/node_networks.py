@@ -1,6 +1,6 @@
-"""Offers the networks of nodes as extended resources, as GKE does once a Network object names them.
+"""Makes nodes offer their networks as extended resources, as GKE does once Network objects name them.
 
-GKE's controller does so for ever; here it happens while an engine runs, which is when Network objects are made.
+GKE's controller always runs; this one runs while an engine does, which is when Network objects are made.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _API = "/apis/networking.gke.io/v1"
 
 
 class NodeNetworks(Rounds):
-    """A thread that keeps every multi-network cluster's nodes in step with its Network objects."""
+    """A thread that keeps the nodes of all multi-network clusters in step with their Network objects."""
 
     def __init__(self, planes: ControlPlanes, read: Callable[[], State]) -> None:
         super().__init__("node-networks")
@@ -39,12 +39,12 @@ class NodeNetworks(Rounds):
 
 
 def advertise_networks(api: Api, state: State, cluster_id: str) -> None:
-    """Let each node offer the Networks of its pool's subnetworks, and no others."""
+    """Makes each node offer the Networks of its pool's subnetworks, and no others."""
     networks = dict(_networks(api))
     pools = {last(id_): record.properties for id_, record in pools_of(state, cluster_id)}
     for node in api.call("GET", f"/api/v1/nodes?labelSelector={POOL_LABEL}")["items"]:
         pool = pools.get(node["metadata"]["labels"][POOL_LABEL])
-        # A NIC is handed out in one way: what DRANET has, no Network object offers.
+        # A NIC belongs to one mechanism: what DRANET has, no Network object offers.
         attached = pool.items(ADDITIONAL) if pool and not uses_dranet(pool) else []
         subnetworks = {last(item.text("subnetwork") or "") for item in attached}
         wanted = {
@@ -61,7 +61,7 @@ def advertise_networks(api: Api, state: State, cluster_id: str) -> None:
 
 
 def _networks(api: Api) -> Iterator[tuple[str, str]]:
-    """The name of every Device network, and the name of its subnetwork."""
+    """The names of all Device networks, each with the name of its subnetwork."""
     parameter_sets: dict[str, dict[str, Any]] = {
         item["metadata"]["name"]: item["spec"] for item in api.call("GET", f"{_API}/gkenetworkparamsets")["items"]
     }

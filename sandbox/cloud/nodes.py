@@ -1,4 +1,4 @@
-"""The Node objects that GKE makes of a node pool: labels, taints, capacity and what pods may have of it."""
+"""Makes the Node objects of a node pool as GKE does: labels, taints, capacity, and what pods may use of it."""
 
 from typing import Any
 
@@ -21,12 +21,13 @@ _GIB = 1024**3
 _DEFAULT_BOOT_DISK_GIB = 100
 _TAINT_EFFECTS = {"NO_SCHEDULE": "NoSchedule", "PREFER_NO_SCHEDULE": "PreferNoSchedule", "NO_EXECUTE": "NoExecute"}
 _PROVISIONING = {Consumption.SPOT: "spot", Consumption.FLEX_START: "flex-start"}
-# Newer machines report where they stand; the simulated ones of a pool share a block, as a dense reservation does.
+# Newer machines report their place in the data centre; the nodes of one pool share a block here, as in a dense
+# reservation.
 _NODES_A_SUBBLOCK = 16
 
 
 def nodes_of_pool(id_: str, pool: Record, cluster: Record, tables: Tables) -> list[dict[str, Any]]:
-    """Every node that the pool has now, as objects ready to be applied."""
+    """All nodes that the pool has now, as objects that can be applied."""
     found = tables.machine(pool.properties.text("nodeConfig.machineType") or "")
     if found is None:
         return []
@@ -146,7 +147,7 @@ def _reservation_labels(value: str) -> dict[str, str]:
 
 
 def _secondary_disk_label(disk: Properties) -> dict[str, str]:
-    """By which pods find the nodes that have an image's disk."""
+    """The label by which pods find nodes that have a disk with an image."""
     image = disk.text("diskImage") or ""
     key = f"cloud.google.com.node-restriction.kubernetes.io/{f'gke-secondary-boot-disk-{last(image)}'[:63]}"
     return {key: f"{disk.text('mode') or 'MODE_UNSPECIFIED'}.{project_of(image)}"}
@@ -177,7 +178,7 @@ def _topology_labels(id_: str, name: str, index: int) -> dict[str, str]:
 
 
 def _resources(pool: Properties, family: Family, shape: Shape) -> tuple[dict[str, str], dict[str, str]]:
-    """Capacity, and what GKE leaves pods of it."""
+    """The node's capacity, and what GKE leaves of it for pods."""
     arm = family.arch == "arm64"
     storage, storage_left = _storage(pool, shape, arm=arm)
     physical = int(shape.memory_gib * _GIB)
@@ -200,7 +201,7 @@ def _resources(pool: Properties, family: Family, shape: Shape) -> tuple[dict[str
         capacity, allocatable = capacity | gpus, allocatable | gpus
     pages = _huge_pages(pool)
     if pages:
-        # The kernel sets their memory aside, so no pod can have it otherwise.
+        # The kernel reserves the memory of huge pages, so pods cannot use it in another way.
         left -= sum(pages.values()) * 1024
         sizes = {name: f"{kib}Ki" for name, kib in pages.items()}
         return capacity | sizes, {**allocatable, **sizes, "memory": f"{left // 1024}Ki"}
@@ -208,7 +209,7 @@ def _resources(pool: Properties, family: Family, shape: Shape) -> tuple[dict[str
 
 
 def _huge_pages(pool: Properties) -> dict[str, int]:
-    """KiB of memory that is set aside as pages of each size."""
+    """The memory, in KiB, that is reserved as pages of each size."""
     config = "nodeConfig.linuxNodeConfig.hugepagesConfig"
     counts = {
         "hugepages-2Mi": (pool.number(f"{config}.hugepageSize2m") or 0) * 2 * 1024,
@@ -224,7 +225,7 @@ def _local_ssd_gib(pool: Properties, shape: Shape) -> int:
 
 
 def _storage(pool: Properties, shape: Shape, *, arm: bool) -> tuple[int, int]:
-    """Bytes of ephemeral storage, and what pods may have of it: of the local SSDs if there are any."""
+    """The node's ephemeral storage and what pods may use of it, in bytes; it is on the local SSDs if there are any."""
     ssd = _local_ssd_gib(pool, shape)
     if ssd:
         disks = ssd // (shape.local_ssd.gib if shape.local_ssd else 375)

@@ -1,12 +1,12 @@
-"""What a refresh finds: inputs as the program gave them, but for what somebody changed at Google since."""
+"""What a refresh finds: the inputs as the program gave them, with what somebody has changed at Google since."""
 
 from typing import Any, cast
 
 
 def noticed(said: Any, before: Any, now: Any) -> Any:
-    """The input `said`, where its output was `before` and is `now`; as Google's provider reads a resource again.
+    """The input `said` after a refresh, if its output was `before` and is `now`, as Google's provider reads it.
 
-    Only what the program said is noticed: the rest is Google's own to choose.
+    Only properties that the program gave are compared; all others are Google's to choose.
     """
     if before == now:
         return said

@@ -1,5 +1,5 @@
 # ruff: noqa: N802, the protocol names the methods
-"""The `gcp` provider as the engine sees it: what it asks over gRPC, answered from the cloud."""
+"""The `gcp` provider as the engine sees it: it answers the engine's gRPC requests from the cloud."""
 
 import functools
 import importlib.metadata
@@ -30,7 +30,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def _answered(method: _Method) -> _Method:
-    """Turns what goes wrong into one line for the engine's user; the traceback goes to the log."""
+    """Turns an error into one line for the engine's user, and writes the traceback to the log."""
 
     @functools.wraps(method)
     def answer(self: "Provider", request: Any, context: grpc.ServicerContext) -> Any:
@@ -48,7 +48,7 @@ def _answered(method: _Method) -> _Method:
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """One cloud behind any number of provider resources; each of them is a connection of the engine's."""
+    """One cloud behind any number of provider resources; the engine opens a connection for each of them."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -84,7 +84,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answered
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        # Another project or region shows in the resources that took it from here.
+        # A change of project or region appears in the resources that took it from the provider.
         old, new = decode(request.old_inputs), decode(request.news)
         changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
@@ -126,7 +126,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             self._defaults_of(context),
             request.ignoreChanges,
         )
-        # A name that stays is free only once the old resource is gone.
+        # A name that does not change is free only after the old resource is deleted.
         name = KINDS[token].name_property
         return _diff_response(found, delete_first=FILLED_IN not in new and all(each.path != name for each in found))
 
@@ -143,7 +143,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         record = self._cloud.read(_token(request.urn), request.id)
         if record is None:
             return provider_pb2.ReadResponse()
-        # An import has no inputs of its own yet.
+        # An import has no inputs yet.
         refreshes = bool(request.inputs.fields)
         inputs = (
             noticed(decode(request.inputs), decode(request.properties), record.outputs) if refreshes else record.inputs

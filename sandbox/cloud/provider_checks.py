@@ -1,4 +1,4 @@
-"""What Google's provider refuses before it asks Google: all of it said by its schema."""
+"""Finds what Google's provider refuses before it asks Google; its schema says all of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
@@ -9,7 +9,8 @@ from sandbox.cloud.values import UNKNOWN, Value, join_path
 
 
 def check(token: str, inputs: Mapping[str, Value]) -> list[Failure]:
-    """Everything that is missing, not legal, or wrong beside something else. Raises KeyError for an unknown kind."""
+    """All properties that are missing, not legal, or in conflict with each other. Raises KeyError for an unknown
+    kind."""
     return list(_Check(provider_schema(token), inputs).block("", inputs, ""))
 
 
@@ -19,7 +20,7 @@ class _Check:
         self._inputs = inputs
 
     def block(self, block: str, values: Mapping[str, Value], path: str) -> Iterator[Failure]:
-        """One object: `block` is its path in the schema, `path` its place among the inputs."""
+        """Checks one object: `block` is its path in the schema, `path` its place among the inputs."""
         for name, field in self._schema.children.get(block, {}).items():
             where, bare = join_path(path, name), f"{block}.{name}" if block else name
             value = values.get(name)
@@ -84,7 +85,7 @@ def _objects(value: Value, path: str) -> Iterator[tuple[Mapping[str, Value], str
 
 
 def _found(values: Mapping[str, Value], path: str) -> list[Value]:
-    """What stands at a path without positions: in a list, in any element."""
+    """The values at a path without positions, which in a list means those of all elements."""
     found: list[Value] = [cast(Value, dict(values))]
     for name in path.split("."):
         objects = [item for each in found for item in (each if isinstance(each, list) else [each])]

@@ -1,8 +1,8 @@
-"""What Google's Terraform provider says of the resources it makes, under the names that Pulumi gives them.
+"""What Google's Terraform provider says of its resources, under the names that Pulumi gives them.
 
-`provider_schema.json` holds the provider's own words, asked of its running code. pulumi-gcp wraps the same schema: it
-writes names in camelCase, makes plural ones of lists, and one object of a block that can be there once. Which name it
-chose is read from pulumi_gcp's classes.
+`provider_schema.json` holds the provider's own words, read from its running code. pulumi-gcp wraps the same schema: it
+writes names in camelCase, makes names of lists plural, and makes one object of a block that can occur once. Which name
+it chose is read from pulumi_gcp's classes.
 """
 
 import json
@@ -56,7 +56,7 @@ TOKENS = {
     "google_storage_bucket_iam_member": "gcp:storage/bucketIAMMember:BucketIAMMember",
     "google_storage_managed_folder": "gcp:storage/managedFolder:ManagedFolder",
 }
-"""The provider's name of every kind in the file, and Pulumi's."""
+"""The provider's name of each kind in the file, with Pulumi's name."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ class Field:
     type: str
     required: bool = False
     computed: bool = False
-    """Where the program says nothing, Google's own value stays: taking the property out changes nothing."""
+    """Whether Google's own value stays where the program gives none, so that removing the property changes nothing."""
     force_new: bool = False
     deprecated: bool = False
     suppresses: bool = False
-    """The provider's code takes some spellings for the same; the schema does not say which."""
+    """Whether the provider's code accepts several spellings of the same value; the schema does not say which."""
     default: Value = None
     one_of: tuple[Value, ...] = ()
     min_items: int | None = None
     max_items: int | None = None
     conflicts: tuple[str, ...] = ()
-    """Paths that must not be given beside it."""
+    """Paths of properties that must not be given together with it."""
     requires: tuple[str, ...] = ()
-    """Paths that must be given beside it."""
+    """Paths of properties that must be given together with it."""
     block: bool = False
 
 
@@ -88,17 +88,18 @@ class ProviderSchema:
 
     fields: Mapping[str, Field]
     exactly_one: tuple[tuple[str, ...], ...]
-    """Groups of properties of one block; where the block is given, one of them must be, and no second."""
+    """Groups of properties of one block. Where the block is given, exactly one of each group must be given."""
     at_least_one: tuple[tuple[str, ...], ...]
     updates: bool
-    """Whether the provider can change anything of it in place."""
+    """Whether the provider can change any property in place."""
     untranslated: tuple[str, ...] = ()
-    """The provider's names that no class of pulumi_gcp has."""
+    """The provider's names for which pulumi_gcp has no class or property."""
     children: Mapping[str, Mapping[str, Field]] = field(default_factory=dict[str, Mapping[str, Field]])
     """The fields of each block by their own names; "" is the resource itself."""
 
     def governing(self, path: str) -> Field | None:
-        """The field at a path without positions, else the nearest around it that is known: a key's map for instance."""
+        """The field at a path without positions, or else the nearest known field around it, such as the map of a
+        key."""
         while path and path not in self.fields:
             path = path.rpartition(".")[0]
         return self.fields.get(path)
@@ -106,7 +107,7 @@ class ProviderSchema:
 
 @cache
 def provider_schema(token: str) -> ProviderSchema:
-    """Raises KeyError for a kind that the provider was not asked about."""
+    """The schema of a kind. Raises KeyError for a kind that the provider was not asked about."""
     kind = _file()["kinds"][_names()[token]]
     made = _Translation()
     made.block(kind["fields"], schema.arguments_class(token), "", "")
@@ -122,7 +123,7 @@ def provider_schema(token: str) -> ProviderSchema:
 
 
 def source() -> str:
-    """Whose words they are, and when they were asked."""
+    """The provider's name and version, and when it was asked."""
     return f"{_file()['source']}; {_file()['asked']}"
 
 
@@ -137,7 +138,7 @@ def _names() -> dict[str, str]:
 
 
 class _Translation:
-    """Collects the fields of one kind under Pulumi's paths, and those paths under the provider's own."""
+    """Collects the fields of one kind under Pulumi's paths, and keeps the provider's own path of each."""
 
     def __init__(self) -> None:
         self.fields: dict[str, dict[str, Any]] = {}
@@ -149,7 +150,7 @@ class _Translation:
         for name, raw in fields.items():
             chosen = next((each for each in _candidates(name) if each in known), None)
             if chosen is None:
-                # What Google alone says is an output, and no property of the arguments.
+                # A property that only Google sets is an output and not an argument.
                 if not raw.get("readOnly"):
                     self.untranslated.append(theirs + name)
                 continue
@@ -160,7 +161,7 @@ class _Translation:
 
 
 def _candidates(name: str) -> Iterator[str]:
-    """Pulumi's name, and what it may make of the name of a list."""
+    """Pulumi's name for a property, and the names that it may use for a list."""
     first, *others = name.split("_")
     camel = first + "".join(part.capitalize() for part in others)
     yield from (camel, f"{camel}s", f"{camel}es", f"{camel[:-1]}ies")

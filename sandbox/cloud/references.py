@@ -1,4 +1,5 @@
-"""How Google's resources name each other: every accepted spelling to the one id that the state uses."""
+"""Google accepts several spellings of a resource's name; these functions bring them to the one id that the state
+uses."""
 
 import re
 
@@ -44,7 +45,7 @@ def project_of(id_: str) -> str:
 
 
 def segment(id_: str, collection: str) -> str | None:
-    """What stands after a collection in an id: `segment("projects/p/regions/r/x/y", "regions")` is `r`."""
+    """The part behind a collection in an id: `segment("projects/p/regions/r/x/y", "regions")` is `r`."""
     parts = id_.split("/")
     return parts[parts.index(collection) + 1] if collection in parts[:-1] else None
 

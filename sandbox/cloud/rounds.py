@@ -1,4 +1,4 @@
-"""What the cloud does by itself while it is served: look at its clusters again and again, and act on what it sees."""
+"""What the cloud does by itself while it is served: it looks at its clusters again and again, and acts."""
 
 import contextlib
 import threading
@@ -14,7 +14,7 @@ _EVERY_SECONDS = 1.0
 
 
 class Rounds(ABC):
-    """A thread that looks once a second, for as long as its context lasts. A subclass says at what."""
+    """A thread that looks once a second as long as its context lasts; a subclass says at what."""
 
     def __init__(self, name: str) -> None:
         self._ended = threading.Event()
@@ -30,7 +30,7 @@ class Rounds(ABC):
 
     def _run(self) -> None:
         while not self._ended.wait(_EVERY_SECONDS):
-            # What starts or ends just now is found out in the next round.
+            # A control plane that starts or ends at this moment is found in the next round.
             with contextlib.suppress(ApiError, ClusterError, Refused, BrokenState, OSError):
                 self._look_once()
 

@@ -1,4 +1,4 @@
-"""What a person tells the stand-in about Google: machines, reservations, and what fails."""
+"""Reads what a person tells the stand-in about Google: machines, reservations, and faults."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,15 +10,16 @@ from sandbox.rows import Row, load, parse
 
 
 class Scenario(Row):
-    """A scenario file. Nothing said is an ordinary day: every reservation exists, and nothing fails."""
+    """A scenario file. An empty one is an ordinary day: every reservation exists, and nothing fails."""
 
     families: Mapping[str, Family] = {}
     reservations: tuple[Reservation, ...] | None = None
     faults: tuple[Fault, ...] = ()
     google: Situation = Situation()
-    """What is asked before anything is made."""
+    """What Google answers to the checks before anything is made."""
 
 
 def read_scenario(file: Path | None) -> Scenario:
-    """The scenario of a file. Raises InvalidTable, which names the file and what is wrong with it."""
+    """The scenario in a file; the ordinary one without a file. Raises InvalidTable, which names the file and the
+    mistake."""
     return parse(Scenario, load(file) or {}, str(file)) if file else Scenario()

@@ -1,4 +1,4 @@
-"""Property checks from `pulumi_gcp`'s own input classes: what is unknown, or of the wrong type."""
+"""Checks properties against `pulumi_gcp`'s own input classes: unknown ones and those of a wrong type are refused."""
 
 import difflib
 import importlib
@@ -10,7 +10,7 @@ from typing import Any, Union, cast, get_args, get_origin
 
 import pulumi
 
-# The SDK's generated classes are described by this module alone.
+# Only this module reads the private parts of the SDK's generated classes.
 from pulumi import _types as pulumi_types  # pyright: ignore[reportPrivateUsage]
 
 from sandbox.cloud.values import UNKNOWN, Value, is_asset, join_path
@@ -40,13 +40,13 @@ def provider_arguments_class() -> type:
 
 
 def check(cls: type, values: Mapping[str, Value]) -> list[Failure]:
-    """Everything wrong with the properties of one object, nested ones included."""
+    """All mistakes in the properties of one object, and of the objects in it."""
     return list(_object(cls, values, ""))
 
 
 @cache
 def fields(cls: type) -> Mapping[str, Any]:
-    """The wire names of an input class with their types."""
+    """The names that an input class's properties have on the wire, with their types."""
     return cast(dict[str, Any], pulumi_types.input_type_types(cls))
 
 
@@ -98,7 +98,7 @@ _MAPS = (dict, Mapping)
 
 
 def class_of(expected: Any) -> type:
-    """The input class of a block, whether there can be one of it or many."""
+    """The input class of a block, if there can be one of it or many."""
     expected = known_type(expected)
     if get_origin(expected) in _LISTS:
         return class_of(get_args(expected)[0])
@@ -106,7 +106,7 @@ def class_of(expected: Any) -> type:
 
 
 def known_type(expected: Any) -> Any:
-    """Without Optional, Awaitable and Output, and the TypedDict twin of an input class."""
+    """The type without Optional, Awaitable and Output, and without the TypedDict form of an input class."""
     if get_origin(expected) not in (Union, types.UnionType):
         return expected
     members = [

@@ -1,4 +1,4 @@
-"""Serves the cloud to an engine, for the time of one run of it."""
+"""Serves the cloud to an engine while that engine runs."""
 
 import contextlib
 import logging
@@ -22,9 +22,9 @@ from sandbox.cloud.tables import Tables
 from sandbox.cluster import Workloads
 from sandbox.tools import ClusterTools
 
-# The engine's own limit for one message.
+# The engine has the same limit for one message.
 _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
-# As many as the engine asks at once by default, and a few for its questions beside.
+# The engine sends so many requests at once by default, and asks a few questions beside them.
 _THREADS = 32
 _LOG = "cloud.log"
 
@@ -37,12 +37,12 @@ def serve_cloud(
     scenario: Path | None = None,
     workloads: Workloads | None = None,
 ) -> Generator[int]:
-    """Serve on the port that is yielded; the engine attaches by `PULUMI_DEBUG_PROVIDERS=gcp:PORT`.
+    """Serves on the port that is yielded; the engine attaches by `PULUMI_DEBUG_PROVIDERS=gcp:PORT`.
 
-    `clusters` is the folder that holds one control plane per cluster, by the cluster's name; it needs `tools`. Without
-    it clusters are recorded and none is started. `scenario` names a file that says what is special about this Google.
-    `workloads` are the pods for which something runs in its clusters; None: those that each cluster remembers.
-    What goes wrong inside is written to cloud.log beside the state. Raises InvalidTable if the scenario is not one.
+    `clusters` is the folder for the control planes, each under its cluster's name; it needs `tools`. Without it
+    clusters are only recorded. `scenario` is a file that says what is special about this Google. `workloads` are the
+    pods for which something runs in its clusters; None: those that each cluster remembers. Internal errors are written
+    to cloud.log beside the state. Raises InvalidTable if the scenario is not one.
     """
     store = Store(state_file)
     told = read_scenario(scenario)

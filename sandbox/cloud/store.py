@@ -1,6 +1,6 @@
-"""The cloud's own state: one JSON file, locked for every change, replaced at once.
+"""The cloud's own state: one JSON file that is locked for every change and replaced in one step.
 
-Resources stand under Google's ids, not Pulumi's, so that a rule sees what Google would see.
+Resources are kept under Google's ids, not Pulumi's, so that a rule sees what Google would see.
 """
 
 import fcntl
@@ -33,13 +33,14 @@ class Record:
 
 @dataclass
 class State:
-    """Everything this cloud holds. Enabled services are a project's settings and outlive its resources."""
+    """Everything that this cloud holds. Enabled services are settings of a project, and stay when its resources are
+    deleted."""
 
     resources: dict[str, Record] = field(default_factory=dict[str, Record])
     services: dict[str, Record] = field(default_factory=dict[str, Record])
 
     def shelf(self, token: str) -> dict[str, Record]:
-        """Where records of this kind stand, by id."""
+        """The records of a kind, by id."""
         return self.services if token == SERVICE else self.resources
 
     def of(self, token: str) -> Iterator[tuple[str, Record]]:
@@ -51,11 +52,11 @@ class State:
 
 
 class BrokenState(Exception):
-    """The state file is not one of ours; the message names it."""
+    """The state file is not a state of this cloud; the message names the file."""
 
 
 class Store:
-    """The state file; safe between threads and between processes."""
+    """The state file. Threads and processes can use it at the same time."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -74,7 +75,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Generator[State]:
-        """The state for changing; written when the block ends, dropped when it raises."""
+        """Yields the state for changes; it is written when the block ends, and dropped when the block raises."""
         with _exclusive(self.file.parent):
             state = self.read()
             yield state
@@ -99,7 +100,7 @@ def _data(records: dict[str, Record]) -> dict[str, Any]:
 
 @contextmanager
 def _exclusive(folder: Path) -> Generator[None]:
-    """Holds the folder itself, so that no lock file is ever left behind."""
+    """Locks the folder itself, so that no lock file remains."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,9 +1,9 @@
-"""What GKE runs on every node besides, as one DaemonSet whose requests are theirs: so they count for the scheduler.
+"""The pods that GKE runs on every node, as one DaemonSet with the requests of all of them, for the scheduler.
 
-One pod a node instead of a dozen, since none of them does anything here. Requests of CPU: public lists of the
+It is one pod a node instead of a dozen, since none of them does anything here. Requests of CPU: public lists of the
 DaemonSets of a cluster with Dataplane V2 (2025), and `kubectl describe node` of GKE 1.36.3 (2026-10-08), with memory
-where it was seen; what is marked (U) was not seen and is a guess. A node without GPUs has those of one with them too,
-to be safe.
+where it was seen; what is marked (U) was not seen and is a guess. To be safe, a node without GPUs has the pods of a
+node with GPUs too.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ _REQUESTS = {
     "gcsfusecsi-node": (10, 20),  # (U)
     "secrets-store-gke": (50, 100),  # (U)
 }
-"""Millicores and MiB of each."""
+"""The requests of each: CPU in millicores and memory in MiB."""
 NAME = "gke-node-agents"
 _IMAGE = "gke.gcr.io/pause:3.10"
 _GKE_NODES = {"nodeSelectorTerms": [{"matchExpressions": [{"key": POOL_LABEL, "operator": "Exists"}]}]}

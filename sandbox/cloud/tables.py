@@ -1,4 +1,5 @@
-"""What Google offers and where: machine types, regions, zones and network profiles, read from this package's YAML."""
+"""What Google offers and where: machine types, regions, zones and network profiles, from the YAML files of this
+package."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,7 +13,7 @@ _HERE = Path(__file__).parent
 
 
 class Consumption(StrEnum):
-    """How capacity can be had."""
+    """The ways to obtain capacity."""
 
     ON_DEMAND = "onDemand"
     SPOT = "spot"
@@ -28,12 +29,13 @@ class NicKind(StrEnum):
 
     @property
     def ordinary(self) -> bool:
-        """Whether it attaches to a network without a profile."""
+        """Whether it attaches to a network without a network profile."""
         return self in (NicKind.GVNIC, NicKind.IDPF)
 
 
 class Nics(Row):
-    """Interfaces that attach to a network each. `devices` is how many devices of the node stand behind one of them."""
+    """Network interfaces, each of which attaches to a network. `devices` is the number of the node's devices behind
+    each."""
 
     kind: NicKind
     count: int
@@ -41,7 +43,7 @@ class Nics(Row):
 
 
 class LocalSsd(Row):
-    """Disks that come with the machine."""
+    """Local SSDs that the machine always has; `gib` is the size of one."""
 
     count: int
     gib: int = 375
@@ -69,7 +71,8 @@ class Shape(Row):
 
 
 class Offer(Row):
-    """The zones named, and every zone of the regions named; nothing named is everywhere."""
+    """Where something is offered: in the zones that are named, and in all zones of the regions that are named. If
+    nothing is named, it is offered everywhere."""
 
     zones: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
@@ -81,37 +84,37 @@ class Offer(Row):
 
 
 class Family(Offer):
-    """Machine types that differ in size alone."""
+    """A family of machine types that differ only in size."""
 
     arch: str
     accelerator: str | None = None
     product: str | None = None
-    """The accelerator's name as its own driver reports it."""
+    """The accelerator's name, as its own driver reports it; None without an accelerator."""
     boot_disks: tuple[str, ...]
     consumption: frozenset[Consumption]
     compact_placement: int | None = None
     flex_start_compact: bool = False
     topology_labels: bool = False
     gke_floors: tuple[str, ...] = ()
-    """The oldest GKE version of each minor that runs it."""
+    """The oldest GKE version, for each minor version, that runs it."""
     flex_start_floor: str | None = None
     accelerator_network_profile: bool = False
     managed_dranet: bool = False
     multi_networking: bool = True
-    """Whether pods can have its NICs by Device-type Network objects."""
+    """Whether pods can use its NICs by Network objects of type Device."""
     sub_block_reservations: bool = False
     max_nodes_per_pool: int | None = None
     accelerator_topology: str | None = None
-    """What the workload policy of its pools must say."""
+    """The accelerator topology that the workload policy of its pools must name; None: they need no such policy."""
     autoscaling: bool = True
     shielded_nodes: bool = True
     nic_daemon: str | None = None
-    """The DaemonSet that has to run before its RDMA NICs work."""
+    """The DaemonSet that has to run before its RDMA NICs work; None: there is none."""
     machines: Mapping[str, Shape]
 
 
 class Profile(Offer):
-    """A network profile `{zone}-{name}`, and the only kind of NIC that its networks take."""
+    """A network profile `{zone}-{name}`, and the only kind of NIC that its networks accept."""
 
     nic_kind: NicKind
 
@@ -136,14 +139,14 @@ class Locations(Row):
 
 
 class Status(StrEnum):
-    """Whether a reservation's machines are there yet."""
+    """Whether a reservation has begun, so that its machines exist."""
 
     ACTIVE = "active"
     PENDING = "pending"
 
 
 class Reservation(Row):
-    """Machines that somebody reserved outside of any program. `blocks` names the sub-blocks of each block."""
+    """Machines that somebody reserved outside of any program. `blocks` gives the sub-blocks of each block."""
 
     name: str
     project: str | None = None
@@ -152,16 +155,17 @@ class Reservation(Row):
     count: int
     status: Status = Status.ACTIVE
     in_use: int = 0
-    """Machines that somebody else runs on."""
+    """The number of its machines that others already use."""
     shared: bool = True
-    """With the projects that name it, where it is another's."""
+    """Whether a reservation of another project is shared with the projects that name it."""
     blocks: Mapping[str, tuple[str, ...]] = {}
 
 
 class Tables:
-    """Google's offer. Families that are given win over the built-in ones.
+    """What Google offers. Families that are given replace built-in machines of the same name.
 
-    `reservations` are all that exist; None: whatever a program names exists, active and of the right machines.
+    `reservations` are all that exist; None: any reservation that a program names exists, is active and has the right
+    machines.
     """
 
     def __init__(
@@ -172,7 +176,7 @@ class Tables:
 
     @cached_property
     def families(self) -> tuple[Family, ...]:
-        """All there are, those that are given last."""
+        """All families; those that are given come last."""
         rows: dict[str, Any] = load(_HERE / "machines.yaml")["families"]
         known = (parse(Family, row, f"machines.yaml: families.{name}") for name, row in rows.items())
         return (*known, *self._given.values())

@@ -1,6 +1,7 @@
-"""Property values between the engine's protobuf structs and plain Python: unknowns, secrets, outputs, whole numbers.
+"""Converts property values between the engine's protobuf structs and plain Python: unknowns, secrets, outputs and whole
+numbers.
 
-`Properties` reads a nested bag of them by path, without ever raising on what is absent or not yet known.
+`Properties` reads nested values by path, and never raises for what is absent or not yet known.
 """
 
 import re
@@ -12,7 +13,7 @@ from google.protobuf import json_format, struct_pb2
 Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-# The engine has one sentinel a type (bool, number, array, asset, archive, object); here one is enough.
+# The engine has a sentinel for each type (bool, number, array, asset, archive, object); here one is enough.
 _UNKNOWNS = frozenset(
     {
         UNKNOWN,
@@ -33,7 +34,8 @@ _PATH = re.compile(r"[^.\[\]]+|\[\d+\]")
 
 
 def decode(message: struct_pb2.Struct) -> dict[str, Value]:
-    """The struct as plain values: secrets opened, absent outputs unknown, nulls dropped, whole numbers as int."""
+    """The struct as plain values: secrets are opened, absent outputs become unknown, nulls are dropped, whole numbers
+    become int."""
     return cast(dict[str, Value], _plain(json_format.MessageToDict(message)))
 
 
@@ -76,13 +78,13 @@ def has_unknown(value: Value) -> bool:
 
 
 class Properties:
-    """A nested bag of values; paths are written as Pulumi writes them (`nodeConfig.guestAccelerators[0].type`)."""
+    """Nested values; paths are written as Pulumi writes them (`nodeConfig.guestAccelerators[0].type`)."""
 
     def __init__(self, values: Mapping[str, Value]) -> None:
         self.values = values
 
     def __getitem__(self, path: str) -> Value:
-        """The value there, None if there is none; UNKNOWN if it or anything that holds it is unknown."""
+        """The value at a path; None if there is none, UNKNOWN if it or anything around it is unknown."""
         found: Value = dict(self.values)
         for step in cast(list[str], _PATH.findall(path)):
             match found:
@@ -101,7 +103,7 @@ class Properties:
         return has_unknown(self[path])
 
     def text(self, path: str) -> str | None:
-        """The text there; None if it is absent or unknown."""
+        """The text at a path; None if it is absent or unknown."""
         value = self[path]
         return value if isinstance(value, str) and value != UNKNOWN else None
 
@@ -131,7 +133,7 @@ class Properties:
 
 
 def join_path(path: str, key: str) -> str:
-    """The path of a key inside an object, in Pulumi's notation: a key that is no plain name is quoted."""
+    """The path of a key inside an object, in Pulumi's notation, which quotes a key that is not a plain name."""
     if not _PLAIN_KEY.fullmatch(key):
         return f'{path}["{key}"]'
     return f"{path}.{key}" if path else key

@@ -1,13 +1,13 @@
-"""GKE versions: what a request for one resolves to, and whether it is new enough for a machine."""
+"""GKE versions: which version a request leads to, and whether it is new enough for a machine."""
 
 import re
 from collections.abc import Iterable
 
-# What the sandbox's control plane really runs, in GKE's notation.
+# The version that the sandbox's control plane really runs, in GKE's notation.
 DEFAULT_VERSION = "1.36.3-gke.1000000"
 
 NETWORKING_DEVICE_CLASSES = "1.34.1-gke.1829001"
-"""From here on GKE installs the device classes of its managed DRANET."""
+"""The first version in which GKE installs the device classes of its managed DRANET."""
 
 CHANNELS = {
     "RAPID": ("1.34", "1.35", "1.36", "1.37"),
@@ -16,14 +16,14 @@ CHANNELS = {
     "EXTENDED": ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36"),
     "UNSPECIFIED": ("1.34", "1.35", "1.36"),
 }
-"""Minor versions in which a cluster can be made, as GKE's release notes had them in the week of 2026-R38."""
+"""The minor versions that each channel offers for a new cluster, by GKE's release notes in the week of 2026-R38."""
 
 NEWEST = {
     "1.34": "1.34.11-gke.1056000",
     "1.35": "1.35.8-gke.1380000",
     "1.37": "1.37.0-gke.3165000",
 }
-"""The newest patch of a minor version in that week."""
+"""The newest patch of each minor version in that week."""
 
 NO_CHANNEL = "UNSPECIFIED"
 
@@ -31,12 +31,12 @@ Version = tuple[int, ...]
 
 
 def offered(version: str, channel: str) -> bool:
-    """Whether a cluster can be made with that version, or the minor of it, in the channel."""
+    """Whether the channel offers that version, or its minor version, for a cluster."""
     return ".".join(version.split(".")[:2]) in CHANNELS[channel]
 
 
 def resolve(wanted: str | None) -> str:
-    """The version that GKE resolves a request to: a full one as it is, a prefix to its newest."""
+    """The version that GKE chooses for a request: a full version as it is, the newest one for a prefix."""
     if wanted is None or DEFAULT_VERSION.startswith(wanted):
         return DEFAULT_VERSION
     if "-gke." in wanted:
@@ -48,7 +48,7 @@ def resolve(wanted: str | None) -> str:
 
 
 def parse(text: str) -> Version:
-    """`1.34.5-gke.1153000` as numbers that compare as versions do."""
+    """The numbers of a version such as `1.34.5-gke.1153000`, which compare as versions do."""
     return tuple(int(number) for number in re.findall(r"\d+", text))
 
 
@@ -57,7 +57,8 @@ def at_least(version: str, floor: str) -> bool:
 
 
 def meets(version: str, floors: Iterable[str]) -> bool:
-    """Whether it is at or above the floor of its own minor version, or, if that has none, above the lowest of all."""
+    """Whether a version is at or above the floor of its own minor version. If its minor version has none, the lowest
+    floor of all counts."""
     known = sorted(parse(floor) for floor in floors)
     if not known:
         return True

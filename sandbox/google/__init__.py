@@ -1,4 +1,5 @@
-"""Google's REST APIs, Hugging Face and an image registry, as far as they are asked before money is spent.
+"""Stands in for those parts of Google's REST APIs, Hugging Face and an image registry that are asked before money is
+spent.
 
-They answer from the stand-in cloud's state and from what a scenario says of this Google; nothing here changes anything.
+They answer from the stand-in cloud's state and from the scenario; nothing here changes anything.
 """

@@ -15,7 +15,7 @@ _READ_IN = "projects/{project}/zones/{zone}"
 
 
 def _identity(kind: str, id_: str) -> Json:
-    """What every resource of Compute Engine says of itself."""
+    """The fields that every resource of Compute Engine has."""
     name = last(id_)
     return {"kind": f"compute#{kind}", "id": number_of(id_, 18), "name": name, "selfLink": f"{COMPUTE}{id_}"}
 
@@ -87,7 +87,7 @@ def project(asked: Asked) -> Reply:
 
 @compute("GET", "/projects/{project}/getXpnHost", "compute.projects.get")
 def host(asked: Asked) -> Reply:
-    """An empty object where the project is attached to none."""
+    """The host project of a Shared VPC; an empty object if the project is not attached to one."""
     found = asked.situation.host
     return ok(_identity("project", f"projects/{found}") if found else {})
 
@@ -101,7 +101,7 @@ def _reservation(asked: Asked) -> Reservation | None:
 
 
 def _in_use(asked: Asked, name: str, block: str | None = None, sub_block: str | None = None) -> int:
-    """Machines that node pools have of the reservation, or of the part of it."""
+    """The number of machines that node pools use of the reservation, or of a part of it."""
     used = 0
     for _, pool in asked.state.of(NODE_POOL):
         values = pool.properties.texts("nodeConfig.reservationAffinity.values")

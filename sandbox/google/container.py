@@ -1,4 +1,4 @@
-"""Kubernetes Engine: the versions that each release channel has, and a cluster that is there."""
+"""Kubernetes Engine: the versions of each release channel, and an existing cluster."""
 
 from sandbox.cloud.resources.common import CLUSTER
 from sandbox.cloud.resources.pool_size import pools_of

@@ -1,4 +1,4 @@
-"""Hugging Face's hub: whose a token is, which models and revisions there are, and which of them are gated."""
+"""Hugging Face's hub: whom a token belongs to, which models and revisions exist, and which of them are gated."""
 
 import hashlib
 import re
@@ -7,13 +7,13 @@ from sandbox.google.reply import Asked, Reply, Routes, ok
 
 hub = Routes("/hub")
 
-# Repositories whose licence an account must accept first, as their pages said on 2026-11-24.
+# An account must first accept the licence of these repositories, as their pages said on 2026-11-24.
 _GATED = re.compile(r"meta-llama/.+|google/gemma-3-.+|mistralai/(Mistral-7B|Mixtral).+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def _refused(status: int, code: str, message: str) -> Reply:
-    """Answers of the hub say what is wrong in headers."""
+    """A refusal of the hub, which gives the reason in headers."""
     return Reply(status, b'{"error":"refused"}', {"X-Error-Code": code, "X-Error-Message": message})
 
 
@@ -35,7 +35,7 @@ def whoami(asked: Asked) -> Reply:
 def _missing(asked: Asked) -> Reply | None:
     repository = f"{asked.names['owner']}/{asked.names['model']}"
     if repository in asked.situation.missing_models:
-        # Whether a closed repository exists is told to nobody.
+        # The hub does not tell whether a private repository exists.
         return _refused(401 if _token(asked) is None else 404, "RepoNotFound", "Repository not found")
     revision = asked.names["revision"]
     known = revision == "main" or _COMMIT.fullmatch(revision) or re.fullmatch(r"v?\d[\w.-]*", revision)
@@ -64,5 +64,5 @@ def file(asked: Asked) -> Reply:
         accepted = repository not in asked.situation.licences_not_accepted
         if _token(asked) is None or not accepted:
             return _refused(401 if _token(asked) is None else 403, "GatedRepo", "Access to model is restricted")
-    # Files lie elsewhere, and whoever follows must not bring the token.
+    # The files are on another host, and a client that follows must not send the token there.
     return Reply(302, b"", {"Location": "https://cdn-lfs.example/file", "X-Repo-Commit": "main"})

@@ -1,4 +1,4 @@
-"""Limits of the project and what counts against them: of a project whose owner asked for more than a fresh one has."""
+"""The limits of the project and what it uses of them, for a project whose owner asked for more than a new one has."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -43,7 +43,7 @@ def _rows(limits: dict[str, Limit]) -> list[Json]:
 
 
 def _gpus(asked: Asked, region: str) -> Iterator[tuple[str, int]]:
-    """GPUs of node pools in the region, by the metric that they count against."""
+    """The GPUs of node pools in the region, by the metric that they count against."""
     used: dict[str, int] = {}
     for _, pool in asked.state.of(NODE_POOL):
         zones = [zone for zone in pool.properties.texts("nodeLocations") if region_of(zone) == region]
@@ -63,7 +63,7 @@ def _gpus(asked: Asked, region: str) -> Iterator[tuple[str, int]]:
     "cloudquotas.quotas.get",
 )
 def quota_info(asked: Asked) -> Reply:
-    """GPUs by family are in no region's limits, and so only here."""
+    """The quota of a GPU family, which is in no region's limits and so only here."""
     quota, service = asked.names["quota"], asked.names["service"]
     name = f"projects/{asked.names['project']}/locations/global/services/{service}/quotaInfos/{quota}"
     table: Json | None = _table()["cloud"].get(quota)

@@ -1,4 +1,4 @@
-"""How a caller logs in at the stand-in: a service account's key whose token comes from here."""
+"""The login at the stand-in: a service account's key whose token comes from the stand-in too."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from sandbox.google.reply import Asked, Reply, Routes, ok
 login = Routes("")
 
 ACCESS_TOKEN = "ya29.sandboxcanary0123456789"
-"""Stands for a token of Google's, and must never be seen again in any output."""
+"""An access token of the stand-in; it must never be seen again in any output."""
 
 _VARIABLES = {
     "COMPUTE": "compute/v1",
@@ -37,7 +37,7 @@ def _private_key() -> str:
 
 
 def write_key(folder: Path, address: str, project: str) -> Path:
-    """The file that GOOGLE_APPLICATION_CREDENTIALS names."""
+    """Writes the file that GOOGLE_APPLICATION_CREDENTIALS is to name, and returns its path."""
     content = {
         "type": "service_account",
         "project_id": project,
@@ -54,7 +54,8 @@ def write_key(folder: Path, address: str, project: str) -> Path:
 
 
 def environment(address: str, key: Path) -> dict[str, str]:
-    """Variables of Google's Terraform provider and of Hugging Face's library, which lead to the stand-in."""
+    """The environment variables of Google's Terraform provider and of Hugging Face's library that lead to the
+    stand-in."""
     endpoints = {f"GOOGLE_{name}_CUSTOM_ENDPOINT": f"{address}/{path}/" for name, path in _VARIABLES.items()}
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
     return {

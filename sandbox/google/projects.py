@@ -1,4 +1,4 @@
-"""Service Usage and Resource Manager: which APIs are on, what the project is, and what the caller may do in it."""
+"""Service Usage and Resource Manager: enabled APIs, the project, and the caller's permissions."""
 
 from sandbox.cloud.resources.common import number_of
 from sandbox.google.reply import Asked, Json, Reply, Routes, not_found, ok
@@ -41,14 +41,14 @@ def allowed(asked: Asked) -> Reply:
 
 
 def permitted(body: Json, situation: Situation) -> Json:
-    """Google leaves the field out where none is left."""
+    """The permissions that the caller has; like Google, it leaves the field out if there are none."""
     left = [name for name in body["permissions"] if name not in situation.denied]
     return {"permissions": left} if left else {}
 
 
 @projects("POST", "/projects/{project}:getIamPolicy", "resourcemanager.projects.getIamPolicy")
 def policy(asked: Asked) -> Reply:
-    """Of a Shared VPC's host, as its owner set it up for the service project."""
+    """The IAM policy of a Shared VPC's host project, as its owner set it for the service project."""
     number = project_number(asked.project)
     agents = [each.format(number=number) for each in (_GKE_AGENT, _MACHINES_AGENT)]
     bindings = [

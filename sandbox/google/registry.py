@@ -1,4 +1,5 @@
-"""A mirror of image registries as containerd asks one (`?ns=docker.io`), which gives everybody a token and counts."""
+"""A mirror of image registries as containerd asks one (`?ns=docker.io`); it gives everybody a token and counts
+pulls."""
 
 from sandbox.google.reply import Asked, Reply, Routes, ok
 
@@ -6,7 +7,7 @@ registry = Routes("/registry")
 
 _DIGEST = "sha256:" + "5a" * 32
 _LIMITS = "docker.io"
-"""The host that counts pulls by address; HEAD tells how many are left and is none."""
+"""The registry that limits pulls by address; a HEAD request tells how many are left and does not count."""
 ANONYMOUS = "anonymous-pull-token"
 
 

@@ -22,15 +22,15 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request, with all that an answer is made from."""
+    """One request, with all that an answer depends on."""
 
     names: Mapping[str, str]
-    """What the path says, by the route's names for it."""
+    """The variable parts of the path, by the route's names for them."""
     query: Mapping[str, list[str]]
     body: Json
     headers: Mapping[str, str]
     address: str
-    """Of the stand-in itself."""
+    """The address of the stand-in itself."""
     project: str
     state: State
     tables: Tables
@@ -38,7 +38,7 @@ class Asked:
     reservations: tuple[Reservation, ...]
 
     def lacks(self, id_: str) -> bool:
-        """Whether the scenario says that there is no such thing after all."""
+        """Whether the scenario says that this does not exist."""
         return any(id_.endswith(end) for end in self.situation.missing)
 
 
@@ -47,7 +47,7 @@ Handler = Callable[[Asked], Reply]
 
 @dataclass(frozen=True)
 class Route:
-    """`service` must be on and the caller must have `permission`, where there are any."""
+    """One route. `service` must be enabled and the caller must have `permission`, where they are not empty."""
 
     method: str
     path: str
@@ -57,7 +57,7 @@ class Route:
 
 
 class Routes:
-    """The routes of one API, collected by decorating their functions."""
+    """The routes of one API, collected by a decorator of their functions."""
 
     def __init__(self, prefix: str, service: str | None = None) -> None:
         self._prefix = prefix
@@ -77,7 +77,7 @@ def ok(content: Json, headers: Mapping[str, str] | None = None) -> Reply:
 
 
 def refused(code: int, status: str, message: str, reason: str = "", details: list[Json] | None = None) -> Reply:
-    """Google's error body: `errors` as Compute Engine writes it, `status` and `details` as all do."""
+    """Google's form of an error: `errors` as Compute Engine writes it, `status` and `details` as all APIs do."""
     error: Json = {"code": code, "message": message, "status": status}
     if reason:
         error["errors"] = [{"message": message, "domain": "global", "reason": reason}]
@@ -109,5 +109,5 @@ def switched_off(service: str, project: str) -> Reply:
 
 
 def plain(text: str) -> str:
-    """A part of a path as it was before it was put there."""
+    """A part of a path without its escapes."""
     return unquote(text)

@@ -1,4 +1,4 @@
-"""Secret Manager: secrets and the states of their versions. What is in one is nobody's business here."""
+"""Secret Manager: secrets and the states of their versions. Their contents play no role here."""
 
 from sandbox.google.projects import permitted, project_number
 from sandbox.google.reply import Asked, Reply, Routes, not_found, ok
@@ -8,7 +8,8 @@ secrets = Routes("/secretmanager/v1", "secretmanager.googleapis.com")
 
 
 def _known(asked: Asked) -> Secret | None:
-    """Secrets are made outside of any program, so whatever one names is there unless the scenario lists them."""
+    """The secret that a request names. People make secrets outside of any program, so any secret exists unless the
+    scenario lists them."""
     if asked.situation.secrets is None:
         return Secret(versions={asked.names.get("version", "1"): "ENABLED"})
     return asked.situation.secrets.get(asked.names["secret"])

@@ -26,12 +26,12 @@ from sandbox.google.secrets import secrets
 from sandbox.google.situation import Situation
 
 _OPEN = ("/hub/", "/registry/", "/token")
-"""Where Google's own token has no business."""
+"""Paths at which Google's own token is not wanted."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and the answer to it."""
+    """One request and the answer to it."""
 
     method: str
     path: str
@@ -44,7 +44,8 @@ class Exchange:
 
 @dataclass
 class StandIn:
-    """`environment` leads whoever asks Google, Hugging Face by their own variables here; `mirror`: the registry."""
+    """A served stand-in. `environment` leads clients of Google and Hugging Face to it by their own variables; `mirror`
+    is the registry's address."""
 
     address: str
     environment: dict[str, str]
@@ -57,7 +58,7 @@ class StandIn:
 
 @dataclass(frozen=True)
 class World:
-    """What is answered from. `state` is asked for again with each request."""
+    """What the stand-in answers from. `state` is called again for each request."""
 
     project: str
     state: Callable[[], State]
@@ -68,7 +69,8 @@ class World:
 
 @contextmanager
 def serve_google(world: World) -> Generator[StandIn]:
-    """For as long as the context lasts. The only file is a key for the login, in a folder that goes with it."""
+    """Serves the stand-in as long as the context lasts. Its only file is the key for the login, in a temporary
+    folder."""
     exchanges: list[Exchange] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(world, exchanges))
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""What a scenario says of the Google that is asked, of Hugging Face and of the registry. Nothing said is a good day."""
+"""What a scenario says of Google, Hugging Face and the registry. An empty one is a day on which nothing is wrong."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from sandbox.rows import Row
 
 
 class Limit(Row):
-    """A limit of the project as it is, in place of the table's."""
+    """A limit of the project that replaces the table's."""
 
     limit: int
     usage: int = 0
@@ -21,7 +21,7 @@ class Secret(Row):
 
 
 class Trouble(Row):
-    """What befalls requests whose path has `path` in it: a status and body in place of the answer, late if at all."""
+    """A trouble of all requests with `path` in their path: they get this status and body, late or not at all."""
 
     path: str
     status: int = 503
@@ -31,7 +31,8 @@ class Trouble(Row):
 
 
 class Situation(Row):
-    """`denied` are permissions that the caller has not; `disabled` services that are off, all others are on."""
+    """The situation at Google. `denied` are permissions that the caller lacks; `disabled` are services that are off,
+    all others are on."""
 
     denied: tuple[str, ...] = ()
     disabled: tuple[str, ...] = ()

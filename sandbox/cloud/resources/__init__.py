@@ -1,4 +1,4 @@
-"""Every kind of resource that this cloud knows; one more is one more line here."""
+"""Every kind of resource that this cloud knows; another kind needs another line here."""
 
 from sandbox.cloud.kinds import Kind
 from sandbox.cloud.resources.cluster import CLUSTER_KIND

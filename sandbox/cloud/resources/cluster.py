@@ -1,4 +1,4 @@
-"""GKE clusters: what their settings must agree with, and what of them is fixed at creation."""
+"""GKE clusters: which settings must agree with each other, and which are fixed at creation."""
 
 import base64
 import re
@@ -12,7 +12,7 @@ from sandbox.cloud.tables import region_of
 from sandbox.cloud.values import Properties, Value
 from sandbox.cloud.versions import resolve
 
-# Stands in for an endpoint where no control plane is started.
+# This stands in for an endpoint where no control plane is started.
 PLACEHOLDER_ENDPOINT = "192.0.2.1"
 DNS_ENDPOINT = "controlPlaneEndpointsConfig.dnsEndpointConfig.endpoint"
 
@@ -100,7 +100,7 @@ def multi_networking_is_vpc_native(request: Request) -> str | None:
 
 @rules("cluster-multi-network-fixed", _MULTI_NETWORK, Stage.UPDATE)
 def multi_networking_is_fixed(request: Request) -> str | None:
-    # The provider has it as changeable; the API does not.
+    # The provider treats it as changeable; the API does not.
     was = bool(request.before and request.before.properties.flag("enableMultiNetworking"))
     if was == bool(request.inputs.flag("enableMultiNetworking")):
         return None
@@ -137,7 +137,7 @@ def is_not_protected(request: Request) -> str | None:
 
 
 def zones(inputs: Properties, place: str, every: list[str]) -> list[str]:
-    """The zones of a cluster's nodes: as given, else its own zone, else three of its region."""
+    """The zones of a cluster's nodes: those that are given, else the cluster's own zone, else three of its region."""
     given = inputs.texts("nodeLocations")
     if place in every:
         return sorted({place, *given})
@@ -198,8 +198,8 @@ def with_control_plane(outputs: dict[str, Value], endpoint: str, ca_certificate:
 
 
 def _held(request: Request, outputs: dict[str, Value]) -> dict[str, Value]:
-    """A policy that is taken out whole is sent empty, together with the exclusions that Google has
-    (resource_container_cluster.go, expandMaintenancePolicy): so those stay."""
+    """The provider sends a removed policy as an empty one, with the exclusions that Google has
+    (resource_container_cluster.go, expandMaintenancePolicy), so the exclusions stay."""
     before = request.before.properties if request.before else Properties({})
     left = before["maintenancePolicy.maintenanceExclusions"]
     if outputs.get("maintenancePolicy") or not left:
@@ -208,7 +208,7 @@ def _held(request: Request, outputs: dict[str, Value]) -> dict[str, Value]:
 
 
 def _shown(outputs: dict[str, Value]) -> dict[str, Value]:
-    """A policy without a window is not read back (flattenMaintenancePolicy)."""
+    """The provider does not read back a policy without a window (flattenMaintenancePolicy)."""
     policy = _object(outputs.get("maintenancePolicy"))
     if any(window in policy for window in ("dailyMaintenanceWindow", "recurringWindow", "recurringMaintenanceWindow")):
         return outputs

@@ -1,4 +1,4 @@
-"""The network of a GKE cluster: that it exists, with the ranges named, and that nothing overlaps."""
+"""The network of a GKE cluster: it must exist with the named ranges, and nothing may overlap."""
 
 from sandbox.cloud.kinds import Request, Rules, Stage
 from sandbox.cloud.references import global_id, last, project_of, regional_id
@@ -15,7 +15,7 @@ rules = Rules()
 
 
 def location(request: Request) -> str:
-    """Where the control plane is: a zone or a region."""
+    """The location of the control plane: a zone or a region."""
     return request.inputs.text("location") or request.defaults.zone or request.defaults.region or ""
 
 

@@ -1,4 +1,4 @@
-"""Which GKE versions a release channel lets a cluster be made with, or brought to."""
+"""Which GKE versions a release channel allows for a new cluster or an upgrade."""
 
 from sandbox.cloud.kinds import Request, Rules, Stage
 from sandbox.cloud.versions import NO_CHANNEL, at_least, offered
@@ -15,7 +15,7 @@ rules = Rules()
 def version_is_offered_in_the_channel(request: Request) -> str | None:
     wanted = request.inputs.text("minMasterVersion")
     running = request.before.properties.text("masterVersion") if request.before else None
-    # What a cluster runs already is asked of nobody.
+    # The version that a cluster already runs is not checked.
     if wanted is None or (running and at_least(running, wanted)):
         return None
     if offered(wanted, request.inputs.text("releaseChannel.channel") or NO_CHANNEL):

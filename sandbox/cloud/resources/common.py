@@ -1,4 +1,4 @@
-"""Rules and refusals that many kinds share: names, references that must exist, ranges, and who uses what."""
+"""Rules that many kinds share: name formats, references that must exist, ranges, and resources in use."""
 
 import datetime
 import hashlib
@@ -28,7 +28,7 @@ _COMPUTE_NAME = re.compile(r"(?:[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)")
 
 
 def compute_name(request: Request) -> str | None:
-    """Compute Engine's name format, the same for all its kinds."""
+    """Refuses a name that does not have Compute Engine's format, which is the same for all its kinds."""
     name = request.name
     if not name or _COMPUTE_NAME.fullmatch(name):
         return None
@@ -61,7 +61,7 @@ def in_use(what: str, id_: str, user: str) -> str:
 
 
 def one_of(path: str, *legal: str) -> Judge:
-    """A rule's judge for a property with a closed vocabulary."""
+    """The judge of a rule for a property with a fixed set of legal values."""
 
     def judge(request: Request) -> str | None:
         value = request.inputs.text(path)
@@ -77,7 +77,7 @@ def self_link(id_: str) -> str:
 
 
 def number_of(id_: str, digits: int = 19) -> str:
-    """The number that Google gives a resource: here a function of its id, so that it never changes."""
+    """The number that Google gives a resource. Here it is computed from the id, so that it never changes."""
     return str(int(hashlib.sha256(id_.encode()).hexdigest(), 16))[:digits]
 
 
@@ -90,13 +90,13 @@ def timestamp() -> str:
 
 
 def keep(request: Request, path: str, fresh: Value) -> Value:
-    """What the resource already has there, else the fresh value."""
+    """The value that the resource already has there, else the fresh one."""
     kept = request.before.outputs.get(path) if request.before else None
     return fresh if kept is None else kept
 
 
 def network_of(text: str | None) -> IPv4 | None:
-    """The range, None if it is none."""
+    """The range that a text describes; None if it is not one."""
     try:
         return IPv4(text) if text else None
     except ValueError:
@@ -123,7 +123,7 @@ def overlapping(one: Iterable[IPv4], other: Iterable[IPv4]) -> tuple[IPv4, IPv4]
 
 
 def users(state: State, id_: str, *uses: tuple[str, str]) -> Iterator[str]:
-    """The ids of recorded resources of the kinds given whose output at that path is this id."""
+    """The ids of recorded resources, of the given kinds, whose output at the given path is this id."""
     for token, path in uses:
         for user, record in state.of(token):
             if record.properties.text(path) in (id_, self_link(id_)):

@@ -1,4 +1,4 @@
-"""VPC firewall rules, which a RoCE network does not take."""
+"""VPC firewall rules; a RoCE network accepts none."""
 
 from sandbox.cloud.kinds import Kind, Request, Rules, Stage
 from sandbox.cloud.resources import common

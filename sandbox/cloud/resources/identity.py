@@ -1,4 +1,4 @@
-"""Service accounts and the members of their and of a project's IAM policies."""
+"""Service accounts, and members of their IAM policies and of a project's."""
 
 import re
 
@@ -47,7 +47,7 @@ def _email(request: Request) -> str:
 
 
 def account_exists(state: State, email: str) -> bool:
-    """Whether an account of this cloud's own is there; other domains' accounts are taken on trust."""
+    """Whether an account of this cloud exists; accounts of other domains are assumed to exist."""
     if not email.endswith(".iam.gserviceaccount.com"):
         return True
     project = email.split("@")[1].removesuffix(".iam.gserviceaccount.com")
@@ -66,7 +66,7 @@ def _account_outputs(request: Request) -> dict[str, Value]:
     }
 
 
-# Project and account id make the address, so a preview knows it; the provider says so too.
+# The address is made of project and account id, so a preview knows it; the provider says so too.
 ACCOUNT_KIND = Kind(
     token=SERVICE_ACCOUNT,
     service="iam.googleapis.com",
@@ -114,7 +114,7 @@ def member_exists(request: Request) -> str | None:
 
 @member_rules("iam-identity-pool", "cloud.google.com/kubernetes-engine/docs/how-to/workload-identity", Stage.CREATE)
 def identity_pool_exists(request: Request) -> str | None:
-    # The pool comes into being with the project's first cluster that has workload identity.
+    # Google makes the pool with the project's first cluster that has workload identity.
     match = _POOL_MEMBER.fullmatch(request.inputs.text("member") or "")
     if match is None:
         return None

@@ -1,4 +1,5 @@
-"""Cloud Monitoring's notification channels and alert policies: what is asked of them, and who may go first."""
+"""Cloud Monitoring's notification channels and alert policies: their rules, and the order in which they may be
+deleted."""
 
 import itertools
 import re
@@ -69,7 +70,7 @@ def durations_are_whole(request: Request) -> str | None:
 
 @policy_rules("policy-metric-exists", _PROMQL, Stage.CREATE)
 def its_metrics_have_been_seen(request: Request) -> str | None:
-    # Google's own are always known; of all others this cloud has never had a point.
+    # Google's own metrics are always known; this cloud has never received a point of any other.
     for condition in request.inputs.items("conditions"):
         query = condition.text(f"{_CONDITION}.query") or ""
         if query.startswith(_SYSTEM_METRIC) or condition.flag(f"{_CONDITION}.disableMetricValidation"):
@@ -91,7 +92,7 @@ def channels_are_of_the_project(request: Request) -> str | None:
 
 
 def _id(request: Request, collection: str) -> str:
-    """Google numbers them, and lets any number of them have the same name."""
+    """The id of such a resource: Google numbers them, and several may have the same name."""
     made = (f"projects/{request.project}/{collection}/{_number(request.name, copy)}" for copy in itertools.count())
     return next(id_ for id_ in made if id_ not in request.state.resources)
 

@@ -1,4 +1,4 @@
-"""VPC networks, RoCE networks with their profile among them."""
+"""VPC networks, including RoCE networks and their network profiles."""
 
 import re
 
@@ -21,7 +21,7 @@ _RDMA = "cloud.google.com/vpc/docs/rdma-network-profiles"
 
 
 def profile_of(record: Record | None) -> str | None:
-    """The name of a recorded network's profile, `us-central1-b-vpc-roce` for instance."""
+    """The name of a recorded network's profile, such as `us-central1-b-vpc-roce`; None if it has none."""
     profile = record.properties.text("networkProfile") if record else None
     return last(profile) if profile else None
 
@@ -37,7 +37,7 @@ def nic_kind(record: Record | None, tables: Tables) -> NicKind:
 
 
 def google_made_subnetwork(record: Record | None, tables: Tables) -> str | None:
-    """The id of the only subnetwork of a metal network, which Google makes and removes with it."""
+    """The id of a metal network's only subnetwork, which Google makes and removes together with the network."""
     found = tables.locations.profile(profile_of(record) or "")
     if record is None or found is None or found[0].nic_kind is not NicKind.MRDMA_METAL:
         return None
@@ -70,7 +70,7 @@ def profile_exists(request: Request) -> str | None:
 
 @network_rules("network-profile-custom-mode", _RDMA, Stage.CHECK)
 def profiled_network_is_custom(request: Request) -> str | None:
-    # The provider's default is an auto-mode network.
+    # By the provider's default a network is in auto mode.
     if "networkProfile" not in request.inputs or request.inputs.flag("autoCreateSubnetworks") is False:
         return None
     if request.inputs.unknown("autoCreateSubnetworks"):
@@ -92,7 +92,7 @@ def profiled_network_mtu(request: Request) -> str | None:
 def network_is_unused(request: Request) -> str | None:
     uses = ((SUBNETWORK, "network"), (FIREWALL, "network"), (ROUTER, "network"), (CLUSTER, "network"))
     user = next(common.users(request.state, request.id, *uses), None)
-    # What Google made for it goes with it, but not from under a node.
+    # Google removes what it made for the network, but not if a node uses it.
     for pool, record in request.state.of(NODE_POOL):
         networks = (item.text("network") for item in record.properties.items(NODE_NETWORKS))
         user = pool if request.id in networks and user is None else user

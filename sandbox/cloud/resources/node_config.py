@@ -1,4 +1,4 @@
-"""A node pool's machines: type, accelerators, disks and capacity, each against what Google offers."""
+"""A node pool's machines: whether type, accelerators, disks and capacity are what Google offers."""
 
 import re
 
@@ -22,7 +22,7 @@ rules = Rules()
 
 
 def machine(request: Request) -> tuple[Family, Shape] | None:
-    """The machine type asked for; None if it is not known yet, or not at all."""
+    """The machine type that is asked for; None if it is not known yet, or does not exist."""
     if request.inputs.unknown("nodeConfig.machineType"):
         return None
     return request.tables.machine(request.inputs.text("nodeConfig.machineType") or DEFAULT_MACHINE)
@@ -33,7 +33,7 @@ def machine_name(request: Request) -> str:
 
 
 def consumption(inputs: Properties) -> Consumption:
-    """How a pool asks for capacity. An affinity for any reservation falls back to on demand."""
+    """How a pool obtains its capacity. An affinity for any reservation falls back to on-demand machines."""
     if inputs.flag("nodeConfig.flexStart"):
         return Consumption.FLEX_START
     if inputs.flag("nodeConfig.spot") or inputs.flag("nodeConfig.preemptible"):
@@ -44,7 +44,7 @@ def consumption(inputs: Properties) -> Consumption:
 
 
 def boot_disk(inputs: Properties) -> str | None:
-    """The boot disk's type as asked for, in either of its two places."""
+    """The boot disk's type, which can be given in two places."""
     return inputs.text("nodeConfig.bootDisk.diskType") or inputs.text("nodeConfig.diskType")
 
 
@@ -78,7 +78,7 @@ def accelerators_are_the_machines(request: Request) -> str | None:
     asked = [(item.text("type"), item.number("count")) for item in request.inputs.items("nodeConfig.guestAccelerators")]
     if family.accelerator is None:
         return f"Error 400: Machine type {name} does not support guest accelerators., badRequest" if asked else None
-    # GKE fills in what is not said.
+    # GKE fills in what is missing.
     if not asked or asked == [(family.accelerator, shape.accelerator_count)]:
         return None
     wanted = ", ".join(f"{count} x {kind}" for kind, count in asked)
@@ -192,7 +192,7 @@ def consumption_is_one(request: Request) -> str | None:
 
 @rules("pool-flex-start-repair", _FLEX, Stage.CHECK)
 def flex_start_is_not_repaired(request: Request) -> str | None:
-    # The provider's default for auto-repair is true.
+    # By the provider's default auto-repair is on.
     if not request.inputs.flag("nodeConfig.flexStart") or request.inputs.unknown("management.autoRepair"):
         return None
     if request.inputs.flag("management.autoRepair") is False:

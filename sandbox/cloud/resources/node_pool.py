@@ -1,4 +1,4 @@
-"""GKE node pools: where they may be, which networks their nodes join, how many nodes they have."""
+"""GKE node pools: where they may be, which networks their nodes join, and how many nodes they have."""
 
 import re
 
@@ -31,7 +31,7 @@ _A4X_MAX = "cloud.google.com/ai-hypercomputer/docs/create/gke-ai-hypercompute-cu
 SURGE = "SURGE"
 SHORT_LIVED = "SHORT_LIVED"
 
-# What GKE puts on nodes by itself.
+# GKE adds these to nodes by itself.
 GPU_TAINT: dict[str, Value] = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
 ARM_TAINT: dict[str, Value] = {"key": "kubernetes.io/arch", "value": "arm64", "effect": "NO_SCHEDULE"}
 
@@ -97,7 +97,8 @@ def bare_metal_boots_without_security(request: Request) -> str | None:
 
 
 def _effective_taints(request: Request) -> list[Value]:
-    """The taints asked for, and GKE's own: for GPUs only beside a pool without any, for Arm always."""
+    """The taints that are asked for, and those that GKE adds: for GPUs only if another pool has none, for Arm
+    always."""
     taints: list[Value] = [dict(item.values) for item in request.inputs.items("nodeConfig.taints")]
     asked = {item.text("key") for item in request.inputs.items("nodeConfig.taints")}
     found = machine(request)
@@ -137,15 +138,15 @@ def _outputs(request: Request) -> dict[str, Value]:
         "managedInstanceGroupUrls": [url % "instanceGroups" for url in groups],
         "maxPodsPerNode": inputs.number("maxPodsPerNode") or DEFAULT_MAX_PODS,
         "networkConfig": _network_config(request),
-        # Of nodes that run out GKE chooses the strategy itself: one that the provider shows and does not take.
+        # For nodes with a time limit GKE chooses the strategy itself; the provider shows it and does not accept it.
         "upgradeSettings": {"strategy": SHORT_LIVED} if runs_out else inputs["upgradeSettings"],
         "nodeConfig": _node_config(request),
     }
 
 
 def _network_config(request: Request) -> Value:
-    """The provider sends `enablePrivateNodes: false` wherever the block stands without it
-    (resource_container_node_pool.go); only where there is no block, the cluster's own setting applies."""
+    """The network configuration that the provider sends. If the block exists without `enablePrivateNodes`, it sends
+    false (resource_container_node_pool.go); only without the block the cluster's own setting applies."""
     given = request.inputs["networkConfig"]
     cluster = cluster_of(request)
     private: Value = cluster.properties.flag("privateClusterConfig.enablePrivateNodes") if cluster else None
@@ -175,8 +176,8 @@ def _node_config(request: Request) -> Value:
 
 
 def _held(request: Request, outputs: dict[str, Value]) -> dict[str, Value]:
-    """No branch of the provider's update sends `maintenance_policy`, so a pool keeps what it was made with
-    (hashicorp/terraform-provider-google#29152, open on 2026-11-28)."""
+    """A pool keeps the maintenance policy that it was made with, since no part of the provider's update sends
+    `maintenance_policy` (hashicorp/terraform-provider-google#29152, open on 2026-11-28)."""
     if request.before is None:
         return outputs
     kept = request.before.outputs.get("maintenancePolicies")

@@ -1,4 +1,4 @@
-"""GKE's managed DRANET and automatic accelerator networks: what they need, and what they exclude."""
+"""GKE's managed DRANET and automatic accelerator networks: what they require and what they exclude."""
 
 from sandbox.cloud.kinds import Request, Rules, Stage
 from sandbox.cloud.resources import common
@@ -44,7 +44,7 @@ def machine_has_dranet(request: Request) -> str | None:
 
 
 def _networks_by_gke(request: Request) -> str | None:
-    """What has GKE configure the networks of the pool's nodes."""
+    """The property by which GKE itself configures the networks of the pool's nodes; None if there is none."""
     if PROFILE in request.inputs:
         return "accelerator_network_profile"
     return DRANET_LABEL if uses_dranet(request.inputs) else None

@@ -1,4 +1,4 @@
-"""What of container images a node has beforehand: image streaming, and disks with images on them."""
+"""How a node has container images before a pod needs them: image streaming, and disks with images on them."""
 
 import re
 

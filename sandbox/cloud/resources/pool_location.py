@@ -1,4 +1,4 @@
-"""Where a node pool stands: its cluster, its zones, and whether its machines are to be had there."""
+"""The location of a node pool: its cluster, its zones, and whether Google offers its machines there."""
 
 from sandbox.cloud.kinds import Request, Rules, Stage
 from sandbox.cloud.references import relative, segment
@@ -15,7 +15,7 @@ rules = Rules()
 
 
 def cluster_id(request: Request) -> str:
-    """The pool's cluster, which is named by its name beside `location`, or by its id alone."""
+    """The id of the pool's cluster, which is given by its name and `location`, or by its id."""
     spelling = relative(request.inputs.text("cluster") or "")
     if spelling.startswith("projects/"):
         return spelling.replace("/zones/", "/locations/")

@@ -1,4 +1,4 @@
-"""The extra networks of a node pool's nodes: as many as the machine has NICs, each of the right kind and used once."""
+"""The extra networks of a pool's nodes: as many as the machine has NICs, each of the right kind, and none twice."""
 
 from dataclasses import dataclass
 
@@ -44,13 +44,13 @@ def node_networks(request: Request) -> list[NodeNetwork]:
 
 
 def uses_dranet(pool: Properties) -> bool:
-    """Whether GKE's managed DRANET hands out the NICs of the pool's nodes."""
+    """Whether GKE's managed DRANET allocates the NICs of the pool's nodes."""
     return pool.mapping("nodeConfig.labels").get(DRANET_LABEL) == "true"
 
 
 @rules("pool-nic-count", _GPU_NETWORK, Stage.CHECK)
 def networks_are_the_machines_nics(request: Request) -> str | None:
-    # A pool without extra networks is legal: its nodes have the primary interface alone.
+    # A pool without extra networks is legal: its nodes have only the primary interface.
     found = machine(request)
     value = request.inputs[ADDITIONAL]
     if found is None or not isinstance(value, list) or not value or len(value) == len(found[1].nic_kinds):

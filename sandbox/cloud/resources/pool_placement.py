@@ -1,4 +1,4 @@
-"""Where the machines of a node pool stand to each other: compact placement, and workload policies of NVLink domains."""
+"""How close together a pool's machines are: compact placement, and workload policies of NVLink domains."""
 
 from sandbox.cloud.kinds import Request, Rules, Stage
 from sandbox.cloud.references import regional_id, segment

@@ -1,4 +1,4 @@
-"""How many nodes a pool has, the addresses they take, and the limits of both."""
+"""The number of a pool's nodes, the addresses that they use, and the limits of both."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from sandbox.cloud.tables import Consumption
 from sandbox.cloud.values import Properties
 
 DEFAULT_MAX_PODS = 110
-# The network's and gateway's address, and the two at the end of a range.
+# The addresses of the network and the gateway, and the last two of a range.
 _RESERVED_ADDRESSES = 4
 
 _PROVIDER = "terraform-provider-google, resource_container_node_pool.go"
@@ -31,7 +31,7 @@ rules = Rules()
 
 @rules("pool-node-count", _PROVIDER, Stage.CHECK)
 def counts_do_not_compete(request: Request) -> str | None:
-    # The provider's documentation forbids node_count beside autoscaling; both would fight for the size for ever.
+    # The provider's documentation forbids node_count together with autoscaling, since both would set the size.
     if "nodeCount" in request.inputs and "initialNodeCount" in request.inputs:
         return f"Cannot set both initial_node_count and node_count on node pool {request.name}"
     if "nodeCount" in request.inputs and "autoscaling" in request.inputs:
@@ -67,7 +67,7 @@ def starts_within_its_bounds(request: Request) -> str | None:
     if scaling is None or start is None or scaling.number("maxNodeCount") is None:
         return None
     low, high = scaling.number("minNodeCount") or 0, scaling.number("maxNodeCount") or 0
-    # A pool may begin with nothing, whatever its bounds: the autoscaler brings it up.
+    # A pool may begin with no nodes, whatever its bounds: the autoscaler adds them.
     if start == 0 or low <= start <= high:
         return None
     return f"Error 400: initial_node_count {start} is not between {low} and {high}., badRequest"
@@ -161,7 +161,8 @@ def _exhausted(where: str, block: common.IPv4) -> str:
 
 
 def pod_addresses(max_pods: int) -> int:
-    """The addresses that GKE gives a node for its pods: a whole range with at least twice as many."""
+    """The number of addresses that GKE gives a node for its pods: a power of two, at least twice as many as the
+    pods."""
     return 2 ** math.ceil(math.log2(2 * max_pods))
 
 
@@ -174,7 +175,7 @@ class _Pool:
 
 
 def _pools(request: Request) -> Iterator[_Pool]:
-    """Every pool of the cluster, the one asked for as it would be."""
+    """Every pool of the cluster, with the requested one as it would be."""
     yield _pool(request.inputs, node_count(request))
     for id_, record in pools_of(request.state, cluster_id(request)):
         if id_ != request.id:
@@ -197,13 +198,13 @@ def pools_of(state: State, cluster: str) -> list[tuple[str, Record]]:
 
 
 def node_count(request: Request) -> int:
-    """All nodes of the pool as asked for."""
+    """The number of nodes that the pool is to have."""
     zones = len(zones_of(request))
     return zones * nodes_per_zone(request.inputs, zones, request.before)
 
 
 def nodes_per_zone(inputs: Properties, zones: int, before: Record | None) -> int:
-    """How many nodes stand in each zone. An autoscaled pool keeps its size within its bounds."""
+    """The number of nodes in each zone. An autoscaled pool keeps its size if that is within its bounds."""
     if "nodeCount" in inputs:
         return inputs.number("nodeCount") or 0
     start = inputs.number("initialNodeCount") or 0
@@ -215,7 +216,7 @@ def nodes_per_zone(inputs: Properties, zones: int, before: Record | None) -> int
 
 
 def bounds_per_zone(inputs: Properties, zones: int) -> tuple[int, int]:
-    """The fewest and the most nodes that the autoscaler has in each zone; none where nothing scales."""
+    """The smallest and the largest number of nodes in each zone for the autoscaler; 0 and 0 without one."""
     scaling = _autoscaling(inputs) or Properties({})
     low = scaling.number("minNodeCount") or -(-(scaling.number("totalMinNodeCount") or 0) // max(zones, 1))
     high = scaling.number("maxNodeCount") or (scaling.number("totalMaxNodeCount") or 0) // max(zones, 1)

@@ -1,4 +1,4 @@
-"""Which GKE versions run which machines, and the features that need a newer one."""
+"""Which GKE versions are needed for which machines and features."""
 
 from sandbox.cloud.kinds import Request, Rules, Stage
 from sandbox.cloud.resources.node_config import consumption, machine, machine_name
@@ -13,7 +13,7 @@ rules = Rules()
 
 
 def version_of(request: Request) -> str | None:
-    """The version of the pool's nodes: its own, else its cluster's; None without a cluster."""
+    """The version of the pool's nodes: its own, else that of its cluster; None without a cluster."""
     own = request.inputs.text("version")
     record = cluster_of(request)
     return resolve(own) if own else record.properties.text("masterVersion") if record else None

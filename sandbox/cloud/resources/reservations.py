@@ -1,4 +1,4 @@
-"""Reservations that a node pool draws its machines from: how they are named, and what they must hold."""
+"""Reservations that a node pool uses: how they are named, and what they must contain."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ rules = Rules()
 
 @dataclass(frozen=True)
 class ReservationPath:
-    """A reservation, or one block or sub-block of it."""
+    """The path of a reservation, or of one of its blocks or sub-blocks."""
 
     name: str
     project: str | None
@@ -79,7 +79,8 @@ def block_is_the_projects_own(request: Request) -> str | None:
 
 
 def _reservation(request: Request) -> tuple[ReservationPath, Reservation | None] | None:
-    """What the pool names, and what is known of it; None where nothing is named, or all is taken on trust."""
+    """The reservation that the pool names and what is known of it; None if it names none, or if all are assumed to
+    exist."""
     value = _value(request)
     path = parse_reservation(value) if value else None
     if path is None or request.tables.reservations is None:

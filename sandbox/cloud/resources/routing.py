@@ -119,7 +119,7 @@ def subnetworks_exist(request: Request) -> str | None:
 
 @nat_rules("nat-one-for-all-subnetworks", _NAT, Stage.CREATE)
 def only_gateway_for_all_subnetworks(request: Request) -> str | None:
-    # A gateway for all subnetworks of a network and region excludes any other there.
+    # If a gateway is for all subnetworks of a network and region, no other one may be there.
     router = request.state.get(ROUTER, _router_id(request))
     if router is None or request.inputs.text("sourceSubnetworkIpRangesToNat") == "LIST_OF_SUBNETWORKS":
         return None
@@ -138,7 +138,7 @@ def _router_id(request: Request) -> str:
     return regional_id(request.inputs.text("router") or "", "routers", request.project, request.region)
 
 
-# A NAT gateway is a part of its router at Google; the provider's id for it is router and name.
+# At Google a NAT gateway is a part of its router; the provider's id for it is router and name.
 ROUTER_NAT_KIND = Kind(
     token=ROUTER_NAT,
     service="compute.googleapis.com",
@@ -186,7 +186,7 @@ def _address_outputs(request: Request) -> dict[str, Value]:
     octet = int(common.short_hash(request.id, 4), 16)
     outputs: dict[str, Value] = {
         **_regional_outputs(request),
-        # Out of the range that is set aside for documentation.
+        # The address is from a range that is reserved for documentation.
         "address": request.inputs.text("address") or f"203.0.113.{octet % 254 + 1}",
         "addressId": common.number_of(request.id),
         "addressType": request.inputs.text("addressType") or "EXTERNAL",

@@ -1,4 +1,4 @@
-"""Members of the IAM policies of Secret Manager's secrets. What is in a secret is nobody's business here."""
+"""Members of the IAM policies of Secret Manager's secrets. The contents of secrets play no role here."""
 
 from sandbox.cloud.kinds import Kind, Request
 from sandbox.cloud.references import relative
@@ -11,7 +11,7 @@ def _secret_id(request: Request) -> str:
     return secret if secret.startswith("projects/") else f"projects/{request.project}/secrets/{secret}"
 
 
-# Secrets are made outside of any program, so whatever one names is taken to exist.
+# People make secrets outside of any program, so a secret that a program names is assumed to exist.
 SECRET_MEMBER_KIND = Kind(
     token="gcp:secretmanager/secretIamMember:SecretIamMember",
     service="secretmanager.googleapis.com",

@@ -1,4 +1,4 @@
-"""Google services (APIs) of a project: enabling them, and that nothing works before."""
+"""The services (APIs) of a project: they are enabled, and before that nothing of them works."""
 
 import re
 
@@ -6,7 +6,7 @@ from sandbox.cloud.kinds import Kind, Request, Rules, Stage
 from sandbox.cloud.store import SERVICE, State
 from sandbox.cloud.values import Properties
 
-# What a project has from its first day.
+# A new project has these services.
 ALWAYS_ENABLED = frozenset({"cloudapis.googleapis.com", "serviceusage.googleapis.com", "storage.googleapis.com"})
 
 _TITLES = {
@@ -43,7 +43,8 @@ def is_a_domain(request: Request) -> str | None:
 
 @rules("service-in-use", "Service Usage API, services.disable with checkIfServiceHasUsage", Stage.DELETE)
 def has_no_users(request: Request) -> str | None:
-    # Disabling Compute Engine under running machines is the mistake; the provider leaves services enabled by default.
+    # It would be a mistake to disable Compute Engine while machines run; by default the provider leaves services
+    # enabled.
     service = request.inputs.text("service")
     if _stays_enabled(request.inputs):
         return None
@@ -60,7 +61,7 @@ _SERVICE_OF = {"gcp:compute": "compute.googleapis.com", "gcp:container": "contai
 
 
 def _stays_enabled(inputs: Properties) -> bool:
-    """The provider leaves a service enabled unless told otherwise."""
+    """Whether the service stays enabled, as the provider leaves it unless the program says otherwise."""
     return not inputs.flag("disableOnDestroy")
 
 

@@ -1,4 +1,4 @@
-"""Subnetworks: ranges that are legal and free, in networks that take them."""
+"""Subnetworks: their ranges must be legal and free, and their network must accept them."""
 
 import ipaddress
 
@@ -20,7 +20,7 @@ subnetwork_rules("subnetwork-region", _GCE, Stage.CHECK)(common.region_known)
 
 
 def _own_ranges(request: Request) -> list[tuple[str, str]]:
-    """Every range asked for, as (field, text)."""
+    """All ranges that are asked for, as (field, text)."""
     primary = request.inputs.text("ipCidrRange")
     ranges = [("resource.ipCidrRange", primary)] if primary else []
     for index, item in enumerate(request.inputs.items("secondaryIpRanges")):
@@ -42,7 +42,8 @@ def ranges_are_legal(request: Request) -> str | None:
     return None
 
 
-# Google takes privately used public ranges as well, with a warning in its console; the stand-in refuses none of them.
+# Google also accepts public ranges that are used privately, with a warning in its console; the stand-in refuses none of
+# them.
 _PROHIBITED = [IPv4(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")]
 
 
@@ -177,7 +178,8 @@ def _subnetwork_outputs(request: Request) -> dict[str, Value]:
 
 
 def _shrinks(old: Value, new: Value) -> bool:
-    """A range can grow in place, anything else needs a new subnetwork."""
+    """Whether the new range is not just a larger one. A range can grow in place; any other change needs a new
+    subnetwork."""
     before = common.network_of(old if isinstance(old, str) else None)
     after = common.network_of(new if isinstance(new, str) else None)
     return not (before and after and before.subnet_of(after))
