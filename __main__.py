@@ -1,4 +1,4 @@
-"""The Pulumi program: a stack's configuration becomes a plan, the plan becomes resources."""
+"""The Pulumi program: it plans the stack's configuration, and makes resources of the plan."""
 
 import pulumi
 
@@ -12,10 +12,10 @@ def main() -> None:
         settings, project = read_pulumi_config()
         plan = plan_platform(settings, pulumi.get_stack())
     except ConfigurationError as error:
-        # RunError is printed without a traceback, and nothing has been registered yet.
+        # Pulumi prints a RunError without a traceback, and nothing has been registered yet.
         raise pulumi.RunError(str(error)) from None
 
-    # Importing Google's SDK takes seconds: whoever mistyped a key should not wait for it, nor anyone for what is unused.
+    # Google's SDK takes seconds to import: nobody should wait for it to read of a misspelt key, or for unused parts.
     from stacks.sdk_on_demand import load_on_demand
 
     load_on_demand("pulumi_gcp")

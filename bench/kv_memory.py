@@ -29,7 +29,7 @@ _FLAT_GIB, _SHARE, _CHECKPOINT_MARGIN, _UTILIZATION = 2.3, 0.05, 1.02, 0.84
 
 @dataclass(frozen=True)
 class Case:
-    """One start of vLLM: what it was given and what it logged."""
+    """One start of vLLM: its settings, and what it logged."""
 
     name: str
     model: Model
@@ -48,7 +48,7 @@ class Case:
         )
 
     def public_estimate(self, utilization: float) -> float:
-        """Cache tokens by the estimate in wide public use."""
+        """The cache tokens by the estimate in wide public use."""
         count = parameters(self.model)
         assert count is not None
         weights = count * 2 / GIB * _CHECKPOINT_MARGIN / self.tensor_parallel
@@ -117,7 +117,7 @@ def _case(row: dict[str, Any], data: dict[str, Any], folder: Path) -> Case:
 
 
 def error(ours: float, measured: float) -> float:
-    """In per cent of what was measured."""
+    """The error in per cent of the measured value."""
     return 100 * (ours / measured - 1)
 
 

@@ -1,4 +1,5 @@
-"""How long planning takes, as a ratio to a floor measured in the same run: starting Python and importing pydantic."""
+"""Measures how long planning takes, as a ratio to a floor measured in the same run: the start of Python and
+pydantic."""
 
 import statistics
 import subprocess
@@ -24,7 +25,7 @@ def _median(*arguments: str) -> float:
 
 
 def _plan_models(count: int) -> float:
-    """CPU seconds for a stack of so many models, all asked for differently, so that no answer is a remembered one."""
+    """The CPU seconds for a plan of so many models. All differ, so that no answer comes from a cache."""
     models = [
         {"name": f"model-{index}", "model": "google/gemma-3-27b-it", "minContext": 1024 + index + count}
         for index in range(count)

@@ -1,6 +1,6 @@
-"""How long a report takes when engine and planner are done, as a ratio to starting Python and importing pydantic.
+"""Measures how long a report takes after the engine and the planner, as a ratio to the start of Python and pydantic.
 
-Then whether twice the resources take twice the time.
+Then it shows whether twice the resources take twice the time.
 """
 
 import gzip
@@ -35,7 +35,7 @@ print(len(to_comment(review)), len(to_html(review)))
 
 
 def _seconds(*arguments: str) -> float:
-    """Of the processor: one thread does all of it, and what else the machine does is left out."""
+    """The CPU seconds of a process: one thread does all the work, and the machine's other load does not count."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, *arguments], cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -49,7 +49,7 @@ def _unpacked(name: str, folder: Path) -> str:
 
 
 def _many(resources: int) -> float:
-    """CPU seconds for the report of so many changed resources."""
+    """The CPU seconds for the report of so many changed resources."""
     lines: list[str] = []
     for index in range(resources):
         urn = f"urn:pulumi:bench::inference-platform::kubernetes:core/v1:ConfigMap::map-{index}"
@@ -78,7 +78,7 @@ def main() -> None:
         for change in ("nothing-changed", "accelerator-swapped", "network-changed"):
             events = _unpacked(f"{change}.events.jsonl.gz", Path(folder))
             after = _unpacked(f"{change}.plan.json.gz", Path(folder))
-            # In turns, since a processor is slower while it is shared.
+            # The runs take turns, since a processor is slower while it is shared.
             pairs = [
                 (_seconds("-c", "import pydantic"), _seconds("-c", _REPORT, events, before, after)) for _ in range(RUNS)
             ]

@@ -1,6 +1,6 @@
-"""Run once by a person who owns the project: state bucket, key, and identities of the pipeline.
+"""A person who owns the project runs this once: it makes the state bucket, the key, and the pipeline's identities.
 
-Its own state is kept locally or in the bucket that it makes; the platform's stacks need nothing of it but four names.
+Its own state is kept locally or in the bucket that it makes; the platform's stacks need only four names of it.
 """
 
 import re
@@ -22,7 +22,7 @@ def main() -> None:
     google = gcp.Provider("google", project=project, region=region)
     services = _services(project, google)
     after = pulumi.ResourceOptions(provider=google, depends_on=services)
-    # Whoever loses one of these two loses every stack's state, or what is secret in it.
+    # Without one of these two, the state of every stack, or what is secret in it, is lost.
     kept = pulumi.ResourceOptions(provider=google, depends_on=services, protect=True)
     bucket = gcp.storage.Bucket(
         "state",
@@ -34,7 +34,7 @@ def main() -> None:
         opts=kept,
     )
     ring = gcp.kms.KeyRing("keys", name="pulumi", location=region, opts=kept)
-    # Old versions decrypt for ever, so rotation costs nothing.
+    # Old versions of the key can always decrypt, so rotation costs nothing.
     key = gcp.kms.CryptoKey("secrets", name="stack-secrets", key_ring=ring.id, rotation_period="7776000s", opts=kept)
     provider = _workload_identity(repository, after)
     exports: dict[str, pulumi.Input[str]] = {
@@ -80,7 +80,7 @@ def _services(project: str, google: gcp.Provider) -> list[gcp.projects.Service]:
 
 
 def _workload_identity(repository: str, after: pulumi.ResourceOptions) -> gcp.iam.WorkloadIdentityPoolProvider:
-    """The pipeline proves who it is by a token of its own platform's, so there is no key that could leak."""
+    """Lets the pipeline prove its identity by its own platform's token, so that there is no key that could leak."""
     pool = gcp.iam.WorkloadIdentityPool("pipeline", workload_identity_pool_id="pipeline", opts=after)
     return gcp.iam.WorkloadIdentityPoolProvider(
         "pipeline-provider",
@@ -92,7 +92,7 @@ def _workload_identity(repository: str, after: pulumi.ResourceOptions) -> gcp.ia
             "attribute.repository": "assertion.repository",
             "attribute.ref": "assertion.ref",
         },
-        # Without it any repository of that platform could ask for a token.
+        # Without this condition any repository of that platform could ask for a token.
         attribute_condition=f'assertion.repository == "{repository}"',
         opts=after,
     )
@@ -110,7 +110,7 @@ def _account(purpose: str, roles: list[str], project: str, after: pulumi.Resourc
 
 
 def _principals(provider: pulumi.Output[str], of_run: str, repository: str) -> pulumi.Output[str]:
-    """The runs whose token says so; `provider` is the whole name of the pool's provider."""
+    """The principals of the runs whose token says so; `provider` is the full name of the pool's provider."""
     attribute = of_run.format(repository=repository)
     return provider.apply(
         lambda name: f"principalSet://iam.googleapis.com/{name.split('/providers/')[0]}/attribute.{attribute}"
@@ -118,7 +118,7 @@ def _principals(provider: pulumi.Output[str], of_run: str, repository: str) -> p
 
 
 def _accounts() -> dict[str, tuple[str, list[str]]]:
-    """By purpose: which runs it is for, and its roles in the project."""
+    """The accounts by purpose: the runs that each is for, and its roles in the project."""
     return {
         purpose: (each["runs"], [row["role"] for row in each["roles"]])
         for purpose, each in _facts()["accounts"].items()

@@ -1,1 +1,1 @@
-"""What keeps the catalogue fresh; run by people, imported by nothing."""
+"""Tools that keep the catalogue and the generated files up to date. People run them; no other room imports them."""

@@ -1,4 +1,5 @@
-"""docs/accelerators.md, from the catalogue: what each accelerator is, how it is had, its price and its zones."""
+"""Makes docs/accelerators.md from the catalogue: each accelerator with the ways to obtain it, its price and its
+zones."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from catalog import (
 CHECKOUT = Path(__file__).parents[1]
 
 _REGION = "us-central1"
-"""The one region for which prices of every machine that has any were found."""
+"""The one region with a known price of every machine that has any."""
 _LISTS = {PriceKind.ON_DEMAND: "list", PriceKind.SPOT: "spot", PriceKind.FLEX_START: "flex-start"}
 _TRANSPORTS = {
     Transport.TCPX: "GPUDirect-TCPX",
@@ -37,7 +38,7 @@ _MODES = {
 
 
 def page() -> str:
-    """The whole page."""
+    """The whole page as Markdown."""
     lines = [
         "# Accelerators",
         "",
@@ -60,7 +61,7 @@ def page() -> str:
 
 
 def _stack_file(accelerator: Accelerator) -> str:
-    """The one that is kept for each accelerator; stacks of people and environments are theirs."""
+    """The stack file that is kept for an accelerator; the files of people and environments do not count."""
     return f"`Pulumi.{accelerator.name}.yaml`"
 
 

@@ -1,6 +1,6 @@
-"""docs/architecture.md, its pictures made from the recorded registrations.
+"""Makes docs/architecture.md with pictures of the recorded registrations.
 
-The recordings are the reviewed ones that the tests hold the program to, so that a picture cannot be of another graph.
+The tests hold the program to the same reviewed recordings, so a picture cannot show another graph.
 """
 
 import re
@@ -14,7 +14,7 @@ _CHECKOUT = Path(__file__).parents[1]
 _SNAPSHOTS = _CHECKOUT / "tests" / "graph" / "snapshots"
 _COMPONENT = "inference-platform:components:"
 _GOOGLE = "pulumi:providers:gcp"
-"""Everything in Google's project needs it."""
+"""Google's provider, which every resource in the project needs."""
 _PICTURES = (
     ("h200", "One stack, one accelerator with a fabric, the token in the stack"),
     ("production", "Production: protected, the token in Secret Manager"),
@@ -71,7 +71,7 @@ def _outermost(key: str, components: dict[str, Any]) -> str:
 
 
 def _without_shortcuts(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The edges that no other path stands for."""
+    """The edges without those that a longer path implies."""
     needs: dict[str, set[str]] = {}
     for home, needed in edges:
         needs.setdefault(home, set()).add(needed)

@@ -1,4 +1,5 @@
-"""Makes docs/assumptions.md: what rests on a source and was never seen at Google, and which row will tell."""
+"""Makes docs/assumptions.md: the facts that rest on a source and were never seen at Google, and the check that will
+show each."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +16,7 @@ COMMANDS = {
 
 
 def page() -> str:
-    """The whole page."""
+    """The whole page as Markdown."""
     lines = [
         "# Assumptions",
         "",
@@ -50,11 +51,11 @@ def page() -> str:
 
 
 Fact = tuple[str, tuple[str, ...], Seen]
-"""What it is, the keys of its sources, and the row that will tell."""
+"""A fact, the keys of its sources, and the check that will show it."""
 
 
 def uncertain() -> Iterator[Fact]:
-    """Facts of the catalogue that say so of themselves."""
+    """Facts that the catalogue itself marks as uncertain."""
     machine_row, quota_row = _doctor(Row.MACHINE_TYPE), _doctor(Row.QUOTA)
     for name in ACCELERATORS:
         accelerator = ACCELERATORS[name]
@@ -103,7 +104,7 @@ def _cited() -> Iterator[str]:
 
 
 def page_sources() -> set[str]:
-    """Keys of all that the page cites."""
+    """The keys of all sources that the page cites."""
     chosen = {key for each in assumptions() for key in each.sources}
     return chosen | {key for _, keys, _ in uncertain() for key in keys}
 

@@ -1,4 +1,4 @@
-"""`python -m maintenance.configuration_page`: docs/configuration.md, made from the models that read a stack file."""
+"""`python -m maintenance.configuration_page`: makes docs/configuration.md from the models that read a stack file."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ _UNITS = (
     (r"BytesPer", "bytes"),
     (r"\.(start|end)$", "UTC"),
 )
-"""By the path's own words; what matches none is a plain number or a name."""
+"""The unit of a number, by words of its path; without a match it is a plain number or a name."""
 
 
 _EXAMPLES = {
@@ -106,14 +106,14 @@ _EXAMPLES = {
     "models[].engine.kvOffload.sizeGib": 200,
     "models[].engine.extraArgs": "[--enable-server-load-tracking]",
 }
-"""Of fields that say none themselves. Those of a model's definition are in the catalogue's models."""
+"""Examples of fields that have none of their own. Those of a model's definition come from the catalogue's models."""
 
 _DEFINITION = "models[].definition."
 
 
 @dataclass(frozen=True)
 class Row:
-    """One field, as a reader finds it."""
+    """One field as the page shows it."""
 
     path: str
     field: FieldInfo
@@ -138,7 +138,7 @@ def page() -> str:
 
 
 def rows(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Row]:
-    """Every field of a stack file, the ones that hold others too."""
+    """All fields of a stack file, including those that contain others."""
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         yield Row(path, field)
@@ -203,7 +203,7 @@ def _unit(path: str) -> str:
 
 
 def example(row: Row) -> str:
-    """The field's own example, else a value of its type; a mapping's is that of its fields."""
+    """The field's own example, else a value of its type; for a mapping, the examples of its fields."""
     field = row.field
     if field.examples or row.path in _EXAMPLES:
         return _code(field.examples[0] if field.examples else _EXAMPLES[row.path])
@@ -226,7 +226,7 @@ def example(row: Row) -> str:
 
 
 def _in_the_catalogue(path: str) -> Any:
-    """What the first model of the catalogue that has this field says there."""
+    """The value of this field in the first model of the catalogue that has it."""
     if not path.startswith(_DEFINITION):
         return None
     keys = path.removeprefix(_DEFINITION).replace("[]", "").split(".")

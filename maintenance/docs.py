@@ -1,4 +1,4 @@
-"""`python -m maintenance.docs`: every page and schema of docs/ that is made from the code."""
+"""`python -m maintenance.docs`: writes every page and schema of docs/ that is made from the code."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,8 @@
-"""`python -m maintenance.lint_manifests`: public linters over every pod of every stack, and the waivers they need.
+"""`python -m maintenance.lint_manifests`: runs public linters over every pod of every stack, with the waivers that they
+need.
 
-A waiver is a row of the table in docs/serving.md: a check, the role of the pods it is waived for, and the reason. A
-finding without a row fails, and so does a row that nothing needs any more.
+A waiver is a row of the table in docs/serving.md: a check, the role of the pods that it is waived for, and the reason.
+A finding without a row is an error, and so is a row that is no longer needed.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from sandbox.tools import ToolsError, cluster_tools, lws_chart
 
 CHECKOUT = Path(__file__).parents[1]
 _CONTEXT = ("Service", "NetworkPolicy", "PodDisruptionBudget")
-"""Kinds by which the linters judge a pod."""
+"""The kinds by which the linters judge a pod."""
 WAIVERS = CHECKOUT / "docs" / "serving.md"
 _ROW = re.compile(r"^\| `(?P<check>[\w-]+)` \| (?P<roles>[a-z, ]+) \| (?P<reason>.+) \|$", re.MULTILINE)
 
@@ -39,13 +40,13 @@ class Waiver:
 
 
 def waivers() -> set[Waiver]:
-    """The rows of the table, one waiver for each role that a row names."""
+    """The rows of the table: one waiver for each role that a row names."""
     text = WAIVERS.read_text(encoding="utf-8")
     return {Waiver(row["check"], Role(role.strip())) for row in _ROW.finditer(text) for role in row["roles"].split(",")}
 
 
 def lint(tools: Linters, stack: str, say: Callable[[str], None]) -> list[tuple[PodObject | None, Finding]]:
-    """What the linters find in the manifests of a stack, each with the object that makes the pods it is about."""
+    """The findings of the linters in a stack's manifests, each with the object that makes the pods in question."""
     with tempfile.TemporaryDirectory(prefix="inference-platform-lint-") as scratch:
         work = Path(scratch)
         problem = _render(stack, work / "rendered")
@@ -64,7 +65,7 @@ def lint(tools: Linters, stack: str, say: Callable[[str], None]) -> list[tuple[P
 
 
 def _render(stack: str, out: Path) -> str | None:
-    """Why it cannot be done; None if it is."""
+    """Renders a stack; returns why that is not possible, or None."""
     said: list[str] = []
     try:
         render(Home.of(CHECKOUT, stack), out, said.append)
@@ -107,7 +108,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def judge(found: Sequence[tuple[PodObject | None, Finding]], allowed: set[Waiver], *, whole: bool) -> int:
-    """Prints what is not waived, what is and how often, and the waivers that nothing needs if all stacks were seen."""
+    """Prints the findings without a waiver, those with one and their number, and, if all stacks were seen, waivers that
+    are not needed."""
     used: Counter[Waiver] = Counter()
     failures: set[str] = set()
     for owner, finding in found:

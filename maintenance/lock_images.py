@@ -1,6 +1,7 @@
-"""`python -m maintenance.lock_images`: asks each image's registry for the digest of its tag and writes it down, dated.
+"""`python -m maintenance.lock_images`: asks each image's registry for the digest of its tag, and writes it down with
+the date.
 
-Only what a registry answered is ever written. An image whose registry cannot be reached stays as it is.
+Only the answer of a registry is written. An image whose registry cannot be reached stays as it is.
 """
 
 import sys
@@ -18,7 +19,7 @@ from verification.results import NotObservable
 
 RELEASES = Path(__file__).parents[1] / "catalog" / "releases"
 _SECONDS = 20.0
-"""For one image."""
+"""The time limit for one image."""
 
 Resolve = Callable[[str, str], str]
 
@@ -41,7 +42,7 @@ def resolve(repository: str, tag: str, scheme: str = "https") -> str:
 
 
 def lock(folder: Path, resolve_image: Resolve, today: date, report: Callable[[str], None]) -> bool:
-    """Writes the digest of every image in the YAML files below `folder`. False if any could not be resolved."""
+    """Writes the digest of every image in the YAML files below `folder`; returns False if a digest is missing."""
     yaml = cast(Any, YAML())
     yaml.preserve_quotes = True
     yaml.width = 120
@@ -67,7 +68,7 @@ def lock(folder: Path, resolve_image: Resolve, today: date, report: Callable[[st
 
 
 def _images(node: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping that has a repository and a tag."""
+    """All mappings that have a repository and a tag."""
     if isinstance(node, dict):
         mapping = cast(dict[str, Any], node)
         if {"repository", "tag"} <= mapping.keys():

@@ -23,9 +23,9 @@ class Part:
 
     name: str
     files: str
-    """What it writes, for whoever waits."""
+    """The files that it writes, for people who wait for it."""
     commands: tuple[tuple[str, ...], ...]
-    """Modules with their arguments, as `python -m` takes them."""
+    """The modules with their arguments, as `python -m` takes them."""
 
 
 PARTS = (
@@ -41,14 +41,15 @@ PARTS = (
 
 
 def missing(part: Part) -> str | None:
-    """Why a part is left as it is; None if it can be written here."""
+    """The reason for which a part cannot be written here; None if it can."""
     if part.name == "flags" and environment.python() is None:
         return "left as it is: vLLM's own environment is not on this machine (make test-vllm makes it, 9 GB)"
     return None
 
 
 def record(names: Sequence[str]) -> int:
-    """The exit status: that of the first command that failed, after which nothing is written."""
+    """Writes the parts; returns the exit status of the first command that failed, after which nothing more is written,
+    or 0."""
     for part in PARTS:
         if names and part.name not in names:
             continue

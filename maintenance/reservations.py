@@ -1,7 +1,7 @@
-"""`python -m maintenance.reservations --stack NAME --project ID`: what people have reserved before the stack comes.
+"""`python -m maintenance.reservations --stack NAME --project ID`: prints the reservations that a stack needs, as JSON.
 
-The stand-in of Google asks it for a day on which nothing is missing: all the machines that the stack's pools draw on.
-Printed as JSON, in the words of a scenario of the sandbox.
+They are in the form of the sandbox's scenarios. The stand-in of Google asks for them, for a day on which nothing is
+missing.
 """
 
 import argparse
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 
 def reservations_of(plan: PlatformPlan, project: str) -> list[Row]:
-    """One row for each reservation, with the machines of all pools that draw on it; `project` is the stack's own."""
+    """One row for each reservation, with the machines of all pools that use it; `project` is the stack's own."""
     found: dict[tuple[str, str, str, str], Row] = {}
     for pool in plan.node_pools:
         if pool.reservation is None:
@@ -46,7 +46,7 @@ def reservations_of(plan: PlatformPlan, project: str) -> list[Row]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0, or 1 if the stack cannot be planned."""
+    """Prints the reservations; returns the exit status: 0, or 1 if the stack cannot be planned."""
     parser = argparse.ArgumentParser(prog="python -m maintenance.reservations", description=__doc__)
     parser.add_argument("--stack", required=True, help="NAME of Pulumi.NAME.yaml")
     parser.add_argument("--project", required=True, help="id of the stack's Google Cloud project")

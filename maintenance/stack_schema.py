@@ -8,7 +8,7 @@ from config.settings import HUGGING_FACE_TOKEN
 
 
 def stack_schema() -> dict[str, Any]:
-    """Published as docs/stack.schema.json; every stack file names it in its first line."""
+    """The schema as it is published in docs/stack.schema.json; every stack file names it in its first line."""
     settings = Settings.model_json_schema(by_alias=True, mode="validation")
     definitions = settings.pop("$defs", {})
     properties = {f"{NAMESPACE}:{key}": value for key, value in settings["properties"].items()}
@@ -27,7 +27,7 @@ def stack_schema() -> dict[str, Any]:
         "properties": {
             "config": {
                 "type": "object",
-                # The project is set by each person or pipeline, so a shipped file need not have it.
+                # Each person or pipeline sets the project, so the stack files kept here need not have it.
                 "required": [f"{NAMESPACE}:{key}" for key in settings["required"]],
                 "properties": properties,
                 "patternProperties": {f"^(?!{NAMESPACE}:)[^:]+:": True},

@@ -1,7 +1,7 @@
-"""What a preview must never contain: rules as plain functions over resources, one module a theme.
+"""Rules for what a preview must never contain: plain functions over resources, one module for each subject.
 
-The policy pack, the graph's tests and the report of a change ask the same ones. A rule sees no operation, so what must
-not be replaced or deleted is said by the report and kept by the engine's own protection.
+The policy pack, the tests of the graph and the report of a change apply the same rules. A rule does not see the
+operation, so the report tells what must not be replaced or deleted, and the engine's protection prevents it.
 """
 
 from policy import capacity, identity, images, labels, network, protection, secret_values
@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def check(stack: Stack) -> list[Finding]:
-    """Everything that any rule finds wrong with the stack."""
+    """All findings of all rules in a stack."""
     return [finding for rule in RULES for finding in findings_of(rule, stack)]
 
 

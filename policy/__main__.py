@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    # Started as a file, Python looks for modules beside it first; they are looked for in the checkout.
+    # If this is started as a file, Python looks for modules beside it first; they must be found in the checkout.
     sys.path[0] = f"{sys.path[0]}/.."
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,8 @@ _LEVELS = {Level.MANDATORY: EnforcementLevel.MANDATORY, Level.ADVISORY: Enforcem
 
 
 def policies() -> list[Policy]:
-    """A rule about one resource stops an update before the resource is made; one about all of them, a preview."""
+    """The rules as policies. A rule about one resource stops an update before the resource is made; one about all
+    resources stops a preview."""
     found: list[Policy] = []
     for rule in RULES:
         if rule.check:
@@ -70,7 +71,7 @@ def _resource(args: ResourceValidationArgs | PolicyResource) -> Resource:
 
 
 def _plain(value: Any) -> Any:
-    """Without the host's guards, which give up a whole rule at the first value that is not known yet."""
+    """The value without the host's guards, which would end a rule at the first value that is not known yet."""
     with suppress(TypeError, KeyError, IndexError):
         value = value["__target"]
     if isinstance(value, dict):
@@ -81,7 +82,7 @@ def _plain(value: Any) -> Any:
 
 
 def _stack_name(urn: str) -> str:
-    """`urn:pulumi:STACK::project::type::name`."""
+    """The stack in a URN, which has the form `urn:pulumi:STACK::project::type::name`."""
     return urn.split("::")[0].rsplit(":", 1)[-1]
 
 

@@ -1,4 +1,4 @@
-"""How much a stack may take: pools have a bound, and so has what all of them cost."""
+"""Rules for the size of a stack: a limit for each pool, and for the cost of all of them."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from policy.rule import Level, Rule, stack_of
 
 BOUNDS = Path(__file__).with_name("bounds.yaml")
 _ZONES = 3
-"""That a regional pool without zones of its own spreads over."""
+"""The zones over which a regional pool is spread if it names none."""
 
 
 def _unbounded(resource: Resource, _: Stack) -> Iterable[str]:
@@ -35,7 +35,7 @@ def _has_gpus(pool: Resource) -> bool:
 
 
 def _most(pool: Resource) -> int | None:
-    """Nodes that the pool may have; None where nothing says."""
+    """The most nodes that the pool may have; None if it does not say."""
     total = pool.get("autoscaling.totalMaxNodeCount")
     if total is not None:
         return int(total)
@@ -65,14 +65,14 @@ def _spend(stack: Stack) -> Iterable[tuple[Resource | None, str]]:
 
 
 def bound_of(stack: str) -> float:
-    """US dollars per hour that the stack's nodes may cost at most."""
+    """The limit, in US dollars per hour, for all nodes of the stack."""
     bounds: dict[str, Any] = yaml.safe_load(BOUNDS.read_text(encoding="utf-8"))["usdPerHourAtMost"]
     return float(bounds.get("stacks", {}).get(stack, bounds["default"]))
 
 
 def _usd_per_hour(pool: Resource) -> float | None:
-    """Of all nodes that there may be; None where it cannot be said."""
-    # The catalogue takes a while to read, and most runs of a rule never ask for a price.
+    """The cost, in US dollars per hour, of all nodes that the pool may have; None if it is not known."""
+    # Reading the catalogue takes a while, and most rules never need a price.
     from catalog import CapacityKind, price
 
     machine, nodes = pool.get("nodeConfig.machineType"), _most(pool)
@@ -95,7 +95,7 @@ def _region(pool: Resource) -> str | None:
     location = pool.get("location")
     if not isinstance(location, str):
         return None
-    # A zone is its region and a letter.
+    # A zone's name is that of its region and a letter.
     return location if location.count("-") == 1 else location.rsplit("-", 1)[0]
 
 

@@ -1,4 +1,4 @@
-"""Nodes and people act under accounts of their own, with no more rights than they need, and without keys."""
+"""Rules for identities: nodes and people have accounts of their own, with few rights and without keys."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +19,7 @@ def _default_account(resource: Resource, _: Stack) -> Iterable[str]:
     if resource.unknown(path):
         return
     account = resource.get(path)
-    # A cluster whose first pool is removed at once may leave the account to its pools.
+    # If a cluster's first pool is removed at once, its other pools may name the account.
     if resource.type == CLUSTER and account is None and resource.get("removeDefaultNodePool"):
         return
     if account in (None, "", "default") or str(account).endswith(_DEFAULT_SUFFIX):

@@ -1,4 +1,4 @@
-"""What runs is what was reviewed: images by a version, and in a protected stack by their content."""
+"""Rules for images: each names a version, and in a protected stack its digest, so that what runs was reviewed."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,8 +15,9 @@ _FLOATING = frozenset({"latest", "main", "master", "nightly", "edge", "stable"})
 
 
 def digest_level(releases: Path) -> Level:
-    """Mandatory once `make lock-images` has given every image in these files its digest; advice until then."""
-    # Read as plain YAML: the catalogue's own models take longer to import than all rules together.
+    """The level of the rule about digests: mandatory once `make lock-images` has given every image in these files its
+    digest, and advice until then."""
+    # The files are read as plain YAML, since the catalogue's own models take longer to import than all rules together.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     files = (yaml.load(file.read_text(encoding="utf-8"), loader) for file in sorted(releases.rglob("*.yaml")))
     locked = all(image.get("digest") for content in files for image in _catalogued(content))
@@ -24,7 +25,7 @@ def digest_level(releases: Path) -> Level:
 
 
 def _catalogued(node: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping that has a repository and a tag."""
+    """All mappings that have a repository and a tag."""
     if isinstance(node, list):
         for item in cast(list[Any], node):
             yield from _catalogued(item)
@@ -63,7 +64,7 @@ def _images(resource: Resource) -> Iterable[tuple[str, str]]:
 
 
 def _tag(image: str) -> str:
-    """A colon before the last slash belongs to a port."""
+    """The tag of an image. A colon before the last slash belongs to a port."""
     last = image.rsplit("/", 1)[-1].split("@")[0]
     return last.partition(":")[2]
 

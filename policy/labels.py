@@ -1,4 +1,4 @@
-"""What runs says what it is, and what costs says who pays."""
+"""Rules for labels: they tell what runs, and who pays for what costs money."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

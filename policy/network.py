@@ -1,4 +1,4 @@
-"""Nothing of a stack is reached from the internet, and it lives in networks of its own."""
+"""Rules for networks: nothing of a stack can be reached from the internet, and it has networks of its own."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -61,7 +61,8 @@ def _public_endpoint(resource: Resource, _: Stack) -> Iterable[str]:
 
 
 def _public_pool(resource: Resource, _: Stack) -> Iterable[str]:
-    """The provider sends `enablePrivateNodes: false` for a networkConfig that says nothing of it."""
+    """Finds pools with public nodes. The provider sends `enablePrivateNodes: false` for a networkConfig that does not
+    set it."""
     path = "networkConfig.enablePrivateNodes"
     if resource.type != NODE_POOL or not resource.get("networkConfig") or resource.unknown(path):
         return
@@ -76,7 +77,7 @@ def _open_range(resource: Resource, _: Stack) -> Iterable[str]:
 
 
 def _ranges(resource: Resource) -> Iterable[tuple[str, Any]]:
-    """Where traffic may come from. What may be reached from inside is another matter."""
+    """The ranges from which traffic may come into the network."""
     if resource.type == FIREWALL and resource.get("direction") != "EGRESS":
         yield from (("sourceRanges", value) for value in items(resource.get("sourceRanges")))
     if resource.type == CLUSTER:

@@ -1,4 +1,4 @@
-"""In production the cluster and its networks are not lost to a typo."""
+"""Rules for protection: in production a typing mistake must not delete the cluster or its networks."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Types of the resources that rules speak of, as Pulumi names them."""
+"""The types of resources that the rules name, in Pulumi's form."""
 
 CLUSTER = "gcp:container/cluster:Cluster"
 NODE_POOL = "gcp:container/nodePool:NodePool"

@@ -1,10 +1,10 @@
-"""What a rule sees: resources as they are asked for, with values that may not be known yet."""
+"""The resources that a rule sees, with inputs that may not be known yet."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-# What the engine, its policy host and our own recorder write for a value that only an update will know.
+# The engine, its policy host and our own recorder write these for a value that is only known after an update.
 _UNKNOWN_MARKS = frozenset(
     {
         "[unknown]",
@@ -18,7 +18,7 @@ _UNKNOWN_MARKS = frozenset(
     }
 )
 SECRET_MARK = "[secret]"
-"""What stands for a secret in an event or in a recorded registration."""
+"""The mark of a secret in an event or in a recorded registration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +32,11 @@ class Resource:
     protect: bool = False
 
     def get(self, path: str) -> Any:
-        """The value at a dotted path; None where there is none, or where it is not known."""
+        """The value at a dotted path; None if there is none, or if it is not known."""
         return value_at(self.properties, path)
 
     def unknown(self, path: str) -> bool:
-        """Whether the value there, or that of something around it, is not known yet."""
+        """Whether the value at a path, or one around it, is not known yet."""
         value: Any = self.properties
         for part in path.split("."):
             if is_unknown(value):
@@ -62,12 +62,12 @@ class Stack:
 
     @property
     def production(self) -> bool:
-        """By its name: `production`, `prod`, or either with something after or before a hyphen."""
+        """Whether its name says so: `production`, `prod`, or one of them with more words joined by hyphens."""
         return bool({"production", "prod"} & set(self.name.split("-")))
 
     @property
     def protected(self) -> bool:
-        """A production stack, and any other that protects something."""
+        """Whether it is a production stack, or has a protected resource."""
         return self.production or any(resource.protect for resource in self.resources)
 
 
@@ -84,12 +84,12 @@ def is_unknown(value: Any) -> bool:
 
 
 def items(value: Any) -> list[Any]:
-    """The known elements of a list; none of anything else."""
+    """The known elements of a list; none if the value is not a list."""
     return [item for item in cast(list[Any], value) if not is_unknown(item)] if isinstance(value, list) else []
 
 
 def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every known string inside, with its path."""
+    """All known strings in a value, each with its path."""
     match value:
         case str():
             if not is_unknown(value):
@@ -105,7 +105,7 @@ def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def pod_specs(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Every pod's spec inside a manifest of any kind: what has a list `containers`."""
+    """All pod specs in a manifest of any kind: objects with a list of `containers`."""
     if isinstance(value, Mapping):
         mapping = cast(Mapping[str, Any], value)
         if isinstance(mapping.get("containers"), list):
@@ -118,7 +118,7 @@ def pod_specs(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def containers(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    """Of every pod that the object describes, those that start first too."""
+    """The containers of all pods that the object describes, including those that run first."""
     if not resource.in_kubernetes or resource.kind == "CustomResourceDefinition":
         return
     for spec in pod_specs(resource.properties):

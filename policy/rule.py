@@ -1,4 +1,4 @@
-"""What a rule is, and how rules are put to a stack."""
+"""Defines what a rule is, and applies rules to a stack."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ class Level(StrEnum):
 
 
 Check = Callable[[Resource, Stack], Iterable[str]]
-"""Says what is wrong with one resource of a stack, a sentence each; nothing where it is right or not yet known."""
+"""Returns a sentence for each mistake in one resource of a stack; none if it is right, or not yet known."""
 StackCheck = Callable[[Stack], Iterable[tuple[Resource | None, str]]]
-"""The same for what only all resources together show."""
+"""The same for mistakes that can be seen only in all resources together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A rule with its reason, and an example of each side that its own test and a real engine are held to.
+    """A rule with its reason, and an example of each side that its test and a real engine check.
 
-    Examples are whole stacks, so that a rule about production has one.
+    Examples are whole stacks, so that a rule about production has one too.
     """
 
     id: str

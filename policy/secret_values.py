@@ -1,4 +1,4 @@
-"""A secret stands in a Secret, and nowhere else that many can read."""
+"""A rule for secrets: they are only in a Secret, and nowhere else where many people can read them."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ _SHAPES = re.compile(
 )
 _SECRET_NAME = re.compile(r"(?i)(password|passwd|secret|credentials?|private_?key|api_?key|token)$")
 _SHORTEST = 8
-"""Characters from which on two equal values are no accident."""
+"""So many characters in two values are not equal by accident."""
 
 
 def _outside(resource: Resource, _: Stack) -> Iterable[str]:

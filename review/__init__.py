@@ -1,4 +1,4 @@
-"""What a change does to a stack, for whoever must say yes to it: made of an engine's events and two plans.
+"""Reports what a change does to a stack, for the person who must approve it, from the engine's events and two plans.
 
 Nothing here runs the engine or knows a cloud; the events may come from anywhere that Pulumi runs.
 """

@@ -17,7 +17,8 @@ from review.rules import broken_rules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 if there is a report, whatever it says; 3 if it says that the change must not be, with --strict; 1 if none."""
+    """Writes the report; returns 0 whatever it says, 3 with --strict if it says that the change must not be made, 1 if
+    there is no report."""
     options = _parser().parse_args(arguments)
     checkout = Path.cwd()
     if not (checkout / f"Pulumi.{options.stack}.yaml").is_file():
@@ -69,14 +70,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _events(options: argparse.Namespace, base: Path | None) -> tuple[EventLog | None, str]:
-    """What the engine says, and what to say of how it was asked."""
+    """The engine's events, and a sentence about how the engine was asked."""
     if options.events:
         try:
             return _read(options.events), ""
         except (OSError, ValueError) as error:
             return None, no_log(options.events, error)
     note = ""
-    # What the engine was told of every resource is nobody's to keep.
+    # The events hold every resource's inputs, so they are not kept.
     with tempfile.TemporaryDirectory(prefix="inference-platform-events-") as scratch:
         file = Path(scratch) / "events.jsonl"
         if base and not _preview(options.stack, base, file):
@@ -92,7 +93,8 @@ def _read(file: Path) -> EventLog:
 
 
 def _preview(stack: str, base: Path | None, file: Path) -> bool:
-    """In the sandbox. A preview that fails is still one, and its events say why."""
+    """Previews the change in the sandbox; returns whether there are events. A preview that fails has events too, and
+    they say why."""
     file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sandbox", "change", "--stack", stack, "--events", str(file)]
     run = subprocess.run([*command, *(["--base", str(base)] if base else [])], stdout=sys.stderr, check=False)

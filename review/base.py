@@ -1,4 +1,4 @@
-"""The other side of a comparison: a git ref, in a temporary worktree, planned by its own code."""
+"""The other side of a comparison: a git ref in a temporary worktree, planned by its own code."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ class NoBase(Exception):
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, or why there is none."""
+    """A plan, or the reason for which there is none."""
 
     plan: PlanView | None
     problem: str = ""
@@ -40,7 +40,7 @@ def default_base(checkout: Path) -> str:
 
 @contextmanager
 def worktree(checkout: Path, ref: str) -> Generator[Path]:
-    """What `ref` names, in a folder that is gone afterwards. Raises NoBase."""
+    """Yields a folder with the files of `ref`; it is removed afterwards. Raises NoBase."""
     commit = _git(checkout, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if commit.returncode != 0:
         raise NoBase(f"{ref} names no commit here; fetch it first, or write BASE= one that is here")
@@ -56,14 +56,14 @@ def worktree(checkout: Path, ref: str) -> Generator[Path]:
 
 
 def plan_of(folder: Path, stack: str) -> Planned:
-    """By the code in `folder`, in a process of its own: its modules bear the names of ours."""
+    """The plan by the code in `folder`. It runs in another process, because its modules have the same names as ours."""
     if not (folder / f"Pulumi.{stack}.yaml").is_file():
         return Planned(None, f"it has no stack {stack}")
     command = [sys.executable, "-m", "planning", "stack", stack, "--format", "json"]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         said = (run.stderr or run.stdout).strip().splitlines() or ["it says nothing"]
-        # A program that fails says why on its last line; a plan that is refused may need a few.
+        # A program that fails says why on its last line; a refused plan may need a few lines.
         why = said[-1:] if any(line.startswith("Traceback") for line in said) else said[-4:]
         return Planned(None, f"it cannot be planned: {scrub(' '.join(why))}")
     try:
@@ -73,7 +73,7 @@ def plan_of(folder: Path, stack: str) -> Planned:
 
 
 def short(ref: str) -> str:
-    """A commit as people write it; a name as it is."""
+    """A commit in its short form; a name unchanged."""
     return ref[:10] if len(ref) == 40 and all(character in "0123456789abcdef" for character in ref) else ref
 
 

@@ -1,4 +1,5 @@
-"""What a report says, as blocks of Markdown in their order: a comment is cut from them, and a page is drawn of them."""
+"""The contents of a report as ordered blocks of Markdown: the comment is cut from them, and the page is drawn from
+them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from review.mermaid import mermaid
 from review.plans import CostItemView, CostView, ModelView, PlanView, PoolUseView
 
 _FOLDED = 12
-"""Rows of one component from which on they are folded."""
+"""From so many rows on, the rows of one component are folded."""
 _WORDS = {
     Action.REPLACE: "replace",
     Action.DELETE: "delete",
@@ -26,20 +27,20 @@ class Block:
     """Lines that may be cut between `head` and `tail`, so that what is left is still well-formed."""
 
     title: str
-    """Of the section that it is in; several blocks may share one. Empty: it stands above all sections."""
+    """The title of its section, which several blocks may share. Empty: it stands above all sections."""
     lines: list[str]
     head: list[str] = field(default_factory=list[str])
     tail: list[str] = field(default_factory=list[str])
     fold: str = ""
-    """Under which it is folded away; empty: it is not."""
+    """The title under which it is folded away; empty: it is not folded."""
 
 
 GRAPH, COST, NODES = "Graph", "Cost", "Nodes"
-"""Titles of blocks of which a page has a picture."""
+"""The titles of blocks for which the page has a picture."""
 
 
 def blocks(review: Review, *, whole: bool) -> list[Block]:
-    """The gravest first. `whole`: also what is as it was before."""
+    """All blocks of a report, the most serious first. `whole`: with everything that did not change."""
     return [block for block in _blocks(review, whole) if block.lines]
 
 
@@ -143,7 +144,7 @@ def _cell(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """One line that starts no HTML, mentions nobody and closes nothing."""
+    """The text as one line that opens no HTML, mentions nobody and closes no markup."""
     return " ".join(text.split()).replace("<", "&lt;").replace("@", "@\u200b")
 
 
@@ -156,7 +157,7 @@ def _cost(before: PlanView | None, after: PlanView) -> list[str]:
 
 
 def paid_for(*plans: PlanView | None) -> list[str]:
-    """What any of the plans costs, each once: a pool that grows is the same pool."""
+    """The names of all that the plans pay for, each once: a pool that grows is the same pool."""
     return list(dict.fromkeys(item.what for plan in plans if plan for item in plan.cost.items))
 
 
@@ -189,7 +190,7 @@ def _usd(amount: float | None, digits: int = 2) -> str:
 
 
 def _memory(before: PlanView | None, after: PlanView, whole: bool) -> list[str]:
-    """Unless the whole is asked for, only of models whose memory is new or other than before."""
+    """The rows about memory. Without `whole` only of models that are new or whose memory changed."""
     rows: list[tuple[str, ModelView]] = []
     for model in after.models:
         old = before.model_named(model.name) if before else None
@@ -223,7 +224,7 @@ def _node_map(use: PoolUseView, label: str, letters: Mapping[str, str]) -> list[
 
 
 def _warnings(before: PlanView | None, after: PlanView, whole: bool) -> list[str]:
-    # By their text: a path has another number as soon as a model before it goes.
+    # Statements are compared by their text, since a path has another number when a model before it is removed.
     known = {warning.text for warning in before.warnings} if before and not whole else set[str]()
     lines = [f"- `{warning.path}`: {_line(warning.text)}" for warning in after.warnings if warning.text not in known]
     old = len(after.warnings) - len(lines)

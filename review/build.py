@@ -1,4 +1,4 @@
-"""Puts events and plans together: what changes in which part of the stack, how grave it is, and what to say first."""
+"""Combines events and plans: what changes in which part of the stack, how serious it is, and what comes first."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from review.plans import PlanView
 from review.verdict import Statement, statements
 
 _FIRST = {"GkeCluster": 0, "AcceleratorNodePool": 1}
-"""Of parts that suffer alike, those that people ask about first."""
+"""If parts are affected equally, those that people ask about come first."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A component at the top of the stack, and what changes in it, gravest first."""
+    """A component at the top of the stack, and its changes, the most serious first."""
 
     kind: str
     name: str
@@ -21,7 +21,7 @@ class Part:
 
     @property
     def action(self) -> Action:
-        """The gravest of them."""
+        """The most serious action of its changes."""
         actions = (Action.UPDATE if change.runs_again else change.action for change in self.changes)
         return min(actions, key=GRAVITY.__getitem__, default=Action.SAME)
 
@@ -32,9 +32,9 @@ class Review:
 
     stack: str
     base: str
-    """What the change is compared with, as people name it."""
+    """The name of what the change is compared with."""
     base_problem: str
-    """Why there is no plan or no state of the base; empty where there is."""
+    """The reason for which the base has no plan or no state; empty if it has both."""
     before: PlanView | None
     after: PlanView | None
     after_problem: str
@@ -43,7 +43,7 @@ class Review:
     parts: tuple[Part, ...]
     graph: tuple[Node, ...]
     statements: tuple[Statement, ...]
-    """What to say, the gravest first. Never empty."""
+    """The statements, the most serious first; there is at least one."""
 
 
 def build_review(
@@ -57,7 +57,8 @@ def build_review(
     after_problem: str = "",
     violations: tuple[Violation, ...] = (),
 ) -> Review:
-    """`violations` are those that were found in the events' resources; what a pack reported in them is added."""
+    """Makes the report. `violations` are those found in the events' resources; those that a policy pack reported are
+    added."""
     broken = {(found.rule, found.resource): found for found in (*log.violations, *violations)}
     parts = _parts(log)
     return Review(
@@ -93,13 +94,13 @@ def _parts(log: EventLog) -> tuple[Part, ...]:
 
 
 def _top(change: ResourceChange, resources: dict[str, ResourceChange]) -> str:
-    """The component right under the stack; a resource that has none stands for itself."""
+    """The component directly under the stack; a resource without one stands for itself."""
     urn = change.urn
     above = change.parent
     while above and f"::{STACK_TYPE}::" not in above:
         urn = above
         known = resources.get(above)
-        # A component that nothing happens to may be missing from the events; its URN still names it.
+        # A component without a change may be missing in the events; its URN still names it.
         above = known.parent if known else ""
     return urn
 

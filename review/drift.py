@@ -1,4 +1,4 @@
-"""`python -m review.drift`: names what was changed by hand, from the events of a preview that refreshed first."""
+"""`python -m review.drift`: names what was changed by hand, from the events of a preview with a refresh."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from review.events import Action, EventLog, ResourceChange, no_log, read_events
 
 DRIFTED = 3
 _MOST = 200
-"""Resources that are named; an issue has its limit, and nobody reads more."""
+"""The most resources that are named: an issue has a size limit, and nobody reads more."""
 
 _WORDS = {
     Action.CREATE: "is gone",
@@ -20,7 +20,7 @@ _WORDS = {
 
 
 def drifted(log: EventLog) -> tuple[ResourceChange, ...]:
-    """What an update would put right although nobody changed the program."""
+    """The resources that an update would change back although the program did not change."""
     return tuple(change for change in log.changed if change.custom and not change.type.startswith("pulumi:"))
 
 
@@ -44,7 +44,7 @@ def _failed(stack: str, why: str) -> str:
 
 def _lines(changes: Iterable[ResourceChange]) -> Iterable[str]:
     for change in changes:
-        # An update goes from what is there to what should be.
+        # An update changes what exists into what should exist.
         found = [
             f"`{one.path}` is {one.before or 'nothing'}, not {one.after or 'nothing'}" for one in change.properties
         ]
@@ -53,7 +53,7 @@ def _lines(changes: Iterable[ResourceChange]) -> Iterable[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 if nothing drifted, 3 if something did, 1 if nobody could tell."""
+    """Prints what drifted; returns 0 if nothing did, 3 if something did, 1 if it cannot be told."""
     parser = argparse.ArgumentParser(prog="python -m review.drift", description=__doc__)
     parser.add_argument("--stack", required=True)
     parser.add_argument("--events", required=True, type=Path, help="event log of a preview with --refresh")

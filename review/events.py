@@ -1,6 +1,6 @@
-"""Reads the engine's event log: what happens to each resource, and what the engine and the rules said.
+"""Reads the engine's event log: what happens to each resource, and the messages of the engine and of policies.
 
-One resource's steps (delete the old, create the new, swap them) become one change.
+The steps of one resource (delete the old, create the new, replace) become one change.
 """
 
 import json
@@ -15,7 +15,7 @@ from review.secrets import MASK, is_secret, scrub
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 UNKNOWN = "known after the update"
-# The engine's marks for a value that only an update will know; fixed since its first release.
+# The engine's marks for values that are only known after an update; they never changed since its first release.
 _UNKNOWN_MARKS = frozenset(
     {
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
@@ -30,7 +30,7 @@ _UNKNOWN_MARKS = frozenset(
 
 
 class Action(StrEnum):
-    """What happens to a resource, gravest first."""
+    """What happens to a resource, the most serious first."""
 
     REPLACE = "replace"
     DELETE = "delete"
@@ -54,7 +54,7 @@ _ACTIONS = {
 }
 GRAVITY = {action: index for index, action in enumerate(Action)}
 
-# Of what replaces a pool or a cluster, that which a person decided; the rest follows from it.
+# Of the properties that replace a pool or a cluster, these are a person's decision; the others follow from them.
 _DECIDED = (
     "machineType",
     "guestAccelerators",
@@ -73,7 +73,7 @@ class PropertyChange:
     replaces: bool
     before: str
     after: str
-    """Both as people read them, at most a line, never a secret."""
+    """The value after the change. Both are at most one line long, and never a secret."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,18 @@ class ResourceChange:
     type: str
     name: str
     parent: str
-    """URN."""
+    """The URN of its parent."""
     custom: bool
     protect: bool
     action: Action
     properties: tuple[PropertyChange, ...]
-    """What replaces the resource first, and of that what a person decided."""
+    """The changed properties: those that replace the resource first, and among those a person's decisions first."""
     inputs: Mapping[str, Any]
-    """After the change; of a deleted resource, before it."""
+    """The inputs after the change; for a deleted resource those before it."""
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """Properties that replace the resource."""
+        """The paths of the properties that replace the resource."""
         return tuple(change.path for change in self.properties if change.replaces)
 
     @property
@@ -102,7 +102,7 @@ class ResourceChange:
 
     @property
     def runs_again(self) -> bool:
-        """A Job is made again whenever what it tests changes, and that takes nothing down."""
+        """Whether it only runs again: a Job is replaced whenever what it tests changes, and that interrupts nothing."""
         return self.kind == "Job" and self.action is Action.REPLACE
 
 
@@ -111,7 +111,7 @@ class Violation:
     rule: str
     mandatory: bool
     resource: str
-    """URN, or empty where it concerns the stack."""
+    """The resource's URN; empty if the message is about the stack."""
     message: str
 
 
@@ -124,7 +124,8 @@ class EventLog:
 
     @property
     def first_error(self) -> str:
-        """On one line; empty if there is none. A line that only announces another takes that along."""
+        """The first error as one line; empty if there is none. A line that only announces the next one is joined with
+        it."""
         first, *rest = self.errors[0].splitlines() if self.errors else [""]
         return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first
 
@@ -134,7 +135,7 @@ class EventLog:
 
 
 def read_events(lines: Iterable[str]) -> EventLog:
-    """Raises ValueError if a line is not an event."""
+    """Reads the lines of an event log. Raises ValueError if a line is not an event."""
     steps: dict[str, list[dict[str, Any]]] = {}
     violations: dict[Violation, None] = {}
     said: dict[str, dict[str, None]] = {"error": {}, "warning": {}}
@@ -152,7 +153,7 @@ def read_events(lines: Iterable[str]) -> EventLog:
         elif "diagnosticEvent" in event:
             diagnostic = event["diagnosticEvent"]
             text = _plain(str(diagnostic.get("message", "")))
-            # The engine repeats what the program died of.
+            # The engine repeats the error that ended the program.
             text = text.removeprefix("an unhandled error occurred: ")
             if diagnostic.get("severity") in said and text:
                 said[diagnostic["severity"]][text] = None
@@ -165,7 +166,7 @@ def read_events(lines: Iterable[str]) -> EventLog:
 
 
 def no_log(file: Path, error: OSError | ValueError) -> str:
-    """What to say of a file from which no events could be read."""
+    """The message for a file from which no events could be read."""
     return f"{file} is no event log: {error.strerror if isinstance(error, OSError) else error}"
 
 
@@ -187,14 +188,14 @@ def _violation(event: dict[str, Any]) -> Violation:
 
 
 def _plain(text: str) -> str:
-    """Without the engine's marks for colours."""
+    """The text without the engine's marks for colours."""
     return scrub(re.sub(r"<\{%[^%]*%\}>", "", text)).strip()
 
 
 def _resource(urn: str, steps: list[dict[str, Any]]) -> ResourceChange:
     actions = [_ACTIONS.get(str(step["op"]), Action.SAME) for step in steps]
     action = min(actions, key=GRAVITY.__getitem__)
-    # Of a replacement's steps, the one that says why has the diff and both states.
+    # Among the steps of a replacement, the one with the reason has the diff and both states.
     step = max(steps, key=lambda one: (bool(one.get("detailedDiff")), bool(one.get("keys")), bool(one.get("new"))))
     new, old = _state(step, "new"), _state(step, "old")
     state = new or old
@@ -222,7 +223,7 @@ def _properties(
     detailed: dict[str, Any] = step.get("detailedDiff") or {}
     keys: set[str] = {str(key) for key in cast(list[Any], step.get("keys") or [])}
     found = {path: str(diff.get("diffKind", "")).endswith("replace") for path, diff in detailed.items()}
-    # A key of a replacement may stand in no detailed diff, where the program asked for the replacement.
+    # If the program itself asked for the replacement, its key may be missing in the detailed diff.
     for key in [*keys, *(str(one) for one in cast(list[Any], step.get("diffs") or []))]:
         if not any(_top(path) == _top(key) for path in found):
             found[key] = key in keys
@@ -232,7 +233,7 @@ def _properties(
     for path, replaces in sorted(found.items(), key=lambda item: (not item[1], _importance(item[0]), item[0])):
         before = _before(type_, path, detailed.get(path) or {}, old)
         after = _shown(type_, path, new.get("inputs") or {})
-        # Equal values differ in what only the update will know, or were masked: they say nothing.
+        # Values that look equal differ only in parts that are unknown or masked, which says nothing.
         before, after = ("", "") if before == after else (before, after)
         changes.append(PropertyChange(path=path, replaces=replaces, before=before, after=after))
     return tuple(changes)
@@ -244,7 +245,7 @@ def _importance(path: str) -> int:
 
 
 def _before(type_: str, path: str, diff: dict[str, Any], old: dict[str, Any]) -> str:
-    """What the program said before, or what is really there, whichever the engine compared."""
+    """The value before: that of the program or the real one, whichever the engine compared."""
     said, there = (_shown(type_, path, old.get(side) or {}) for side in ("inputs", "outputs"))
     return said if diff.get("inputDiff") or not there else there
 
@@ -262,7 +263,7 @@ def _shown(type_: str, path: str, inputs: Mapping[str, Any]) -> str:
             items = cast(list[Any], value)
             value = items[int(index)] if int(index) < len(items) else None
         elif isinstance(value, dict):
-            # What an environment variable holds is told by its name alone.
+            # The name of an environment variable already tells whether its value is secret.
             variable = str(cast(dict[str, Any], value).get("name", ""))
             value = cast(dict[str, Any], value).get(name or plain or index)
         else:
@@ -278,11 +279,11 @@ def _short(value: Any, limit: int = 60) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     for mark in _UNKNOWN_MARKS:
         text = text.replace(mark, UNKNOWN)
-    # Masked first: a secret that is cut in two would not be known for one.
+    # Mask before cutting: a secret that is cut in two would not be recognised.
     text = " ".join(scrub(text).split())
     if len(text) <= limit:
         return text
-    # Of a long path, as Google names its resources, the end says which one.
+    # In a long path, such as the name of one of Google's resources, the end is what tells it apart.
     if "/" in text and " " not in text:
         end = text[1 - limit :]
         return "…" + end[max(0, end.find("/")) :]

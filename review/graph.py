@@ -1,4 +1,4 @@
-"""The stack as a picture sees it: networks, cluster, pools and models, each with what happens to it."""
+"""The stack as pictures show it: networks, cluster, pools and models, with what happens to each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from review.plans import ModelView, PlanView, PoolView
 @dataclass(frozen=True)
 class Node:
     key: str
-    """Letters, digits and underscores."""
+    """An identifier of letters, digits and underscores."""
     label: str
     detail: str
     action: Action
     needs: tuple[str, ...]
-    """Keys of what it stands on."""
+    """The keys of the nodes that it needs."""
     layer: int
 
 
 def stack_graph(
     before: PlanView | None, after: PlanView | None, actions: Mapping[tuple[str, str], Action]
 ) -> tuple[Node, ...]:
-    """From what everything stands on to what stands on it. `actions` by a component's kind and name."""
+    """The nodes, each after those that it needs. `actions` are by a component's kind and name."""
     plans = [plan for plan in (after, before) if plan]
     if not plans:
         return ()

@@ -1,4 +1,4 @@
-"""The report as one page that loads nothing from elsewhere: the comment's blocks, whole, and with real pictures."""
+"""The report as one page that loads nothing: the comment's blocks, uncut, and with real pictures."""
 
 import re
 from collections.abc import Iterable
@@ -48,7 +48,7 @@ def _sections(review: Review) -> Iterable[str]:
     drawn = {GRAPH: _graph, COST: _cost, NODES: _nodes}
     for title, of_title in groupby(blocks(review, whole=True), key=lambda block: block.title):
         picture = drawn[title](review) if title in drawn else ""
-        # A picture says what its block says, but for the prices.
+        # A picture shows what its block says, apart from prices.
         said = "" if picture and title != COST else "".join(map(_block, of_title))
         if title:
             yield f"<section><h2>{title}</h2>{picture}{said}</section>\n"
@@ -65,7 +65,7 @@ def _block(block: Block) -> str:
 
 
 def _html(markdown: str) -> str:
-    """No HTML in it is taken for such, but for the line breaks in cells."""
+    """The Markdown as HTML. HTML in it is shown as text, apart from line breaks in table cells."""
     html = _MARKDOWN.render(markdown).replace("&lt;br&gt;", "<br>").replace("<table>", '<div class="scroll"><table>')
     return re.sub(
         r"<td>((?:<strong>)?)(" + "|".join(_MARKS) + r")\b", _marked, html.replace("</table>", "</table></div>")
@@ -120,7 +120,7 @@ def _nodes(review: Review) -> str:
 
 
 def _swatch(colour: int) -> str:
-    """A patch of the colour that the pictures give to what is named beside it."""
+    """A small square in the colour that the pictures use for the name beside it."""
     return f'<i style="background:var(--model-{colour % svg.PALETTE})"></i>'
 
 

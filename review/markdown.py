@@ -1,4 +1,4 @@
-"""The report as one comment of a pull request: short for a short change, and never longer than a comment may be."""
+"""The report as one comment of a pull request: short for a small change, and never too long for a comment."""
 
 import re
 
@@ -7,14 +7,15 @@ from review.build import Review
 from review.secrets import scrub
 
 COMMENT_LIMIT = 65_536
-"""Characters; GitHub refuses a longer comment."""
+"""The most characters of a comment; GitHub refuses a longer one."""
 MARKER = "<!-- inference-platform report of {stack} -->"
-"""By which a pipeline finds the comment that it wrote before."""
+"""The mark by which a pipeline finds the comment that it wrote before."""
 _NOTE = "> Left out here, since a comment has its limit: {what}. The HTML report beside it has everything."
 
 
 def to_comment(review: Review, limit: int = COMMENT_LIMIT) -> str:
-    """Markdown, verdict first. What does not fit is left out, and the comment says how much of what."""
+    """The comment as Markdown, with the verdict first. What does not fit is left out, and the comment says how much
+    that is."""
     end = MARKER.format(stack=review.stack)
     room = limit - len(end) - len(_NOTE) - 200
     kept: list[str] = []
@@ -43,10 +44,10 @@ def to_comment(review: Review, limit: int = COMMENT_LIMIT) -> str:
 
 
 def _around(block: Block, *, new_section: bool) -> tuple[list[str], list[str]]:
-    """What stands before and after a block's lines."""
+    """The lines before and after those of a block."""
     title = [f"### {block.title}", ""] if new_section and block.title else []
     if not block.fold:
         return [*title, *block.head], [*block.tail, ""]
-    # Of a summary GitHub reads no Markdown.
+    # GitHub does not read Markdown in a summary.
     summary = re.sub("`(.*?)`", r"<code>\1</code>", block.fold)
     return [*title, f"<details><summary>{summary}</summary>", *block.head], [*block.tail, "</details>", ""]

@@ -1,11 +1,11 @@
-"""What a report needs of a plan's JSON, and no more: a plan made by older code, with other fields, is still read."""
+"""The parts of a plan's JSON that a report needs; a plan made by older code, with other fields, can still be read."""
 
 import os
 
 from pydantic import BaseModel, ConfigDict
 
-# At its first model pydantic asks every installed package for plugins. There are none, and that takes as long as the
-# rest of a report.
+# At its first model pydantic looks for plugins in every installed package. There are none, and the search takes as long
+# as the rest of a report.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 
@@ -14,7 +14,7 @@ class _View(BaseModel):
 
 
 class MemoryView(_View):
-    """GiB on one GPU."""
+    """The memory of one GPU, in GiB."""
 
     total_gib: float
     weights_gib: float
@@ -26,7 +26,7 @@ class MemoryView(_View):
 
     @property
     def parts(self) -> tuple[float, float, float, float]:
-        """Weights, overhead, KV cache, and what is kept free."""
+        """Weights, overhead, KV cache and free memory, in GiB."""
         overhead = self.activation_gib + self.non_torch_gib + self.graphs_gib
         used = (self.weights_gib, overhead, self.kv_cache_gib)
         return (*used, max(0.0, self.total_gib - sum(used)))
@@ -136,7 +136,7 @@ class CostView(_View):
 
     @property
     def idle_in_short(self) -> str:
-        """`5 of 32 GPUs idle, 31.80 USD per hour`; empty where every GPU that is paid for is used."""
+        """Text such as `5 of 32 GPUs idle, 31.80 USD per hour`; empty if every GPU that is paid for is used."""
         if not self.idle_gpus:
             return ""
         usd = self.idle_usd_per_hour
@@ -178,5 +178,6 @@ class PlanView(_View):
 
 
 def read_plan(text: str) -> PlanView:
-    """Of `python -m planning stack NAME --format json`. Raises ValueError if it is not a plan that can be read."""
+    """Reads the output of `python -m planning stack NAME --format json`. Raises ValueError if it is not a readable
+    plan."""
     return PlanView.model_validate_json(text)

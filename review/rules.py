@@ -1,11 +1,12 @@
-"""Holds what a preview would make against the rules of `policy`, from the events alone."""
+"""Applies the rules of `policy` to what a preview would make, which is read from the events alone."""
 
 from policy import Resource, Stack, check
 from review.events import Action, EventLog, Violation
 
 
 def broken_rules(stack: str, log: EventLog) -> tuple[Violation, ...]:
-    """Of every rule that sees no operation; those about replacement and deletion are the report's own words."""
+    """The violations of all rules that do not depend on the operation; the report itself tells of replaced and deleted
+    resources."""
     resources = tuple(
         Resource(
             type=resource.type,

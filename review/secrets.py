@@ -1,10 +1,10 @@
-"""Keeps secrets out of reports, whatever the engine let through."""
+"""Keeps secrets out of reports, even if the engine did not mask them."""
 
 import re
 
 MASK = "[secret]"
 
-# Shapes of credentials that no report has a reason to show: Hugging Face, GitHub, Google, Pulumi, keys, signed tokens.
+# Forms of credentials that no report needs to show: Hugging Face, GitHub, Google, Pulumi, keys, signed tokens.
 _SHAPES = re.compile(
     r"""
     \bhf_[A-Za-z0-9]{8,}
@@ -22,12 +22,12 @@ _HOLDERS = ("kubernetes:core/v1:Secret",)
 
 
 def scrub(text: str) -> str:
-    """The text, with whatever looks like a credential masked."""
+    """The text with everything masked that looks like a credential."""
     return _SHAPES.sub(MASK, text)
 
 
 def is_secret(type_: str, path: str) -> bool:
-    """Whether the property at that path of a resource is never shown, whatever the engine knows of it."""
+    """Whether the property at that path is never shown, even if the engine does not call it secret."""
     top = path.split(".")[0].split("[")[0]
     if type_ in _HOLDERS and top in ("data", "stringData"):
         return True

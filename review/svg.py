@@ -1,4 +1,4 @@
-"""The report's pictures as inline SVG, coloured by the page's own variables so that they follow light and dark."""
+"""The report's pictures as inline SVG, coloured by the page's variables so that they suit light and dark."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -9,11 +9,11 @@ from review.plans import CostView, MemoryView, ModelView, PlanView, PoolUseView
 _NODE_WIDTH, _NODE_HEIGHT, _COLUMN, _ROW = 190, 52, 240, 72
 _GPU, _GAP = 46, 6
 PALETTE = 8
-"""Colours of models, `--model-0` and on."""
+"""The number of colours for models: `--model-0`, `--model-1` and so on."""
 
 
 def graph(nodes: Sequence[Node]) -> str:
-    """Layers from left to right, each node in the colour of what happens to it."""
+    """The graph in layers from left to right; each node has the colour of what happens to it."""
     if not nodes:
         return ""
     layers: dict[int, list[Node]] = {}
@@ -52,10 +52,8 @@ def _box(node: Node, x: float, y: float) -> str:
 
 
 def node_map(use: PoolUseView, models: dict[str, tuple[int, ModelView | None]], most: int = 64) -> str:
-    """A row for each node, a square for each GPU: filled with weights, overhead and KV cache of the model on it.
-
-    `models` gives each model's colour and plan, by its name.
-    """
+    """A row for each node and a square for each GPU, filled with the weights, overhead and KV cache of its model.
+    `models` gives each model's colour and plan, by its name."""
     rows: list[list[str]] = []
     for node in use.used:
         gpus = [name for name, count in sorted(node.gpus.items()) for _ in range(count)]
@@ -105,7 +103,7 @@ def memory_text(memory: MemoryView) -> str:
 
 
 def cost(before: CostView | None, after: CostView, names: Sequence[str]) -> str:
-    """A bar for each side, cut by what it is paid for, each in the colour of its place in `names`."""
+    """A bar for each side, divided by what is paid for; each part has the colour of its place in `names`."""
     sides = [("before", before), ("after", after)] if before else [("after", after)]
     largest = max((_total(side) for _, side in sides if side), default=0) or 1
     parts: list[str] = []
@@ -133,7 +131,7 @@ def _total(side: CostView) -> float:
 
 
 def models_of(plans: Iterable[PlanView | None]) -> dict[str, tuple[int, ModelView | None]]:
-    """Every model with a colour of its own, first plan first."""
+    """All models, each with a colour of its own, in the order of the plans."""
     found: dict[str, ModelView] = {}
     for plan in plans:
         for model in plan.models if plan else ():

@@ -1,4 +1,4 @@
-"""What a reader must know first: statements about a change, each with its gravity."""
+"""Statements about a change that a reader must know first, each with its gravity."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NODE_POOL = "gcp:container/nodePool:NodePool"
 
 
 class Gravity(IntEnum):
-    """The gravest first."""
+    """How serious a statement is; the most serious comes first."""
 
     FAILED = 0
     FORBIDDEN = 1
@@ -33,7 +33,7 @@ class Gravity(IntEnum):
 class Statement:
     gravity: Gravity
     text: str
-    """Markdown of one line: names in backquotes, and the gravest words in bold."""
+    """One line of Markdown: names in backquotes, and the most serious words in bold."""
 
     @property
     def sign(self) -> str:
@@ -47,7 +47,7 @@ class Statement:
 def statements(
     log: EventLog, before: PlanView | None, after: PlanView | None, violations: tuple[Violation, ...]
 ) -> tuple[Statement, ...]:
-    """All that is to be said, the gravest first; at least one."""
+    """All statements about a change, the most serious first; at least one."""
     found = [*_failure(log), *_forbidden(violations), *_lost(log, before, after)]
     if before and after:
         found += [*_models(before, after), *_sizes(before, after), *_upgrades(before, after)]
@@ -80,7 +80,7 @@ def _lost(log: EventLog, before: PlanView | None, after: PlanView | None) -> Ite
             text = f"**Deletes the cluster {_google_name(change)}**, and everything on it"
             yield Statement(Gravity.CLUSTER_LOST, text)
     for change in log.changed:
-        # A pool that goes because its cluster does is said with the cluster.
+        # A pool that is deleted with its cluster is told together with the cluster.
         follows = change.causes == ("cluster",)
         if change.type == NODE_POOL and change.action in (Action.REPLACE, Action.DELETE) and not follows:
             verb = "Replaces" if change.action is Action.REPLACE else "Deletes"
@@ -92,7 +92,8 @@ def _lost(log: EventLog, before: PlanView | None, after: PlanView | None) -> Ite
 
 
 def _because(change: ResourceChange, log: EventLog) -> str:
-    """The properties that replace a resource, elements of a list as one; and why what it is replaced with is."""
+    """The properties that replace a resource, with list elements as one, and why a resource that they name is replaced
+    too."""
     causes = [one for one in change.properties if one.replaces]
     if not causes:
         return ""
@@ -107,7 +108,7 @@ def _because(change: ResourceChange, log: EventLog) -> str:
 
 
 def _replaced(cause: PropertyChange, log: EventLog) -> ResourceChange | None:
-    """The resource that a property names, where it is replaced too, so that its new name is not known yet."""
+    """The resource that a property names, if it is replaced too and so its new name is not known yet; else None."""
     if cause.after != UNKNOWN:
         return None
     return next(
@@ -188,7 +189,8 @@ def _sizes(before: PlanView, after: PlanView) -> Iterable[Statement]:
 
 
 def _upgrades(before: PlanView, after: PlanView) -> Iterable[Statement]:
-    """What no update does: the provider sends a pool's maintenance policy only when it makes the pool."""
+    """Changes that no update carries out: the provider sends a pool's maintenance policy only when it makes the
+    pool."""
     keep, cluster = after.gpu_nodes_keep_version, after.cluster
     pools = [pool.name for pool in after.node_pools if before.pool_named(pool.name)]
     if keep is None or before.gpu_nodes_keep_version in (None, keep) or cluster is None or not pools:

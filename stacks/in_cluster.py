@@ -24,12 +24,12 @@ from planning.plan import PlatformPlan
 
 @dataclass(frozen=True, kw_only=True)
 class _InCluster:
-    """What the functions below share."""
+    """The arguments that the functions below share."""
 
     plan: PlatformPlan
     node_pools: Mapping[str, AnyNodePool]
     fabric_needs: Sequence[pulumi.Resource]
-    """What pods that use the fabric find on their node, and the networks they name."""
+    """The resources that must exist before pods can use the fabric: software on their nodes, and Network objects."""
     opts: pulumi.ResourceOptions
 
 
@@ -41,7 +41,7 @@ def build_in_cluster(
     node_pools: Mapping[str, AnyNodePool],
     in_google: pulumi.ResourceOptions,
 ) -> None:
-    # What lives in the cluster goes with it: a destroy need not ask a dying API server for each object.
+    # The cluster's objects are deleted with it, so a destroy need not ask the API server for each of them.
     own = pulumi.ResourceOptions(provider=kubernetes_provider("access", cluster), deleted_with=cluster.gone_with)
     opts = pulumi.ResourceOptions.merge(own, labelling(plan.labels))
     needs: list[pulumi.Resource] = []
@@ -70,7 +70,8 @@ def build_in_cluster(
     priority = KubernetesObject("priority", priority_class(plan.priority_class), opts)
     testing = _preflight_namespace(plan, opts)
     domains = _compute_domains(shared, {**namespaces, **testing})
-    # An update that a test stops makes nothing more: a controller half made would be waited for in vain.
+    # A test that fails stops the update, and nothing more is made. A controller that is half made would then be waited
+    # for in vain.
     preflights = _preflights(shared, testing, domains, leader_worker_set.chart)
     claims = {
         name: _claims(shared, namespaces[name])
@@ -79,7 +80,7 @@ def build_in_cluster(
     for model in plan.models:
         needed: list[pulumi.Resource] = []
         if model.node_pool in preflights:
-            # It needs two free nodes, so it is first.
+            # The test needs two free nodes, so it comes first.
             needed.append(preflights[model.node_pool])
         if model.transport:
             needed += [*needs, *claims[model.namespace], *domains.get((model.namespace, model.name), [])]
@@ -99,7 +100,7 @@ def build_in_cluster(
 
 
 def _preflight_namespace(plan: PlatformPlan, opts: pulumi.ResourceOptions) -> dict[str, ServingNamespace]:
-    """By its name; none, where there is no test."""
+    """The namespace of the test by its name; empty if there is no test."""
     home = plan.preflight_namespace
     return {home.name: ServingNamespace(home.name, ServingNamespaceArgs(plan=home), opts=opts)} if home else {}
 
@@ -110,7 +111,7 @@ def _preflights(
     domains: Mapping[tuple[str, str], list[pulumi.Resource]],
     first: pulumi.Resource,
 ) -> dict[str, pulumi.Resource]:
-    """By the name of the pool that each has tested."""
+    """The tests by the name of the pool that each has tested."""
     claims = [claim for namespace in namespaces.values() for claim in _claims(shared, namespace)]
     return {
         preflight.node_pool: NcclPreflight(
@@ -139,7 +140,7 @@ def _claims(shared: _InCluster, namespace: ServingNamespace) -> list[pulumi.Reso
 def _compute_domains(
     shared: _InCluster, namespaces: Mapping[str, ServingNamespace]
 ) -> dict[tuple[str, str], list[pulumi.Resource]]:
-    """By the namespace and name of the server or test that each is for."""
+    """The compute domain of each server and test that needs one, by its namespace and name."""
     plan = shared.plan
     if plan.dra_driver is None:
         return {}

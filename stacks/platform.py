@@ -15,7 +15,7 @@ from stacks.in_cluster import build_in_cluster
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """What the rest of the world needs to know of a stack."""
+    """The parts of a stack that its outputs tell about."""
 
     plan: PlatformPlan
     cluster: AnyCluster

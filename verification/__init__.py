@@ -1,1 +1,1 @@
-"""Checks a stack that is up, by kubectl alone, and so in the same way on Google and on a laptop."""
+"""Checks a stack that is up, only by kubectl, so that it works in the same way on Google and on a laptop."""

@@ -1,4 +1,4 @@
-"""`python -m verification --stack NAME`: the checks against the cluster that kubectl is configured for."""
+"""`python -m verification --stack NAME`: checks the cluster that kubectl is configured for."""
 
 import argparse
 import shlex
@@ -17,7 +17,7 @@ from verification.results import Check, CheckFailed, Result, Status, failed, out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0 if nothing failed, 1 if something did, 2 if it could not be tried."""
+    """Runs the checks; returns 0 if nothing failed, 1 if something did, 2 if nothing could be checked."""
     options = _parse(arguments)
     try:
         expected = Expectations.of(Path.cwd(), options.stack)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def verify(kubectl: Kubectl, expected: Expectations, timeout: float) -> list[Result]:
-    """Everything that can be checked. Raises CheckFailed if the cluster does not answer at all."""
+    """The results of all checks. Raises CheckFailed if the cluster does not answer at all."""
     results = list(_run("cluster", cluster_checks(kubectl, expected)))
     if results[0].status is Status.FAILED:
         raise CheckFailed(results[0].detail)

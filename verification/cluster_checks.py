@@ -1,4 +1,4 @@
-"""The cluster itself: its nodes, LeaderWorkerSet, and the Hugging Face token."""
+"""Checks of the cluster itself: its nodes, LeaderWorkerSet, and the Hugging Face token."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ LWS_CONTROLLER = "deployment/lws-controller-manager"
 
 
 def cluster_checks(kubectl: Kubectl, expected: Expectations) -> Iterator[Check]:
-    """Names of checks, and what to call for each: it returns what was seen, or raises."""
+    """Yields each check's name and function; the function returns what was seen, or raises."""
     yield VerifyRow.API_SERVER, lambda: _version(kubectl)
     for pool in expected.pools:
         yield f"{VerifyRow.NODES} {pool.name}", lambda pool=pool: _nodes(kubectl, pool)
@@ -52,7 +52,8 @@ def _nodes(kubectl: Kubectl, pool: ExpectedPool) -> str:
 
 
 def _allocatable(kubectl: Kubectl, pool: ExpectedPool) -> str:
-    """Of the smallest node: a server asks for what the plan counts on, and where that is not it waits for ever."""
+    """The allocatable resources of the pool's smallest node. A server asks for what the plan counts on, and without it
+    would wait for ever."""
     nodes = kubectl.items("nodes", f"--selector={NODE_POOL_LABEL}={pool.name}")
     if not nodes:
         raise NotObservable("the pool has no nodes")
@@ -71,8 +72,8 @@ def _allocatable(kubectl: Kubectl, pool: ExpectedPool) -> str:
 
 
 def _addresses(kubectl: Kubectl, expected: Expectations) -> str:
-    """Of every node, so that one that anybody on the internet can knock at is found; of a cluster that was there
-    before, only those of the stack's own pools are the stack's to judge."""
+    """Looks for external addresses of nodes, which anybody on the internet could reach. In an existing cluster only the
+    stack's own pools are judged."""
     own = {pool.name for pool in expected.pools}
     nodes = [
         node
@@ -86,7 +87,7 @@ def _addresses(kubectl: Kubectl, expected: Expectations) -> str:
 
 
 def external_addresses(node: dict[str, Any]) -> list[str]:
-    """Of the node, as its kubelet and Google's cloud controller have them."""
+    """The external addresses of a node, as its kubelet and Google's cloud controller report them."""
     addresses: list[dict[str, str]] = node["status"].get("addresses", [])
     return [each["address"] for each in addresses if each["type"] in ("ExternalIP", "ExternalDNS") and each["address"]]
 
@@ -107,7 +108,7 @@ def _available(kubectl: Kubectl, namespace: str) -> str:
 
 
 def _token(kubectl: Kubectl, namespace: str, token: ExpectedToken) -> str:
-    # Its content is nobody's business here.
+    # The content of the token is not looked at.
     label = f"app.kubernetes.io/name={token.name}"
     found = kubectl.run("get", token.kind, f"--selector={label}", f"--namespace={namespace}", "--output=name")
     if not found:

@@ -1,4 +1,4 @@
-"""What a stack should have once it is up, as its plan says; no cloud and no cluster is asked for that."""
+"""What a stack should have once it is up, by its plan; no cloud and no cluster is asked."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from planning.platform import plan_platform
 
 @dataclass(frozen=True)
 class ExpectedModel:
-    """A model that should answer. `nodes` and `gpus_per_node` are those of one replica."""
+    """A model that should answer. `nodes` and `gpus_per_node` are for one replica."""
 
     name: str
     namespace: str
@@ -28,10 +28,10 @@ class ExpectedModel:
     pipeline_parallel: int
     vllm_version: str
     nccl: str
-    """That the release brings."""
+    """The version of NCCL in the release's image."""
     driver_branch_floor: int
     cuda_compatibility: bool
-    """An older driver is bridged."""
+    """Whether the image makes up for an older driver."""
 
     @property
     def pods(self) -> int:
@@ -40,40 +40,40 @@ class ExpectedModel:
 
 @dataclass(frozen=True)
 class ExpectedPool:
-    """Nodes with GPUs; the autoscaler may have brought more than these."""
+    """A pool of nodes with GPUs; the autoscaler may have added more nodes than these."""
 
     name: str
     least_nodes: int
     cpus: float
-    """That pods may request of a node, as the plan counts it; so are the next two, in GiB."""
+    """The CPUs of a node that pods may request, as the plan counts them; so are the next two, in GiB."""
     memory_gib: float
     disk_gib: float
 
 
 @dataclass(frozen=True)
 class ExpectedToken:
-    """Where servers find the Hugging Face token, in each of their namespaces."""
+    """The place of the Hugging Face token for servers, in each of their namespaces."""
 
     kind: str
     name: str
-    """In its label."""
+    """The value of its label."""
 
 
 @dataclass(frozen=True)
 class Expectations:
     cluster: str
     own_cluster: bool
-    """All of it is the stack's."""
+    """Whether the whole cluster is the stack's."""
     pools: tuple[ExpectedPool, ...]
     lws_namespace: str
     token: ExpectedToken
     models: tuple[ExpectedModel, ...]
     preflights: dict[str, str]
-    """What each preflight would test with today, by its name."""
+    """By a preflight's name, the software that it would test today."""
 
     @classmethod
     def of(cls, folder: Path, stack: str) -> "Expectations":
-        """Of `folder/Pulumi.<stack>.yaml`. Raises ConfigurationError."""
+        """The expectations for `folder/Pulumi.<stack>.yaml`. Raises ConfigurationError."""
         settings = read_stack_file(folder, stack)
         return expectations(settings, plan_platform(settings, stack))
 

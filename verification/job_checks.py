@@ -1,4 +1,4 @@
-"""The Jobs of the platform: each model's smoke test, and what each pool's NCCL preflight measured last."""
+"""Checks of the platform's Jobs: each model's smoke test, and the last measurement of each pool's NCCL preflight."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,13 +15,14 @@ INSTANCE = "app.kubernetes.io/instance"
 TESTED_WITH = "inference-platform/tested-with"
 FLOOR = "inference-platform/floor-gbytes-per-second"
 
-# Whoever runs a pod may say on it that no GPU had a part in how it ended.
+# A pod's annotation may say that no GPU took part in its result.
 OUTCOME = "sandbox/outcome"
 SIMULATED = "simulated"
 
 
 def job_checks(kubectl: Kubectl, preflights: Mapping[str, str]) -> Iterator[Check]:
-    """One check for each Job of the platform that is there, and for a preflight whether it is of today's software."""
+    """One check for each existing Job of the platform; for a preflight it also says whether it tested today's
+    software."""
     for job in kubectl.items("jobs", "--all-namespaces", f"--selector={JOB_LABEL}"):
         name, kind = job["metadata"]["name"], job["metadata"]["labels"][JOB_LABEL]
         if kind == PREFLIGHT:
@@ -32,7 +33,7 @@ def job_checks(kubectl: Kubectl, preflights: Mapping[str, str]) -> Iterator[Chec
 
 
 def bandwidth(kubectl: Kubectl, job: dict[str, Any]) -> str:
-    """What a preflight measured. Raises CheckFailed, NotObservable."""
+    """The bandwidth that a preflight measured. Raises CheckFailed, NotObservable."""
     namespace = job["metadata"]["namespace"]
     pods = kubectl.items("pods", f"--namespace={namespace}", f"--selector=job-name={job['metadata']['name']}")
     if not condition(job, "Complete"):
@@ -55,7 +56,8 @@ def bandwidth(kubectl: Kubectl, job: dict[str, Any]) -> str:
 
 
 def _is_current(job: dict[str, Any], preflights: Mapping[str, str]) -> str:
-    """Whether image and installer are still those that were tested; others are no failure, only not seen at work."""
+    """Whether the preflight tested today's image and installer; if not, it has not failed, but says nothing of
+    today."""
     tested = job["metadata"].get("annotations", {}).get(TESTED_WITH, "an unknown image")
     today = preflights.get(job["metadata"]["labels"].get(INSTANCE, ""))
     if tested != today:
@@ -64,7 +66,7 @@ def _is_current(job: dict[str, Any], preflights: Mapping[str, str]) -> str:
 
 
 def judge(result: parsers.NcclTest, floor: str) -> str:
-    """The figure, held against the floor, in GB/s. Raises CheckFailed."""
+    """The measured bandwidth, compared with the floor, in GB/s. Raises CheckFailed."""
     seen = f"bus bandwidth {result.peak_bus_bandwidth:.1f} GB/s at {result.peak_size / 1024**2:,.0f} MiB"
     if result.wrong:
         raise CheckFailed(f"{seen}; {result.wrong} values came out wrong")
@@ -80,7 +82,7 @@ def _generated(job: dict[str, Any]) -> str:
 
 
 def _last_words(pods: list[dict[str, Any]]) -> list[str]:
-    """What containers that failed said last."""
+    """The last messages of containers that failed."""
     statuses: list[dict[str, Any]] = [each for pod in pods for each in pod["status"].get("containerStatuses", [])]
     ended: list[dict[str, Any]] = [each.get("state", {}).get("terminated") or {} for each in statuses]
     return [

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 from verification.results import CheckFailed, NotObservable
 
-# What kubectl says when the node, or a right of ours, is in the way, and not the pod itself.
+# kubectl says one of these when the node, or a missing right of ours, is in the way, and not the pod itself.
 _NODE_DOES_NOT_SAY = (
     re.compile(r'an error on the server \("(?P<reason>.+?)"\) has prevented the request'),
     re.compile(r"unable to upgrade connection: (?P<reason>.+)"),
@@ -24,7 +24,7 @@ _NODE_DOES_NOT_SAY = (
 
 
 class NotFound(CheckFailed):
-    """There is no such object."""
+    """The object does not exist."""
 
 
 class Kubectl:
@@ -34,14 +34,14 @@ class Kubectl:
         self._command = list(command)
 
     def get(self, *what: str) -> Any:
-        """The object or list, decoded. Raises NotFound, CheckFailed."""
+        """Gets an object or a list. Raises NotFound, CheckFailed."""
         return json.loads(self.run("get", *what, "--output=json"))
 
     def items(self, *what: str) -> list[dict[str, Any]]:
         return self.get(*what)["items"]
 
     def get_raw_json(self, path: str) -> Any:
-        """What the API server answers at that path."""
+        """Gets what the API server answers at that path."""
         return json.loads(self.run("get", "--raw", path))
 
     def logs(self, namespace: str, pod: str, container: str) -> str:
@@ -49,11 +49,11 @@ class Kubectl:
         return self._of_a_node("logs", f"--namespace={namespace}", pod, f"--container={container}")
 
     def execute(self, namespace: str, pod: str, container: str, *command: str) -> str:
-        """What the command prints inside the container. Raises NotObservable, CheckFailed."""
+        """Runs a command inside a container and returns its output. Raises NotObservable, CheckFailed."""
         return self._of_a_node("exec", f"--namespace={namespace}", pod, f"--container={container}", "--", *command)
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
-        """Raises NotFound, CheckFailed."""
+        """Runs kubectl and returns its output. Raises NotFound, CheckFailed."""
         try:
             result = subprocess.run(
                 [*self._command, *arguments], input=stdin, capture_output=True, text=True, check=False
@@ -67,7 +67,7 @@ class Kubectl:
 
     @contextmanager
     def proxy(self) -> Generator["Proxy"]:
-        """`kubectl proxy`, for as long as the context lasts. Raises CheckFailed."""
+        """Runs `kubectl proxy` as long as the context lasts. Raises CheckFailed."""
         with subprocess.Popen(
             [*self._command, "proxy", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
@@ -93,7 +93,7 @@ class Kubectl:
 
 @dataclass(frozen=True)
 class ServiceAddress:
-    """A port of a Service."""
+    """The address of a Service's port."""
 
     namespace: str
     name: str
@@ -105,13 +105,14 @@ class ServiceAddress:
 
 
 class Proxy:
-    """HTTP to a Service, by way of the API server: nothing but the cluster's credentials is needed."""
+    """Sends HTTP requests to Services through the API server, for which the cluster's credentials are enough."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def text(self, service: ServiceAddress, path: str, timeout: float, body: Mapping[str, Any] | None = None) -> str:
-        """The answer; a POST if there is a body. Raises CheckFailed with what the server says."""
+        """Sends a request, a POST if there is a body, and returns the answer. Raises CheckFailed with what the server
+        says."""
         data = None if body is None else json.dumps(body).encode()
         request = Request(
             f"{self._url}{service.proxy_path}{path}", data, {"Content-Type": "application/json"} if data else {}
@@ -137,7 +138,7 @@ class Proxy:
 
 
 def _message(body: bytes) -> str:
-    """Of vLLM's error body, or of a Kubernetes Status, or else the whole answer."""
+    """The message in vLLM's error body or in a Kubernetes Status, or else the whole answer."""
     text = body.decode(errors="replace")
     try:
         decoded: Any = json.loads(text)

@@ -1,4 +1,4 @@
-"""One model: its pods and their group, the API as clients use it, and what its GPUs and its engine say."""
+"""Checks of one model: its pods and their group, the API as clients use it, and what its GPUs and its engine report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class _Workload:
 
 
 class ModelChecks:
-    """The checks of one model. `timeout`: seconds for one answer."""
+    """The checks of one model. `timeout`: the seconds for one answer."""
 
     def __init__(self, kubectl: Kubectl, proxy: Proxy, model: ExpectedModel, timeout: float) -> None:
         self._kubectl = kubectl
@@ -68,7 +68,7 @@ class ModelChecks:
 
     @cached_property
     def _workload(self) -> _Workload:
-        """Raises CheckFailed if there is none."""
+        """The model's workload. Raises CheckFailed if there is none."""
         where = f"--namespace={self._model.namespace}"
         labelled = f"--selector={INSTANCE_LABEL}={self._model.name}"
         kind = LWS if self._model.nodes > 1 else "deployments"
@@ -131,7 +131,7 @@ class ModelChecks:
         }
         answer = self._proxy.json(self._service, "/v1/chat/completions", self._timeout, body)
         message = answer["choices"][0]["message"]
-        # A model that thinks first may have said nothing else yet.
+        # A model that reasons first may have said nothing else yet.
         return _generated(
             answer, message.get("content") or message.get("reasoning_content") or message.get("reasoning")
         )
@@ -157,7 +157,7 @@ class ModelChecks:
 
     @cached_property
     def _smi(self) -> list[parsers.Gpu]:
-        """Raises CheckFailed, NotObservable."""
+        """The GPUs as nvidia-smi lists them. Raises CheckFailed, NotObservable."""
         text = self._kubectl.execute(*_place(self._leader()), *parsers.NVIDIA_SMI)
         try:
             return parsers.gpus(text)
@@ -216,7 +216,7 @@ class ModelChecks:
         return seen
 
     def _nccl_log(self) -> parsers.NcclLog:
-        """Raises NotObservable where NCCL says nothing of its network."""
+        """What NCCL logged. Raises NotObservable if it says nothing of its network."""
         log = parsers.nccl_log(self._log_of(self._leader()))
         if not log.networks:
             level = self._environment().get("NCCL_DEBUG", "unset")
@@ -231,7 +231,7 @@ class ModelChecks:
         return {variable["name"]: variable.get("value", "") for variable in container.get("env", [])}
 
     def _leader(self) -> dict[str, Any]:
-        """A pod that answers requests; of a group its first one."""
+        """A pod that answers requests; in a group the first one."""
         for pod in self._pods:
             if pod["metadata"].get("labels", {}).get(WORKER_INDEX_LABEL, "0") == "0":
                 return pod
@@ -239,7 +239,7 @@ class ModelChecks:
 
 
 def judge_driver(drivers: set[str], model: ExpectedModel) -> str:
-    """Against what the CUDA of the model's vLLM needs. Raises CheckFailed."""
+    """Compares the drivers with what the CUDA of the model's vLLM needs. Raises CheckFailed."""
     branches = sorted(int(driver.partition(".")[0]) for driver in drivers)
     seen = f"{', '.join(sorted(drivers))}; vLLM {model.vllm_version} needs R{model.driver_branch_floor}"
     if not branches or branches[0] < model.driver_branch_floor:
@@ -250,7 +250,7 @@ def judge_driver(drivers: set[str], model: ExpectedModel) -> str:
 
 
 def judge_nccl(version: str | None, model: ExpectedModel) -> str:
-    """Against the NCCL that the release is recorded to bring. Raises CheckFailed, NotObservable."""
+    """Compares NCCL's version with the one recorded for the release. Raises CheckFailed, NotObservable."""
     if version is None:
         raise NotObservable("the log does not say: NCCL_DEBUG=VERSION would have it said")
     if version != model.nccl:
@@ -271,7 +271,7 @@ def _generated(answer: dict[str, Any], text: str | None) -> str:
 
 
 def _reasons(pods: list[dict[str, Any]]) -> list[str]:
-    """Why pods are not Ready, once each."""
+    """The reasons for which pods are not Ready, each once."""
     found: dict[str, None] = {}
     for pod in pods:
         if condition(pod, "Ready"):

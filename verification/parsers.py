@@ -13,7 +13,7 @@ NVIDIA_SMI = (
 
 @dataclass(frozen=True)
 class Gpu:
-    """As nvidia-smi sees it; memory in MiB."""
+    """One GPU as nvidia-smi reports it; memory is in MiB."""
 
     index: int
     name: str
@@ -23,7 +23,7 @@ class Gpu:
 
 
 def gpus(text: str) -> list[Gpu]:
-    """Of the output of NVIDIA_SMI. Raises ValueError."""
+    """The GPUs in the output of NVIDIA_SMI. Raises ValueError."""
     found: list[Gpu] = []
     for line in filter(None, map(str.strip, text.splitlines())):
         cells = [cell.strip() for cell in line.split(",")]
@@ -43,7 +43,7 @@ _UNITS = {
 
 
 def quantity(text: str) -> float:
-    """Of Kubernetes: `11910m`, `49283072Ki`, `47093746742`. Raises ValueError."""
+    """The number in one of Kubernetes' quantities, such as `11910m` or `49283072Ki`. Raises ValueError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([a-zA-Z]{0,2})", text)
     if match is None or match[2] not in _UNITS:
         raise ValueError(f"not a quantity: {text!r}")
@@ -52,20 +52,20 @@ def quantity(text: str) -> float:
 
 @dataclass(frozen=True)
 class EngineLog:
-    """What vLLM says of itself while it starts; None where the log does not say."""
+    """What vLLM logs while it starts; None where the log does not say."""
 
     tensor_parallel: int | None
     pipeline_parallel: int | None
     kv_cache_tokens: int | None
     concurrency: float | None
-    """Requests of the longest context at once."""
+    """How many requests of the longest context fit at once."""
     max_model_len: int | None
     start_seconds: float | None
-    """For profiling, the KV cache and warming up."""
+    """The seconds for profiling, the KV cache and warming up."""
 
     @property
     def has_start(self) -> bool:
-        """Whether the log goes back to the start; a long one loses it when it is rotated."""
+        """Whether the log reaches back to the start; a long log loses it when it is rotated."""
         return self.tensor_parallel is not None
 
 
@@ -77,7 +77,7 @@ _START = re.compile(r"init engine \(profile, create kv cache, warmup model\) too
 
 
 def engine_log(text: str) -> EngineLog:
-    """Of a pod's log. A container that started again says everything again, and the last time counts."""
+    """What a pod's log says. A container that restarted says everything again, and the last time counts."""
     return EngineLog(
         tensor_parallel=_integer(_last(_TENSOR_PARALLEL, text)),
         pipeline_parallel=_integer(_last(_PIPELINE_PARALLEL, text)),
@@ -90,16 +90,16 @@ def engine_log(text: str) -> EngineLog:
 
 @dataclass(frozen=True)
 class NcclLog:
-    """What NCCL says of its way between nodes, at NCCL_DEBUG=INFO."""
+    """What NCCL logs about its connections between nodes, at NCCL_DEBUG=INFO."""
 
     speaks: bool
     """Whether NCCL logged anything at all."""
     networks: frozenset[str]
-    """What it uses: gIB, IB, FasTrak, or Socket for plain TCP."""
+    """The networks that it uses: gIB, IB, FasTrak, or Socket for plain TCP."""
     net_channels: int
-    """Connections to other nodes."""
+    """The number of connections to other nodes."""
     gpudirect_channels: int
-    """Of these, those that read and write the GPU's memory themselves."""
+    """How many of these read and write the GPU's memory directly."""
 
 
 _NETWORK = re.compile(r"NCCL INFO Using network (\S+)")
@@ -116,12 +116,12 @@ def nccl_log(text: str) -> NcclLog:
     )
 
 
-# NCCL's own line at NCCL_DEBUG=VERSION or more, and vLLM's when it loads the library for several GPUs.
+# NCCL logs this line at NCCL_DEBUG=VERSION or more, and vLLM when it loads the library for several GPUs.
 _NCCL_VERSION = re.compile(r"\bNCCL version (\d+\.\d+\.\d+)|vLLM is using nccl==(\d+\.\d+\.\d+)")
 
 
 def nccl_version(text: str) -> str | None:
-    """Of a server's log; None if neither NCCL nor vLLM says it."""
+    """The version of NCCL in a server's log; None if neither NCCL nor vLLM tells it."""
     found = [match[1] or match[2] for match in _NCCL_VERSION.finditer(text)]
     return found[-1] if found else None
 
@@ -132,10 +132,10 @@ class NcclTest:
 
     peak_bus_bandwidth: float
     peak_size: int
-    """Bytes of the message that was fastest."""
+    """The size, in bytes, of the fastest message."""
     average_bus_bandwidth: float | None
     wrong: int
-    """Values that came out wrong, over all sizes."""
+    """The number of wrong values over all sizes."""
 
 
 _ROW = re.compile(r"^\s*(\d+)\s+\d+\s+\w+\s+\w+\s+-?\d+\s+(.*)$", re.MULTILINE)
@@ -143,7 +143,7 @@ _AVERAGE = re.compile(r"Avg bus bandwidth\s*:\s*([\d.]+)")
 
 
 def nccl_test(text: str) -> NcclTest:
-    """Raises ValueError where the text has no result, as after a test that died."""
+    """The result of an nccl-tests program. Raises ValueError if the text has none, as after a test that died."""
     rows = list(_rows(text))
     if not rows:
         raise ValueError("no line of results")
@@ -156,12 +156,12 @@ _WARNING = re.compile(r"^preflight: warning: (.*)$", re.MULTILINE)
 
 
 def preflight_warnings(text: str) -> list[str]:
-    """What a preflight warns of beside its figure."""
+    """The warnings of a preflight."""
     return _WARNING.findall(text)
 
 
 def _rows(text: str) -> Iterator[tuple[int, tuple[float, float], int]]:
-    """Size, bus bandwidth out of place and in place, and wrong values of each message size."""
+    """For each message size: the size, the bus bandwidth out of place and in place, and the wrong values."""
     for match in _ROW.finditer(text):
         cells = match[2].split()
         if len(cells) != 8:

@@ -22,7 +22,8 @@ POLL_SECONDS = 2.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0 if every pool's fabric was measured and is as it should be, 2 if nothing could be tried."""
+    """Measures again; returns 0 if every pool's fabric was measured and is as it should be, 2 if nothing could be
+    measured, else 1."""
     options = _parse(arguments)
     kubectl = Kubectl(shlex.split(options.kubectl))
     try:
@@ -53,7 +54,8 @@ def _report(kubectl: Kubectl, plan: PreflightPlan, last: dict[str, Any] | None) 
 
 
 def free_nodes(kubectl: Kubectl, plan: PreflightPlan) -> list[str]:
-    """Nodes of the pool whose GPUs nobody has. Raises CheckFailed, with who is on the others, if they are too few."""
+    """Nodes of the pool whose GPUs are free. Raises CheckFailed, with the pods on the other nodes, if they are too
+    few."""
     users: dict[str, list[str]] = {}
     for node in kubectl.items("nodes", f"--selector={NODE_POOL_LABEL}={plan.node_pool}"):
         users[node["metadata"]["name"]] = ["nobody, being cordoned"] if node["spec"].get("unschedulable") else []
@@ -74,12 +76,12 @@ def free_nodes(kubectl: Kubectl, plan: PreflightPlan) -> list[str]:
 
 
 def run_again(kubectl: Kubectl, plan: PreflightPlan, last: dict[str, Any]) -> dict[str, Any]:
-    """The Job as the plan has it today, once it has ended. The old one makes room, since its pods find each other by
-    its name."""
+    """Runs the Job as the plan has it today, and returns it once it has ended. The old one is deleted first, since its
+    pods find each other by its name."""
     metadata = last["metadata"]
     name, where = metadata["name"], f"--namespace={metadata['namespace']}"
     job = preflight(plan, name.removeprefix(f"{plan.name}-"))
-    # Pulumi's own label as well: to it this is the Job that it made.
+    # Keep Pulumi's own label: to Pulumi this is the Job that it made.
     labels = {**metadata["labels"], **job["metadata"].get("labels", {})}
     wanted = {**job, "metadata": {**job["metadata"], "labels": labels}}
     kubectl.run("delete", "job", name, where, "--wait", "--cascade=foreground")

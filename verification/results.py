@@ -1,4 +1,4 @@
-"""What a check can find, and the table of it."""
+"""The results of checks, and their table."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ class Status(StrEnum):
 
 
 class NotObservable(Exception):
-    """What the check looks at cannot be seen from here; the message says why."""
+    """The subject of a check cannot be seen from here; the message says why."""
 
 
 class CheckFailed(Exception):
-    """What the check looks at is not as it should be; the message says how it is."""
+    """The subject of a check is not as it should be; the message says how it is."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """`subject` is what was looked at: the cluster, or a model by its name. `detail`: what was seen, or why nothing."""
+    """One result. `subject` is the cluster, or a model by its name; `detail` is what was seen, or why nothing was."""
 
     subject: str
     check: str
@@ -31,13 +31,14 @@ class Result:
 
 
 Check = tuple[str, Callable[[], str]]
-"""A check's name, and what to call for it: it returns what was seen, or raises."""
+"""A check's name and its function, which returns what was seen, or raises."""
 
 _HEADERS = ("SUBJECT", "CHECK", "RESULT", "DETAIL")
 
 
 def outcome(subject: str, check: str, look: Callable[[], str], otherwise: Status = Status.FAILED) -> Result:
-    """What the check finds; an answer of another form than expected is `otherwise`, and never a traceback."""
+    """Runs a check and returns its result; an answer in an unexpected form counts as `otherwise`, and never as a
+    traceback."""
     try:
         return Result(subject, check, Status.PASSED, look())
     except NotObservable as error:
@@ -49,7 +50,7 @@ def outcome(subject: str, check: str, look: Callable[[], str], otherwise: Status
 
 
 def table(results: Sequence[Result]) -> str:
-    """For a terminal: columns, and the count of each status in the last line."""
+    """The table for a terminal: columns, and the number of results of each status in the last line."""
     rows = [_HEADERS, *map(_cells, results)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
@@ -60,14 +61,14 @@ def table(results: Sequence[Result]) -> str:
 
 
 def markdown(results: Sequence[Result], title: str, facts: Iterable[str]) -> str:
-    """The same table as a report to send: under a title, after lines that say of what it is."""
+    """The same table as a report: under a title, after lines that say what it is about."""
     rows = [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in _cells(each)] for each in results]
     lines = [f"| {' | '.join(row)} |" for row in [[header.lower() for header in _HEADERS], ["---"] * 4, *rows]]
     return "\n".join([f"# {title}", "", *(f"- {fact}" for fact in facts), "", *lines, "", f"{_counts(results)}.", ""])
 
 
 def write_report(file: Path, results: Sequence[Result], title: str, facts: Iterable[str]) -> None:
-    """The report, in a folder that need not be there."""
+    """Writes the report; its folder is made if it does not exist."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(markdown(results, title, facts), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The rows of `make verify`, by the name that stands in its column CHECK, or that it begins with."""
+"""The names of the rows of `make verify`, as its column CHECK shows them, or as they begin there."""
 
 from enum import StrEnum
 
@@ -6,14 +6,14 @@ from enum import StrEnum
 class VerifyRow(StrEnum):
     API_SERVER = "API server"
     NODES = "nodes of"
-    """Of a pool, which follows."""
+    """The name of a pool follows."""
     ALLOCATABLE = "allocatable of"
-    """A pool, which follows."""
+    """The name of a pool follows."""
     ADDRESSES = "external addresses"
     LWS_KIND = "LeaderWorkerSet kind"
     LWS_CONTROLLER = "LeaderWorkerSet controller"
     TOKEN = "token in"
-    """A namespace, which follows."""
+    """The name of a namespace follows."""
     PODS = "pods Ready"
     GROUP = "LeaderWorkerSet"
     MODELS = "/v1/models"
@@ -27,4 +27,4 @@ class VerifyRow(StrEnum):
     NCCL_VERSION = "NCCL version"
     GPUDIRECT = "GPUDirect"
     PREFLIGHT = "nccl-"
-    """A pool, which follows: the Job that measured its fabric."""
+    """The name of a pool follows: the Job that measured its fabric."""

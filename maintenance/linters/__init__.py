@@ -1,1 +1,1 @@
-"""Public linters of Kubernetes manifests: pinned, kept in the cache, and read into one form."""
+"""Public linters of Kubernetes manifests. They are pinned and cached, and their results are read into one form."""

@@ -13,7 +13,7 @@ from sandbox.tools import ToolsError
 
 @dataclass(frozen=True)
 class Finding:
-    """A check that an object does not pass."""
+    """One check that an object does not pass."""
 
     tool: str
     check: str
@@ -23,11 +23,11 @@ class Finding:
 
 
 _CRITICAL = 1
-"""kube-score's grade of what it calls critical; 5 is a warning, 10 is fine."""
+"""kube-score's grade for a critical finding; 5 is a warning, 10 is fine."""
 
 
 def checkov(tools: Linters, folder: Path) -> Iterator[Finding]:
-    # Not --quiet: it drops the passed checks, without which nothing would show that any ran.
+    # Without --quiet, which would leave out the passed checks, and then nothing would show that any ran.
     command = [tools.checkov, "-d", folder, "--framework", "kubernetes", "--skip-download", "--compact", "-o", "json"]
     report = json.loads(_run(command))
     results = report["results"]
@@ -67,7 +67,7 @@ def kubeconform(tools: Linters, schemas: Path, folder: Path) -> Iterator[Finding
 
 
 def _run(command: Sequence[str | Path]) -> str:
-    """The output; a linter's exit status only repeats what is in it."""
+    """Runs a linter and returns its output; its exit status says nothing more."""
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if not result.stdout.strip():
         raise ToolsError(f"{Path(command[0]).name} said nothing: {result.stderr.strip()[-300:]}")

@@ -1,4 +1,4 @@
-"""Expands what the linters do not know, LeaderWorkerSets, into the pods that their controller makes."""
+"""Expands LeaderWorkerSets, which the linters do not know, into the pods that the controller makes."""
 
 import copy
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ Manifest = dict[str, Any]
 
 
 class Role(StrEnum):
-    """What a pod template is for; waivers are given to a role."""
+    """The purpose of a pod template; waivers are given to a role."""
 
     SERVER = "server"
     LEADER = "leader"
@@ -25,7 +25,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class PodObject:
-    """An object that makes pods, in a form the linters see."""
+    """An object that makes pods, in a form that the linters can read."""
 
     name: str
     role: Role
@@ -44,9 +44,10 @@ def read(folder: Path) -> list[Manifest]:
 
 
 def pod_objects(manifests: list[Manifest]) -> list[PodObject]:
-    """Those that run on GPUs, and the tests of them.
+    """The objects whose pods run on GPUs, or test them.
 
-    Left out are a chart's pods, which are its makers' affair, and what is laid on nodes, which is privileged by nature.
+    A chart's pods are left out, since its makers answer for them, and so is what is installed on nodes, which has to be
+    privileged.
     """
     return [part for manifest in manifests for each in _expand(manifest) for part in _apart(each)]
 
@@ -68,7 +69,7 @@ def _expand(manifest: Manifest) -> Iterator[PodObject]:
 
 
 def _apart(whole: PodObject) -> Iterator[PodObject]:
-    """The pod without the sidecar of its transport, and that sidecar as a pod of its own: each answers for itself."""
+    """The pod without its transport's sidecar, and the sidecar as another pod, so that each is judged alone."""
     rest = copy.deepcopy(whole.manifest)
     metadata, spec = (rest["metadata"], rest["spec"]) if rest["kind"] == "Pod" else _template(rest)
     sidecars = spec.pop("initContainers", [])
@@ -96,7 +97,7 @@ def _is_server(manifest: Manifest) -> bool:
 
 
 def _pod(group: Manifest, template: Manifest, index: str, role: Role) -> Manifest:
-    """With the labels that the controller sets, or no Service and no policy would find it."""
+    """A pod with the labels that the controller sets; without them no Service and no policy would find it."""
     metadata = copy.deepcopy(template["metadata"])
     name = group["metadata"]["name"]
     metadata["labels"] |= {

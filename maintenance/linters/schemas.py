@@ -13,10 +13,11 @@ Schema = dict[str, Any]
 
 
 def write(target: Path, kubernetes: Path, kinds: Iterable[Path]) -> None:
-    """`kinds`: files of CustomResourceDefinitions."""
+    """Writes the schemas to `target`. `kubernetes` is the folder of Kubernetes' own; `kinds` are files of
+    CustomResourceDefinitions."""
     target.mkdir(parents=True)
     for file in (kubernetes / KUBERNETES).glob("*.json"):
-        # As published they name an address of their own, relative to which nothing would be found here.
+        # The published schemas name an address of their own, at which nothing could be found here.
         schema = json.loads(file.read_text(encoding="utf-8").replace('"/api/_definitions.json#', '"_definitions.json#'))
         schema.pop("$id", None)
         (target / file.name).write_text(json.dumps(schema), encoding="utf-8")

@@ -1,4 +1,5 @@
-"""Gets checkov, kube-score and kubeconform: pinned by the lock files of this folder, built or installed once."""
+"""Obtains checkov, kube-score and kubeconform, which the lock files of this folder pin; each is built or installed
+once."""
 
 import fcntl
 import hashlib
@@ -16,7 +17,7 @@ _GO_TOOLS = {
     "kube_score": ("github.com/zegl/kube-score/cmd/kube-score", "kube-score"),
     "kubeconform": ("github.com/yannh/kubeconform/cmd/kubeconform", "kubeconform"),
 }
-"""One module each: together they change each other's dependencies."""
+"""One Go module for each: in one module they would change each other's dependencies."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Linters:
     kube_score: Path
     kubeconform: Path
     kubernetes_schemas: Path
-    """Folder of kubernetes-validate's schemas, one folder a version of Kubernetes."""
+    """The folder of kubernetes-validate's schemas, with a folder for each version of Kubernetes."""
 
 
 def linters(report: Callable[[str], None]) -> Linters:
-    """Raises ToolsError."""
+    """The paths of all linters. Raises ToolsError."""
     modules = [_HERE / module / name for module in _GO_TOOLS for name in ("go.mod", "go.sum")]
     locks = [*modules, _HERE / "requirements.txt"]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in locks) + sys.version.encode()).hexdigest()[:16]
@@ -56,7 +57,7 @@ def _make(folder: Path, report: Callable[[str], None]) -> None:
         report(f"building {name}: half a minute, once")
         _run(["go", "build", "-o", str(folder / name), program], cwd=_HERE / module)
     report("installing checkov in an environment of its own: half a minute, once")
-    # With copies, and not at a path that moves: the environment must be made where it stays.
+    # The environment is made with copies, and at the place where it stays, since it cannot be moved.
     _run([sys.executable, "-m", "venv", str(folder / "checkov")], cwd=_HERE)
     pip = [str(folder / "checkov" / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
     _run([*pip, "-r", "requirements.txt"], cwd=_HERE)

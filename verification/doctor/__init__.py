@@ -1,1 +1,1 @@
-"""Asks Google, Hugging Face and the image registries before money is spent; reads, and writes nothing anywhere."""
+"""Asks Google, Hugging Face and the image registries before money is spent. It only reads."""

@@ -17,7 +17,7 @@ NO_PROJECT = "error: no project: write it with `pulumi config set inference-plat
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0 if nothing failed, 1 if something did, 2 if it could not be tried."""
+    """Runs the checks; returns 0 if nothing failed, 1 if something did, 2 if nothing could be checked."""
     options = _parse(arguments)
     try:
         settings = read_stack_file(Path.cwd(), options.stack)

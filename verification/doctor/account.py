@@ -1,4 +1,4 @@
-"""The project, its APIs, and what whoever runs this may do there."""
+"""Checks of the project, its APIs, and the caller's permissions in it."""
 
 from collections.abc import Iterator
 
@@ -12,18 +12,19 @@ from verification.results import CheckFailed, NotObservable
 
 _ENABLE = "serviceusage.services.enable"
 _ELSEWHERE = ("projects/service", "secretmanager/secretIamMember")
-"""Kinds whose permissions a row of their own asks for: only where an API is off, and of the secret itself."""
+"""Kinds whose permissions another row checks: where an API is off, and on the secret itself."""
 
 
 def service_states(google: Google, services: list[str]) -> dict[str, bool]:
-    """Whether each is on. Raises CheckFailed, NotObservable."""
+    """Whether each service is enabled. Raises CheckFailed, NotObservable."""
     names = [f"projects/{google.project}/services/{service}" for service in services]
     answer = google.get(Api.SERVICES, f"projects/{google.project}/services:batchGet", names=names)
     return {each["name"].rpartition("/")[2]: each["state"] == "ENABLED" for each in answer["services"]}
 
 
 def project_number(google: Google) -> str:
-    """Raises CheckFailed if there is no such project that the caller may see, or nobody answers; NotObservable."""
+    """The number of the project. Raises CheckFailed if the caller sees no such project, NotObservable if nobody
+    answers."""
     try:
         found = google.get(Api.PROJECTS, f"projects/{google.project}")
     except Unreachable as error:

@@ -1,4 +1,4 @@
-"""All rows of a run: who asks, then the project, then everything else at once."""
+"""Runs all checks: first who asks, then the project, then everything else at once."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,14 +22,14 @@ from verification.doctor.zone import zone_questions
 from verification.results import CheckFailed, NotObservable, Result, Status, outcome
 
 SECONDS = 12.0
-"""For everything that is asked; one request that has begun may take some more."""
+"""The time limit for all questions together; one request that has begun may take some more."""
 _LOGIN_SECONDS = 5
 _AT_ONCE = 12
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What to examine, for whom. `mirror`: address of a registry to ask instead of the images' own."""
+    """What to examine. `mirror`: the address of a registry to ask instead of the images' own; None: their own."""
 
     stack: str
     settings: Settings
@@ -40,7 +40,7 @@ class Wish:
 
 
 def examine(wish: Wish, environment: Mapping[str, str], hidden: Hidden) -> list[Result]:
-    """Every row, in the order of the questions; no text of it has a secret."""
+    """All rows, in the order of the questions; no text in them holds a secret."""
     web = Web(SECONDS, hidden)
     google, first = _google(wish, web, environment)
     look = Look(wish.stack, wish.settings, wish.plan, google, web, None, wish.reads_only)
@@ -69,7 +69,7 @@ def _google(wish: Wish, web: Web, environment: Mapping[str, str]) -> tuple[Googl
 
 
 def _project(look: Look) -> tuple[Look, dict[str, bool] | NotObservable | CheckFailed, Result]:
-    """The project and which APIs are on, which tells what can be asked at all."""
+    """Looks at the project and its enabled APIs, which decide what else can be asked."""
     google = look.google
     wanted = {*look.plan.services, *(api.service for api in Api)}
     try:

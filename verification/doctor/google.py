@@ -1,4 +1,4 @@
-"""Google's REST APIs, asked with the caller's own credentials, and what their refusals mean."""
+"""Asks Google's REST APIs with the caller's own credentials, and reads their refusals."""
 
 import functools
 import warnings
@@ -22,7 +22,8 @@ _LOGIN = "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION
 
 
 class Api(Enum):
-    """Each with its service, its address, and the variable by which Google's provider takes another one."""
+    """The APIs, each with its service, its address, and the variable by which Google's provider takes another
+    address."""
 
     COMPUTE = ("compute.googleapis.com", "https://compute.googleapis.com/compute/v1/", "COMPUTE")
     CONTAINER = ("container.googleapis.com", "https://container.googleapis.com/v1/", "CONTAINER")
@@ -44,7 +45,8 @@ class Api(Enum):
         return f"GOOGLE_{self.value[2]}_CUSTOM_ENDPOINT"
 
     def address(self, environment: Mapping[str, str]) -> str:
-        """Where `pulumi up` would find it too. Raises CheckFailed for one that would show the token to others."""
+        """The address at which `pulumi up` would find it too. Raises CheckFailed for one that would show the token to
+        others."""
         address = environment.get(self.variable) or self.value[1]
         parts = urlsplit(address)
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
@@ -55,12 +57,12 @@ class Api(Enum):
 
 
 class Missing(CheckFailed):
-    """Google knows no such thing."""
+    """Google does not know what was asked for."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What Google's error body says."""
+    """The parts of Google's error body that matter."""
 
     message: str
     reasons: frozenset[str]
@@ -84,8 +86,8 @@ class Refusal:
 
 
 class Google:
-    """One project's view of Google. `off`: services that are known not to be enabled, and so are not asked.
-    `closed`: why nothing is."""
+    """Google as one project sees it. `off`: services that are not enabled, and so are not asked. `closed`: why nothing
+    can be asked; None: everything can."""
 
     def __init__(
         self,
@@ -103,15 +105,15 @@ class Google:
         self.closed = closed
 
     def get(self, api: Api, path: str, **parameters: str | list[str]) -> dict[str, Any]:
-        """Raises Missing, CheckFailed, NotObservable."""
+        """The answer to a GET. Raises Missing, CheckFailed, NotObservable."""
         return self._ask("GET", api, path, parameters)
 
     def post(self, api: Api, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Of methods that only ask. Raises Missing, CheckFailed, NotObservable."""
+        """The answer to a POST, for methods that only read. Raises Missing, CheckFailed, NotObservable."""
         return self._ask("POST", api, path, {}, body)
 
     def allowed(self, api: Api, resource: str, permissions: list[str]) -> set[str]:
-        """Those of the permissions that the caller has on the resource."""
+        """The permissions, of those given, that the caller has on the resource."""
         answer = self.post(api, f"{resource}:testIamPermissions", {"permissions": permissions})
         return set(answer.get("permissions", []))
 
@@ -149,7 +151,7 @@ class Google:
 
 
 class Login:
-    """The caller's credentials, fetched once. Raises CheckFailed if there are none, or Google does not take them."""
+    """The caller's credentials, obtained once. Raises CheckFailed if there are none, or Google does not accept them."""
 
     def __init__(self, project: str, hidden: Hidden, seconds: int) -> None:
         try:
@@ -161,7 +163,8 @@ class Login:
         except google.auth.exceptions.TransportError as error:
             raise CheckFailed(f"nobody answers who would take them ({_kind(error)}): is there a way out?") from None
         except (google.auth.exceptions.GoogleAuthError, ValueError, OSError, LookupError, TypeError) as error:
-            # A wrong answer ends in any of these. Their text has what the server said, which may be what we sent.
+            # A wrong answer can raise any of these. Their text repeats what the server said, which may hold what we
+            # sent.
             raise CheckFailed(f"Google gives no token for them ({_kind(error)}): {_LOGIN}") from None
         hidden.add(self._credentials.token)
 
@@ -178,9 +181,9 @@ class Login:
 
 def _found(project: str) -> Any:
     with warnings.catch_warnings():
-        # It warns of users without a project for quota; they get one below.
+        # google-auth warns of users without a project for quota; they get one below.
         warnings.simplefilter("ignore")
-        # google-auth has types for some of itself.
+        # google-auth is only partly typed.
         credentials: Any = cast(Any, google.auth).default(scopes=[_SCOPE])[0]
     user = isinstance(credentials, UserCredentials) and not credentials.quota_project_id
     return cast(Any, credentials).with_quota_project(project) if user else credentials

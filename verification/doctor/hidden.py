@@ -1,18 +1,18 @@
-"""Keeps what is secret out of every row, whoever says it."""
+"""Keeps secrets out of every row, whoever wrote its text."""
 
 import re
 
 _MOST = 400
-"""Characters of a row's detail: enough for a sentence and an advice."""
+"""The most characters of a row's detail: enough for a sentence and an advice."""
 _MARK = "(hidden)"
-# What tokens and keys look like, for one that came from elsewhere: of Google, of Hugging Face, signed ones, and keys.
+# Forms of tokens and keys that come from elsewhere: Google's, Hugging Face's, signed ones, and keys.
 _SHAPES = re.compile(
     r"ya29\.[\w.-]+|hf_\w{8,}|eyJ[\w-]+\.[\w-]+(\.[\w-]*)?|-----BEGIN[^-]*-----.*|\b[Bb]earer\s+\S+", re.DOTALL
 )
 
 
 class Hidden:
-    """The secrets of one run, learned as they are met."""
+    """The secrets of one run, which are added as they are found."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
@@ -22,7 +22,7 @@ class Hidden:
             self._values.add(value)
 
     def clean(self, text: str) -> str:
-        """The text without secrets and without what a terminal would obey, cut to the length of a row."""
+        """The text without secrets and without control characters of a terminal, cut to the length of a row."""
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, _MARK)
         text = _SHAPES.sub(_MARK, text)

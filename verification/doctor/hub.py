@@ -1,4 +1,4 @@
-"""Hugging Face: the token, the models and their revisions, and whether the token's account may have what is gated."""
+"""Checks at Hugging Face: the token, the models and their revisions, and access to gated models."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ Checkpoint = tuple[str, str]
 
 
 class Hub:
-    """Of one run. `token` goes to the hub's own address and nowhere else."""
+    """Hugging Face's hub, for one run. `token` is sent to the hub's own address and nowhere else."""
 
     def __init__(self, look: Look, environment: Mapping[str, str]) -> None:
         self._look = look
@@ -72,7 +72,7 @@ class Hub:
                 f"gated ({gated}), and the token's account may not read it: accept its licence at "
                 f"https://huggingface.co/{repository} with that account"
             )
-        # A checkpoint without that file is one that may be read all the same.
+        # A checkpoint without that file may be readable all the same.
         if file.status in (200, 404) or 300 <= file.status < 400:
             return f"gated ({gated}), and the token's account may read it"
         raise NotObservable(f"Hugging Face answers {file.status}; ask again later")
@@ -82,7 +82,7 @@ class Hub:
         return self._ask_once("GET", f"/api/models/{repository}/revision/{quote(revision, safe='')}")
 
     def _usable_token(self) -> bool:
-        """A token that Hugging Face does not take would make every public model look closed."""
+        """Whether the token is valid; with an invalid one every public model would look closed."""
         return (
             self._token is not None and self._safe and self._ask_once("GET", "/api/whoami-v2").status not in (401, 403)
         )
@@ -97,7 +97,7 @@ class Hub:
 
 
 def checkpoints(models: tuple[ModelSettings, ...]) -> list[Checkpoint]:
-    """Every repository that the servers read, once each: of the models, their tokenizers, drafts and adapters."""
+    """All repositories that the servers read, each once: of models, tokenizers, drafts and adapters."""
     found: dict[Checkpoint, None] = {}
     for model in models:
         engine = model.engine

@@ -1,4 +1,5 @@
-"""Every image and chart of the plan: there, and to be had without credentials, from a registry that may limit."""
+"""Checks every image and chart of the plan: whether it exists and can be pulled without credentials, from registries
+that may limit pulls."""
 
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ from verification.results import CheckFailed, NotObservable
 _GOOGLES = (".pkg.dev", "gcr.io")
 _MIRROR = "serve it from a remote repository of Artifact Registry, and write that in the model's image"
 _FEW = 10
-"""Pulls of an address; all nodes behind one NAT share it."""
+"""A small number of pulls that are left; all nodes behind one NAT share them."""
 
 
 def image_questions(look: Look, mirror: str | None) -> Iterator[Question]:
@@ -21,7 +22,7 @@ def image_questions(look: Look, mirror: str | None) -> Iterator[Question]:
 
 
 def images(plan: PlatformPlan) -> list[str]:
-    """Once each, and the LeaderWorkerSet chart where it is one of a registry."""
+    """All images of the plan, each once, and the LeaderWorkerSet chart if it comes from a registry."""
     found = [model.image for model in plan.models]
     found += [image for each in plan.nccl_installers for image in (each.image, each.pause_image, each.host_image or "")]
     found += [each.image for each in (*plan.node_daemons, *plan.preflights)]

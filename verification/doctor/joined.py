@@ -1,4 +1,5 @@
-"""A VPC of somebody else's: its ranges, whether the project is attached to its host, and what Google's agents may."""
+"""Checks of a VPC that another team owns: its ranges, whether the project is attached to its host, and the rights of
+Google's agents."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from verification.doctor.rows import Row
 from verification.results import CheckFailed, NotObservable
 
 _RESERVED_ADDRESSES = 4
-"""Of a primary range: the network's, the gateway's, and the two at its end."""
+"""The reserved addresses of a primary range: the network's, the gateway's, and the last two."""
 _NETWORK_USER = "roles/compute.networkUser"
 _HOST_AGENT = "roles/container.hostServiceAgentUser"
 
@@ -97,7 +98,7 @@ def _agents(look: Look, host: str, network: ExistingNetworkPlan) -> str:
 def _members(policy: dict[str, Any]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for binding in policy.get("bindings", []):
-        # A binding with a condition may not hold where it is needed.
+        # A binding with a condition may not apply where it is needed.
         if "condition" not in binding:
             found.setdefault(binding["role"], set()).update(binding.get("members", []))
     return found

@@ -1,4 +1,4 @@
-"""What the checks of one run have in common: the stack, Google, and what was asked already."""
+"""What the checks of one run share: the stack, Google, and the answers so far."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from verification.results import CheckFailed, NotObservable
 
 @dataclass(frozen=True)
 class Question:
-    """One row: of what, which, and what to call for it: it returns what was seen, or raises."""
+    """One row: its subject, its check, and a function that returns what was seen, or raises."""
 
     subject: str
     row: Row
@@ -23,7 +23,7 @@ class Question:
 
 
 class Once:
-    """Asks each thing once, however many rows want it at the same time; a refusal is remembered too."""
+    """Asks each question once, even if several rows ask at the same time; a refusal is remembered too."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,9 +53,9 @@ class Look:
     google: Google
     web: Web
     number: str | None
-    """Of the project; None: Google did not say."""
+    """The project's number; None: Google did not tell it."""
     reads_only: bool
-    """Who runs this is not who will make the stack."""
+    """Whether the person who runs this is not the one who will make the stack."""
     once: Once = field(default_factory=Once)
 
     @property
@@ -67,7 +67,7 @@ class Look:
         return self.once(path, lambda: self.google.get(Api.COMPUTE, path))
 
     def standing_pools(self) -> dict[str, list[str]] | None:
-        """The instance groups of each pool of the cluster, if that stands already; None: it does not."""
+        """The instance groups of each pool, if the cluster exists; None: it does not."""
         cluster = self.plan.cluster
         owner = self.project if isinstance(cluster, ClusterPlan) else cluster.project or self.project
         path = f"projects/{owner}/locations/{cluster.location}/clusters/{cluster.name}"

@@ -1,4 +1,4 @@
-"""Every limit that the plan needs: the region's, the project's, or Cloud Quotas' where it is only there."""
+"""Checks every quota that the plan needs: the region's, the project's, or one that only Cloud Quotas knows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from verification.doctor.rows import Row
 from verification.results import CheckFailed, NotObservable
 
 _UNLIMITED = -1
-"""How Cloud Quotas writes that there is no limit."""
+"""The value by which Cloud Quotas says that there is no limit."""
 
 
 def quota_questions(look: Look) -> Iterator[Question]:
@@ -20,7 +20,7 @@ def quota_questions(look: Look) -> Iterator[Question]:
 
 
 def _quota(look: Look, need: QuotaNeed) -> str:
-    """Of the amount what reservations hold is taken already, or is another project's."""
+    """Compares one quota with its need. Reserved machines are counted already, or belong to another project."""
     if need.amount is None or need.at_first is None:
         raise NotObservable(f"{need.what}: how many the stack takes is not known")
     first, most = (max(0, amount - need.held_by_reservations) for amount in (need.at_first, need.amount))
@@ -41,7 +41,7 @@ def _quota(look: Look, need: QuotaNeed) -> str:
         raise NotObservable(f"{seen}; whether this is the limit that counts is not certain")
     if limit < first:
         raise CheckFailed(f"{seen}: {_ask_for(look, need, most)}, or write fewer nodes")
-    # What is in use may be this stack's own, and Google counts by project.
+    # This stack's own use may be part of what is used, and Google counts by project.
     if look.standing_pools() is None:
         raise CheckFailed(f"{seen}: free some, or {_ask_for(look, need, most)}")
     raise NotObservable(f"{seen}; the stack stands already, and which part of that is its own is not told")
@@ -55,7 +55,7 @@ def _ask_for(look: Look, need: QuotaNeed, amount: int) -> str:
 
 
 def _limit(look: Look, need: QuotaNeed, wanted: str) -> tuple[float, float | None]:
-    """The limit, and what is in use where that is told. Raises NotObservable where nothing is."""
+    """The limit, and the use if it is told. Raises NotObservable if there is no limit to see."""
     found = _row(look, need)
     if found is not None:
         return float(found["limit"]), float(found.get("usage", 0))
@@ -68,7 +68,7 @@ def _limit(look: Look, need: QuotaNeed, wanted: str) -> tuple[float, float | Non
 
 
 def _row(look: Look, need: QuotaNeed) -> dict[str, Any] | None:
-    """Of the region's limits, or of the project's."""
+    """The quota's row among the region's limits or the project's; None if it is in neither."""
     if need.metric is None:
         return None
     path = f"projects/{look.project}"
@@ -78,7 +78,8 @@ def _row(look: Look, need: QuotaNeed) -> dict[str, Any] | None:
 
 
 def _cloud_quota(look: Look, need: QuotaNeed, quota_id: str) -> int | None:
-    """The value for the region and what else it is counted by: of the rows that fit the one that says most of it."""
+    """The quota's value for the region and its other dimensions: of all rows that fit, the one with the most dimensions
+    counts."""
     path = f"projects/{look.project}/locations/global/services/compute.googleapis.com/quotaInfos/{quota_id}"
     try:
         info = look.once(path, lambda: look.google.get(Api.QUOTAS, path))

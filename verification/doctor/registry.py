@@ -1,4 +1,4 @@
-"""Image registries, asked as a node without credentials would ask them."""
+"""Asks image registries as a node without credentials would ask them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from verification.doctor.web import Answer, Web
 from verification.results import NotObservable
 
 _ADDRESSES = {"docker.io": "registry-1.docker.io"}
-# An index first: the digest must be that of all architectures.
+# Ask for an index first: the digest must be that of all architectures.
 _MANIFEST_TYPES = ", ".join(
     [
         "application/vnd.oci.image.index.v1+json",
@@ -21,7 +21,8 @@ _MANIFEST_TYPES = ", ".join(
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a registry says of an image, without a pull. `pulls_left` of so many: None where it does not limit."""
+    """What a registry says of an image without a pull. `pulls_left` and its limit are None if it does not limit
+    pulls."""
 
     status: int
     digest: str | None
@@ -30,7 +31,7 @@ class Manifest:
 
 
 def split_reference(reference: str) -> tuple[str, str, str]:
-    """Host, name and tag or digest of an image."""
+    """The host, the name, and the tag or digest of an image."""
     host, _, rest = reference.partition("/")
     name, at, digest = rest.partition("@")
     path, colon, tag = name.rpartition(":")
@@ -40,7 +41,8 @@ def split_reference(reference: str) -> tuple[str, str, str]:
 
 
 def manifest(web: Web, reference: str, mirror: str | None = None, scheme: str = "https") -> Manifest:
-    """Of the image, of its own registry or of a mirror, as containerd asks one. Raises NotObservable."""
+    """The manifest of an image, from its own registry or from a mirror, asked as containerd does. Raises
+    NotObservable."""
     host, name, tag = split_reference(reference)
     base = mirror.rstrip("/") if mirror else f"{scheme}://{_ADDRESSES.get(host, host)}"
     parameters = {"ns": host} if mirror else {}
@@ -61,7 +63,7 @@ def _head(web: Web, address: str, parameters: Mapping[str, str], headers: Mappin
 
 
 def _anonymous(web: Web, challenge: Answer) -> Mapping[str, str]:
-    """The token that a public registry gives anyone who follows its challenge; none where it gives none."""
+    """The header with the token that a public registry gives anyone; empty if it gives none."""
     scheme, _, parameters = challenge.headers.get("WWW-Authenticate", "").partition(" ")
     wanted = parse_keqv_list(parse_http_list(parameters)) if scheme.lower() == "bearer" else {}
     realm = wanted.pop("realm", "")
@@ -77,5 +79,5 @@ def _anonymous(web: Web, challenge: Answer) -> Mapping[str, str]:
 
 
 def _count(header: str | None) -> str | None:
-    """`100;w=21600` as 100."""
+    """The number in a header such as `100;w=21600`."""
     return header.partition(";")[0] if header else None

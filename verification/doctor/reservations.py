@@ -1,4 +1,4 @@
-"""Machines that somebody reserved: whether they are there, of the right kind, enough, and ours to use."""
+"""Checks of reservations: whether their machines exist, are of the right kind, are enough, and may be used."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -47,7 +47,7 @@ def _reservation(look: Look, pool: NodePoolPlan, named: ReservationPlan) -> str:
 
 
 def _usable(look: Look, pool: NodePoolPlan, name: str, project: str, reservation: dict[str, Any]) -> None:
-    """Raises CheckFailed unless it has begun, holds such machines, and is shared with the project."""
+    """Raises CheckFailed unless the reservation has begun, holds such machines, and is shared with the project."""
     if reservation.get("status") != _READY:
         raise CheckFailed(
             f"{name} is {reservation.get('status')}: until it has begun, write capacity.active: false for the pool"
@@ -67,7 +67,7 @@ def _usable(look: Look, pool: NodePoolPlan, name: str, project: str, reservation
 
 
 def _machines(look: Look, where: str, name: str, rest: list[str], reservation: dict[str, Any]) -> tuple[int, int]:
-    """Machines and those in use: of the block or sub-block that is named, else of the whole reservation."""
+    """The machines and those in use: of the block or sub-block that is named, else of the whole reservation."""
     if not rest:
         specific = reservation["specificReservation"]
         return int(specific.get("count", 0)), int(specific.get("inUseCount", 0))
@@ -80,7 +80,7 @@ def _machines(look: Look, where: str, name: str, rest: list[str], reservation: d
 
 
 def _own_nodes(look: Look, pool: NodePoolPlan) -> int:
-    """Machines that the pool has already, as its instance groups say."""
+    """The machines that the pool already has, by its instance groups."""
     try:
         groups = (look.standing_pools() or {}).get(pool.name, [])
         paths = [str(url).partition("/projects/")[2] for url in groups]

@@ -1,4 +1,4 @@
-"""The rows of `make doctor`, by the name that stands in its column CHECK."""
+"""The names of the rows of `make doctor`, as its column CHECK shows them."""
 
 from enum import StrEnum
 

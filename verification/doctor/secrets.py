@@ -1,4 +1,5 @@
-"""The secret that holds the Hugging Face token: that it is there and can be given. What is in it is never asked."""
+"""Checks the secret with the Hugging Face token: it exists and access to it can be granted. Its content is never
+read."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""One HTTP request and its answer: bounded in time and size, and led nowhere else by a redirect."""
+"""One HTTP request and its answer, limited in time and size; redirects are not followed."""
 
 import time
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ READ_SECONDS = 5.0
 _MOST_BYTES = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
 
-# What may be asked: none of them changes anything, and a POST only asks of rights and policies.
+# The requests that may be sent: none of them changes anything, and a POST only asks for rights and policies.
 READING = frozenset({"GET", "HEAD"})
 ASKING = (":testIamPermissions", ":getIamPolicy")
 
 
 class Unreachable(NotObservable):
-    """Nobody answered: no route, no name, no TLS, or too late."""
+    """Nobody answered: no route, no such name, no TLS, or too late."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`headers` are found in any case of letters."""
+    """One answer. Its `headers` are found in upper and lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,7 +35,7 @@ class Answer:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The object that it is. Raises NotObservable where it is none, such as a page of a proxy's."""
+        """The answer as a JSON object. Raises NotObservable if it is none, such as a proxy's page."""
         try:
             content: Any = loads(self.body)
         except (JSONDecodeError, UnicodeDecodeError, RecursionError):
@@ -46,7 +46,7 @@ class Answer:
 
 
 class Web:
-    """Requests of one run, which together take no more than `seconds`."""
+    """Sends the requests of one run, which together take at most `seconds`."""
 
     def __init__(self, seconds: float, hidden: Hidden) -> None:
         self._deadline = time.monotonic() + seconds
@@ -60,7 +60,8 @@ class Web:
         parameters: Mapping[str, str | list[str]] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Raises Unreachable. A redirect is an answer: what was sent here is for nobody else."""
+        """Sends a request. A redirect is an answer too, since what we send is for this host only. Raises
+        Unreachable."""
         if method not in READING and not (method == "POST" and address.endswith(ASKING)):
             raise ValueError(f"{method} {address} could change something")
         host = address.split("/")[2]
@@ -69,7 +70,7 @@ class Web:
             raise Unreachable(f"{host} was not asked: the time of the whole check was over")
         try:
             with requests.Session() as session:
-                # Else requests would take a password for the host from ~/.netrc and send that instead.
+                # Otherwise requests would find a password for the host in ~/.netrc and send that.
                 session.auth = _as_it_is
                 answer = session.request(
                     method,
@@ -85,7 +86,7 @@ class Web:
         except requests.Timeout:
             raise Unreachable(f"{host} does not answer in time") from None
         except (requests.RequestException, UnicodeError) as error:
-            # Its text has the address, and so whatever a server had us put there.
+            # Its text contains the address, and so whatever a server made us put there.
             raise Unreachable(f"{host} cannot be reached: {_reason(error)}") from None
 
     def _body(self, answer: requests.Response, host: str) -> bytes:
@@ -106,7 +107,7 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause, by its name: `NameResolutionError`, `SSLCertVerificationError`, `ConnectionRefusedError`."""
+    """The name of the innermost cause: `NameResolutionError`, `SSLCertVerificationError`, `ConnectionRefusedError`."""
     seen: BaseException = error
     while True:
         inner = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)

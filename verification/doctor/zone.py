@@ -1,4 +1,4 @@
-"""What the zone and the region offer: GKE versions, machines, accelerators and network profiles."""
+"""Checks what the zone and the region offer: GKE versions, machines, accelerators and network profiles."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from verification.results import CheckFailed
 _STEADIEST = ("STABLE", "REGULAR", "RAPID")
 
 _ZONES_OF_A_CLUSTER = 3
-"""In as many of a region's zones does GKE put the system pool."""
+"""GKE puts the system pool into so many of a region's zones."""
 
 
 def zone_questions(look: Look) -> Iterator[Question]:
