@@ -22,12 +22,12 @@ class AcceleratorNodePoolArgs:
     fabric: AnyFabric | None
     stack: StackContext
     keep_version: bool
-    """Until its support ends, or until somebody upgrades the pool; only a pool that is made now is told."""
+    """Whether a newly made pool keeps its version until that version's support ends or somebody upgrades the pool."""
     protect: bool
 
 
 class AcceleratorNodePool(pulumi.ComponentResource):
-    """GPU nodes in one zone. Almost every field of theirs replaces the pool when it changes."""
+    """GPU nodes in one zone. A change of almost any property replaces the pool."""
 
     plan: NodePoolPlan
     ready: pulumi.Resource
@@ -41,7 +41,7 @@ class AcceleratorNodePool(pulumi.ComponentResource):
             f"{name}-pool",
             name=plan.name,
             cluster=args.cluster.resource.name,
-            # A zone here instead of the cluster's region would replace the pool at every update.
+            # A zone here, instead of the cluster's region, would replace the pool at every update.
             location=args.cluster.location,
             node_locations=[plan.zone],
             node_count=None if plan.scales else plan.nodes,
@@ -57,10 +57,11 @@ class AcceleratorNodePool(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                # GKE taints GPU nodes by itself only when the cluster has other nodes already.
+                # GKE taints GPU nodes by itself only if the cluster already has other nodes.
                 depends_on=[args.cluster.system_pool],
                 ignore_changes=_ignored(plan),
-                # The provider would change it in place: every node moves, and protection lets it happen.
+                # The provider would change it in place: every node would be replaced, and protection would not prevent
+                # that.
                 replace_on_changes=["nodeLocations"],
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="60m"),
@@ -80,11 +81,11 @@ class AcceleratorNodePool(pulumi.ComponentResource):
                 "type": "HIGH_THROUGHPUT",
                 "accelerator_topology": placement.accelerator_topology,
             },
-            # No value says that an API must be on before its first resource.
+            # The API must be enabled before its first resource, and no value of the graph says so.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[args.stack.services],
-                # The provider would rename it in place, and asks Google for a policy of the new name.
+                # The provider would rename it in place, and would then ask Google for a policy of the new name.
                 replace_on_changes=["name"],
                 delete_before_replace=True,
             ),
@@ -92,7 +93,7 @@ class AcceleratorNodePool(pulumi.ComponentResource):
 
 
 def _autoscaling(plan: NodePoolPlan) -> container.NodePoolAutoscalingArgsDict:
-    # Counted over all zones, of which the pool has one; a machine is taken where there is any.
+    # The count is over all zones, and the pool has one. A machine is taken wherever there is one.
     return {
         "total_min_node_count": plan.min_nodes,
         "total_max_node_count": plan.max_nodes,
@@ -101,13 +102,13 @@ def _autoscaling(plan: NodePoolPlan) -> container.NodePoolAutoscalingArgsDict:
 
 
 def _ignored(plan: NodePoolPlan) -> list[str]:
-    # The provider claims to change how long a pool keeps its version, and asks Google for nothing.
+    # The provider says that it changes how long a pool keeps its version, but does not ask Google for it.
     ignored = ["maintenancePolicies"]
     if plan.scales:
-        # A change of the count a pool began with would replace it; the autoscaler owns the count.
+        # A change of the count that a pool began with would replace the pool; the autoscaler owns the count.
         ignored.append("initialNodeCount")
     if plan.placement and plan.placement.policy:
-        # The provider wants it beside a workload policy, and Google may leave it out of its answer.
+        # The provider requires it together with a workload policy, and Google may leave it out of its answer.
         ignored.append("placementPolicy.type")
     return ignored
 
@@ -119,7 +120,8 @@ def _upgrade(plan: UpgradePlan) -> container.NodePoolUpgradeSettingsArgsDict:
 def _network_config(
     fabric: AnyFabric | None, cluster: AnyCluster, plan: NodePoolPlan
 ) -> container.NodePoolNetworkConfigArgsDict | None:
-    """None leaves the nodes' addresses to the cluster; in a block the provider takes silence for public ones."""
+    """The pool's network configuration. None leaves the nodes' addresses to the cluster; in a block without the
+    setting, the provider makes them public."""
     if plan.accelerator_network_profile:
         return {
             "accelerator_network_profile": plan.accelerator_network_profile,
@@ -169,7 +171,7 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
     if plan.labels:
         config["labels"] = plan.labels
     if plan.secure_boot:
-        # Two that are off would be a block that Google may leave out of its answer, which replaces the pool.
+        # If both were off, Google might leave the block out of its answer, and that would replace the pool.
         config["shielded_instance_config"] = {"enable_secure_boot": True, "enable_integrity_monitoring": True}
     if plan.local_ssds:
         config["ephemeral_storage_local_ssd_config"] = {"local_ssd_count": plan.local_ssds}
@@ -191,7 +193,7 @@ def _add_capacity(config: container.NodePoolNodeConfigArgsDict, plan: NodePoolPl
             "values": [_reservation(plan.reservation, cluster.project)],
         }
     elif plan.provisioning is not Provisioning.ON_DEMAND:
-        # None of these may use up a reservation that happens to match.
+        # None of these pools may use up a reservation that happens to match.
         config["reservation_affinity"] = {"consume_reservation_type": "NO_RESERVATION"}
     if plan.provisioning is Provisioning.FLEX_START:
         config["flex_start"] = True

@@ -1,4 +1,5 @@
-"""Who is told when the platform is in trouble: channels of Cloud Monitoring, and the policies that use them."""
+"""The people who are told when the platform is in trouble: channels of Cloud Monitoring, and the alert policies that
+use them."""
 
 from dataclasses import dataclass
 
@@ -14,15 +15,15 @@ class AlertsArgs:
     plan: AlertsPlan
     stack: StackContext
     project: str
-    """The cluster's: its metrics are there."""
+    """The cluster's project, where its metrics are."""
 
 
 class Alerts(pulumi.ComponentResource):
-    """One channel for each address, and every policy to all of them and to the channels that were there before."""
+    """One channel for each address; every policy uses all of them and the channels that exist already."""
 
     def __init__(self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:Alerts", name, None, opts)
-        # No value says that an API must be on before its first resource.
+        # The API must be enabled before its first resource, and no value of the graph says so.
         inside = pulumi.ResourceOptions(parent=self, depends_on=[args.stack.services])
         channels = [
             monitoring.NotificationChannel(
@@ -60,7 +61,7 @@ def _condition(policy: AlertPolicyPlan) -> monitoring.AlertPolicyConditionArgsDi
             "query": policy.query,
             "duration": f"{policy.seconds}s",
             "evaluation_interval": "60s",
-            # The first server of the project has yet to be asked for its metrics.
+            # The project's metrics exist only after its first server was asked for them.
             "disable_metric_validation": True,
         },
     }

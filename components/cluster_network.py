@@ -1,4 +1,5 @@
-"""The cluster's own VPC: subnetwork, pod and service ranges, and the way out for private nodes."""
+"""The cluster's own VPC: the subnetwork, the ranges for pods and services, and the way to the internet for private
+nodes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +19,14 @@ class ClusterNetworkArgs:
 
 
 class ClusterNetwork(pulumi.ComponentResource):
-    """A VPC that only this stack's cluster lives in, never `default`."""
+    """A VPC for this stack's cluster only, never `default`."""
 
     network_id: pulumi.Output[str]
     subnetwork_id: pulumi.Output[str]
     pods_range: str
     services_range: str
     way_out: Sequence[pulumi.Resource]
-    """What private nodes need before they can pull an image."""
+    """The resources that private nodes need before they can pull an image."""
 
     def __init__(self, name: str, args: ClusterNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:ClusterNetwork", name, None, opts)
@@ -39,7 +40,7 @@ class ClusterNetwork(pulumi.ComponentResource):
             auto_create_subnetworks=False,
             routing_mode="REGIONAL",
             mtu=plan.mtu,
-            # No value says that an API must be on before its first resource.
+            # The API must be enabled before its first resource, and no value of the graph says so.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[args.stack.services], protect=args.protect, delete_before_replace=True
             ),
@@ -72,7 +73,7 @@ class ClusterNetwork(pulumi.ComponentResource):
             nat_ip_allocate_option="AUTO_ONLY",
             source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
             enable_dynamic_port_allocation=True,
-            # Google refuses it beside dynamic allocation.
+            # Google refuses it together with dynamic allocation.
             enable_endpoint_independent_mapping=False,
             min_ports_per_vm=plan.nat_min_ports,
             max_ports_per_vm=plan.nat_max_ports,

@@ -1,4 +1,4 @@
-"""The NICs of the fabric as pods claim them, where DRANET hands them out."""
+"""The fabric's NICs as pods claim them, where DRANET allocates them."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class DeviceClaims(pulumi.ComponentResource):
             KubernetesObject(
                 f"{name}-{plan.template}",
                 manifests.claim_template(plan, args.namespace.name),
-                # The namespace is named by a string.
+                # The object names its namespace by a string.
                 pulumi.ResourceOptions(parent=self, depends_on=[args.namespace]),
             )
         self.register_outputs({})

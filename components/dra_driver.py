@@ -1,4 +1,4 @@
-"""NVIDIA's DRA driver by its own Helm chart: ComputeDomains, for nodes that NVLink joins."""
+"""NVIDIA's DRA driver, installed by its own Helm chart: ComputeDomains for nodes that NVLink joins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ class DraDriverArgs:
 
 
 class DraDriver(pulumi.ComponentResource):
-    """Custom resources, the controller on the system pool, and the kubelet's plugin on the accelerator nodes."""
+    """The chart's custom resources, its controller on the system pool, and its kubelet plugin on the accelerator
+    nodes."""
 
     chart: helm.Chart
 
@@ -34,7 +35,7 @@ class DraDriver(pulumi.ComponentResource):
         quota = KubernetesObject(
             f"{name}-quota",
             system_pods_quota(f"{plan.name}-quota", plan.namespace, plan.pods),
-            # The namespace is named by a string.
+            # The object names its namespace by a string.
             pulumi.ResourceOptions(parent=self, depends_on=[home]),
         )
         self.chart = helm.Chart(
@@ -50,7 +51,7 @@ class DraDriver(pulumi.ComponentResource):
                     "tolerations": tolerations(plan.taints),
                 },
             },
-            # Without the quota no pod of the chart is admitted, and its plugin is nowhere before there are nodes.
+            # Without the quota no pod of the chart is admitted, and its plugin runs nowhere before there are nodes.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[home, quota, *(pool.ready for pool in args.node_pools)]
             ),
@@ -58,16 +59,14 @@ class DraDriver(pulumi.ComponentResource):
         self.register_outputs({})
 
     def compute_domain(self, plan: ComputeDomainPlan, namespace: ServingNamespace) -> KubernetesObject:
-        """The NVLink domain of one server that spans nodes, or of one test of two.
-
-        The driver makes the ResourceClaimTemplate that the pods name.
-        """
-        # Its kind comes with the chart, and its namespace is named by a string.
+        """Makes the NVLink domain of one server or test that spans nodes. The driver makes the ResourceClaimTemplate
+        that the pods name."""
+        # The chart installs its kind, and it names its namespace by a string.
         after = pulumi.ResourceOptions(parent=self, depends_on=[namespace, self.chart])
         return KubernetesObject(f"{plan.namespace}-{plan.name}-domain", compute_domain(plan), after)
 
 
 def _on(label: str, values: list[str]) -> dict[str, Any]:
-    """Replaces the chart's own affinity, for nodes that GKE does not label so."""
+    """An affinity that replaces the chart's own, which expects a label that GKE does not set."""
     terms = [{"matchExpressions": [{"key": label, "operator": "In", "values": values}]}]
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}

@@ -1,4 +1,4 @@
-"""What is read of somebody else's resources."""
+"""Functions that read resources that somebody else owns."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,10 +10,8 @@ U = TypeVar("U")
 
 
 def said(output: pulumi.Output[T], of: Callable[[T | None], U]) -> pulumi.Output[U]:
-    """A part of what Google says, of None where it says nothing.
-
-    In a preview what Google leaves out would count as unknown, and no check would see it.
-    """
+    """A part of Google's answer; `of` gets None where Google says nothing. In a preview the engine would treat a
+    missing part as unknown, and no check would see it."""
 
     async def read() -> U:
         return of(await output.future())
@@ -22,5 +20,5 @@ def said(output: pulumi.Output[T], of: Callable[[T | None], U]) -> pulumi.Output
 
 
 def name_of(spelling: str) -> str:
-    """The name at the end of an id, a path or a link of Google's."""
+    """The name at the end of an id, a path or a link."""
     return spelling.rsplit("/", 1)[-1]

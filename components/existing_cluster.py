@@ -17,11 +17,11 @@ from planning.plan import ExistingClusterPlan
 class ExistingClusterArgs:
     plan: ExistingClusterPlan
     stack: StackContext
-    """Whose project need not be the cluster's."""
+    """The stack, whose project may differ from the cluster's."""
 
 
 class ExistingCluster(pulumi.ComponentResource):
-    """What the stack puts into it is taken out again object by object."""
+    """An existing cluster. The stack's objects in it are deleted one by one."""
 
     cluster_name: str
     location: str
@@ -41,7 +41,8 @@ class ExistingCluster(pulumi.ComponentResource):
         self.project = plan.project or args.stack.project
         self.identifier = f"projects/{self.project}/locations/{plan.location}/clusters/{plan.name}"
         self.ready = self
-        # What is there has its APIs on; waiting for a service that is yet to be enabled would hide it in a preview.
+        # The APIs of an existing cluster are enabled; to wait for a service that is not enabled yet would hide the
+        # cluster in a preview.
         read = pulumi.ResourceOptions(parent=self)
         self.resource = container.Cluster.get(f"{name}-cluster", self.identifier, opts=read)
         self.system_pool = container.NodePool.get(
@@ -50,7 +51,7 @@ class ExistingCluster(pulumi.ComponentResource):
         self.private_nodes = said(
             self.resource.private_cluster_config, lambda config: bool(config and config.enable_private_nodes)
         )
-        # Whoever talks to the cluster waits for what was found.
+        # Everything that uses the cluster waits for the result of these checks.
         self.endpoint = pulumi.Output.all(
             version=self.resource.master_version,
             multi_networking=said(self.resource.enable_multi_networking, bool),
@@ -75,7 +76,8 @@ def _collects_metrics(config: container.outputs.ClusterMonitoringConfig | None) 
 
 
 def _checked(plan: ExistingClusterPlan, found: dict[str, Any]) -> str:
-    """The cluster's DNS endpoint. Raises RunError with everything about it that will not do."""
+    """The cluster's DNS endpoint. Raises RunError that lists everything about the cluster that does not suit the
+    stack."""
     problems: list[str] = []
     if plan.version and not str(found["version"]).startswith(plan.version):
         problems.append(f"it runs {found['version']}, not {plan.version}")

@@ -12,7 +12,7 @@ from components.faces import StackContext
 from planning.plan import ExistingNetworkPlan
 
 _RESERVED = 4
-"""Addresses of a subnetwork that Google keeps for itself."""
+"""The number of addresses of a subnetwork that Google reserves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class ExistingNetworkArgs:
 
 
 class ExistingNetwork(pulumi.ComponentResource):
-    """The way out of private nodes is its owner's to keep."""
+    """An existing network. Its owner provides the way to the internet for private nodes."""
 
     network_id: pulumi.Output[str]
     subnetwork_id: pulumi.Output[str]
@@ -37,7 +37,8 @@ class ExistingNetwork(pulumi.ComponentResource):
         self.services_range = plan.services_range
         self.way_out = ()
         host = plan.project or args.stack.project
-        # What is there has its APIs on; waiting for a service that is yet to be enabled would hide it in a preview.
+        # The APIs of an existing network are enabled; to wait for a service that is not enabled yet would hide the
+        # network in a preview.
         read = pulumi.ResourceOptions(parent=self)
         vpc = compute.Network.get(f"{name}-vpc", f"projects/{host}/global/networks/{plan.vpc}", opts=read)
         subnetwork = compute.Subnetwork.get(
@@ -46,7 +47,7 @@ class ExistingNetwork(pulumi.ComponentResource):
             opts=read,
         )
         self.network_id = vpc.id
-        # Whoever uses the subnetwork waits for what was found.
+        # Everything that uses the subnetwork waits for the result of these checks.
         self.subnetwork_id = pulumi.Output.all(
             id=said(subnetwork.id, str),
             network=said(subnetwork.network, str),
@@ -60,7 +61,7 @@ class ExistingNetwork(pulumi.ComponentResource):
 
 
 def _checked(plan: ExistingNetworkPlan, *, id: str, network: str, cidr: str, ranges: dict[str, str | None]) -> str:
-    """The subnetwork's id. Raises RunError with everything about it that will not do."""
+    """The subnetwork's id. Raises RunError that lists everything about the network that does not suit the stack."""
     problems: list[str] = []
     if name_of(network) != plan.vpc:
         problems.append(f"it is in the network {name_of(network)}, not in {plan.vpc}")

@@ -24,7 +24,7 @@ class ExistingNodePool(pulumi.ComponentResource):
     plan: NodePoolPlan
     ready: pulumi.Resource
     networks: pulumi.Output[list[dict[str, str]]]
-    """Names of network and subnetwork of each extra NIC, in the machine's order."""
+    """The names of network and subnetwork of each extra NIC, in the machine's order."""
 
     def __init__(self, name: str, args: ExistingNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:ExistingNodePool", name, None, opts)
@@ -33,7 +33,7 @@ class ExistingNodePool(pulumi.ComponentResource):
         self.resource = container.NodePool.get(
             f"{name}-pool",
             f"{args.cluster.identifier}/nodePools/{plan.name}",
-            # No value says that the cluster was found good.
+            # The cluster must have passed its checks, and no value of the graph says so.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster.ready]),
         )
         self.networks = pulumi.Output.all(
@@ -55,7 +55,7 @@ def _networks(config: container.outputs.NodePoolNetworkConfig | None) -> list[di
 
 
 def _checked(plan: NodePoolPlan, found: dict[str, Any]) -> list[dict[str, str]]:
-    """Its networks. Raises RunError with everything about the pool that will not do."""
+    """The pool's networks. Raises RunError that lists everything about the pool that does not suit the stack."""
     problems: list[str] = []
     zones: list[str] = found["zones"]
     if found["machine_type"] != plan.machine_type:
@@ -73,7 +73,7 @@ def _checked(plan: NodePoolPlan, found: dict[str, Any]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingFabric:
-    """The extra networks of a node pool that exists already."""
+    """The extra networks of an existing node pool."""
 
     attachments: tuple[FabricAttachment, ...]
 

@@ -1,4 +1,4 @@
-"""The VPCs beside the cluster's, one subnetwork for each extra NIC of an accelerator node."""
+"""The VPCs beside the cluster's own, with one subnetwork for each extra NIC of an accelerator node."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Fabric(pulumi.ComponentResource):
     """The networks that carry the traffic between GPUs of different nodes."""
 
     attachments: tuple[FabricAttachment, ...]
-    """In the order of the machine's NICs, which is the order the node pool must name them in."""
+    """One attachment for each NIC, in the machine's order, in which the node pool must name them."""
 
     def __init__(self, name: str, args: FabricArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:Fabric", name, None, opts)
@@ -36,7 +36,7 @@ class Fabric(pulumi.ComponentResource):
             routing_mode="REGIONAL",
             mtu=plan.mtu,
             network_profile=f"projects/{args.stack.project}/global/networkProfiles/{profile}" if profile else None,
-            # No value says that an API must be on before its first resource.
+            # The API must be enabled before its first resource, and no value of the graph says so.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[args.stack.services], protect=args.protect, delete_before_replace=True
             ),
@@ -56,7 +56,7 @@ class Fabric(pulumi.ComponentResource):
     def _attachment(self, name: str, plan: PodNetworkPlan, vpc: compute.Network, region: str) -> FabricAttachment:
         if plan.subnetwork is None:
             made_by_google = str(plan.google_subnetwork)
-            # Its name is known, but it is there only once the VPC is.
+            # Its name is known, but it exists only after the VPC.
             subnetwork_name = vpc.name.apply(lambda _: made_by_google)
             return FabricAttachment(plan=plan, network_name=vpc.name, subnetwork_name=subnetwork_name)
         subnetwork = compute.Subnetwork(

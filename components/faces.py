@@ -1,4 +1,5 @@
-"""What each part of the graph is to the parts that stand on it, whether the stack makes it or it exists already."""
+"""The faces of the graph's parts: what other parts may use of them, whether the stack makes a part or it exists
+already."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,25 +15,26 @@ from planning.plan import NodePoolPlan, PodNetworkPlan
 
 @dataclass(frozen=True, kw_only=True)
 class StackContext:
-    """What every component in Google's project is told of its stack."""
+    """What every component in Google's project needs to know of its stack."""
 
     project: str
     region: str
     labels: dict[str, str]
-    """On all that takes labels."""
+    """The labels for all resources that can have labels."""
     services: ProjectServices
 
 
 class AnyNetwork(Protocol):
-    """The VPC that the cluster's nodes, pods and services are in."""
+    """The VPC of the cluster's nodes, pods and services."""
 
     network_id: pulumi.Output[str]
     subnetwork_id: pulumi.Output[str]
     pods_range: str
-    """Name of the subnetwork's secondary range for pods."""
+    """The name of the subnetwork's secondary range for pods."""
     services_range: str
     way_out: Sequence[pulumi.Resource]
-    """What private nodes need before they can pull an image; empty where its owner sees to that."""
+    """The resources that private nodes need before they can pull an image; empty where the network's owner provides
+    them."""
 
 
 class AnyCluster(Protocol):
@@ -44,17 +46,18 @@ class AnyCluster(Protocol):
     location: str
     project: str
     identifier: str
-    """`projects/…/locations/…/clusters/…`."""
+    """The cluster's id, `projects/…/locations/…/clusters/…`."""
     endpoint: pulumi.Output[str]
-    """Host name of its DNS endpoint."""
+    """The host name of its DNS endpoint."""
     node_service_account: pulumi.Output[str]
-    """E-mail address of the account that the stack's nodes run as."""
+    """The e-mail address of the account that the stack's nodes run as."""
     private_nodes: pulumi.Input[bool]
-    """Whether its nodes have addresses of the VPC alone."""
+    """Whether its nodes have only private addresses."""
     gone_with: pulumi.Resource | None
-    """With which all that lives in the cluster goes; None: the cluster stays, so every object is deleted by itself."""
+    """The resource whose deletion removes everything in the cluster. None: the cluster stays, so every object is
+    deleted by itself."""
     ready: pulumi.Resource
-    """For what depends on the whole of it."""
+    """The resource to depend on, for whatever needs the whole of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,7 @@ class AnyFabric(Protocol):
 
     @property
     def attachments(self) -> tuple[FabricAttachment, ...]:
-        """In the order of the machine's NICs, which is the order the node pool must name them in."""
+        """One attachment for each NIC, in the machine's order, in which the node pool must name them."""
         ...
 
 
@@ -80,7 +83,7 @@ class AnyNodePool(Protocol):
 
     plan: NodePoolPlan
     ready: pulumi.Resource
-    """For what depends on the whole of it."""
+    """The resource to depend on, for whatever needs the whole of it."""
 
 
 class AnyToken(Protocol):
@@ -88,10 +91,10 @@ class AnyToken(Protocol):
 
     @property
     def source(self) -> TokenSource:
-        """How a pod is given it."""
+        """How a pod gets the token."""
         ...
 
     @property
     def ready(self) -> pulumi.Resource:
-        """What stands in the namespace before a pod can have it."""
+        """The resource that must exist in the namespace before a pod can have the token."""
         ...

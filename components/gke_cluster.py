@@ -1,4 +1,4 @@
-"""The cluster: control plane, the identity of its nodes, and the node pool that the system itself runs on."""
+"""The cluster: its control plane, the identity of its nodes, and the node pool for the system's own pods."""
 
 from dataclasses import dataclass
 
@@ -19,17 +19,18 @@ class GkeClusterArgs:
 
 
 class GkeCluster(pulumi.ComponentResource):
-    """A regional, VPC-native cluster of private nodes whose control plane is reached by its DNS name.
+    """A regional, VPC-native cluster of private nodes. Its control plane is reached by its DNS name.
 
-    Whatever stands on it depends on `system_pool` too: without it nothing schedules, and GKE taints the GPU nodes of
-    a pool only if the cluster has other nodes already.
+    Whatever uses it must depend on `system_pool` too: without that pool nothing can be scheduled, and GKE taints the
+    GPU nodes of a pool only if the cluster has other nodes already.
     """
 
     cluster_name: str
     location: str
     project: str
     identifier: str
-    """Known from configuration alone, so that a preview never mistakes a changing cluster for another one."""
+    """The cluster's id. It is made of configuration alone, so that in a preview a changed cluster is not taken for
+    another one."""
     endpoint: pulumi.Output[str]
     node_service_account: pulumi.Output[str]
     gone_with: pulumi.Resource | None
@@ -97,7 +98,7 @@ class GkeCluster(pulumi.ComponentResource):
             cost_management_config={"enabled": plan.cost_allocation},
             security_posture_config={"mode": plan.security_posture},
             resource_labels=args.stack.labels,
-            # The default pool is made and removed at once; its settings must not be ours to change.
+            # The default pool is removed at once; its settings must not change the cluster.
             remove_default_node_pool=True,
             initial_node_count=1,
             node_config={
@@ -110,10 +111,10 @@ class GkeCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                # Nodes that cannot write logs or pull images fail in ways that are hard to read.
+                # Errors of nodes that cannot write logs or pull images are hard to understand.
                 depends_on=[args.stack.services, identity],
                 ignore_changes=["nodeConfig", "initialNodeCount"],
-                # Google takes it when a cluster is made and refuses to change it, and the provider would try to.
+                # Google accepts it for a new cluster and refuses to change it, and the provider would try to.
                 replace_on_changes=["enableMultiNetworking"],
                 delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="90m", delete="60m"),
@@ -149,9 +150,9 @@ class GkeCluster(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Without a way out its nodes cannot pull a single image.
+                # Without a way to the internet its nodes cannot pull any image.
                 depends_on=args.network.way_out,
-                # A change of the count a pool began with would replace it; autoscaling owns the count.
+                # A change of the count that a pool began with would replace the pool; the autoscaler owns the count.
                 ignore_changes=["initialNodeCount"],
                 delete_before_replace=True,
             ),
@@ -159,7 +160,7 @@ class GkeCluster(pulumi.ComponentResource):
 
 
 def _authorized_networks(plan: ClusterPlan) -> container.ClusterMasterAuthorizedNetworksConfigArgsDict | None:
-    """None: nobody can reach an IP endpoint, since there is none."""
+    """The networks that may reach the IP endpoint. None: there is no IP endpoint."""
     if not plan.authorized_networks:
         return None
     blocks: list[container.ClusterMasterAuthorizedNetworksConfigCidrBlockArgsDict] = [
@@ -196,7 +197,7 @@ def _maintenance(plan: ClusterPlan) -> container.ClusterMaintenancePolicyArgsDic
 
 
 def dns_endpoint(config: container.outputs.ClusterControlPlaneEndpointsConfig | None) -> str:
-    """Raises RunError if the cluster has none."""
+    """The host name of the DNS endpoint. Raises RunError if the cluster has none."""
     dns = config.dns_endpoint_config if config else None
     if dns is None or not dns.endpoint:
         raise pulumi.RunError("the cluster has no DNS endpoint; was dns_endpoint_config removed from it by hand?")

@@ -13,7 +13,7 @@ from components.serving_namespace import ServingNamespace
 
 @dataclass(frozen=True, kw_only=True)
 class StackToken:
-    """The stack's own secret, in one namespace."""
+    """The stack's own secret, as a Secret in one namespace."""
 
     source: manifests.TokenSource
     ready: pulumi.Resource
@@ -22,14 +22,12 @@ class StackToken:
 def stack_token(
     name: str, label: str, namespace: ServingNamespace, token: pulumi.Output[str], opts: pulumi.ResourceOptions
 ) -> StackToken:
-    """Once in each namespace of servers; nothing else of the graph holds anything of the token's value.
-
-    `token` must be secret already.
-    """
+    """Makes the Secret in a namespace of servers; nothing else of the graph holds a part of the token's value. `token`
+    must be secret already."""
     secret = KubernetesObject(
         name,
         manifests.secret(label, namespace.name, token),
-        # The namespace is named by a string.
+        # The object names its namespace by a string.
         pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[namespace])),
     )
     return StackToken(source=manifests.from_secret(secret.metadata.apply(_name)), ready=secret)

@@ -1,4 +1,4 @@
-"""The one Kubernetes provider of a stack, made from the cluster it leads to."""
+"""Makes the one Kubernetes provider of a stack from the cluster that it leads to."""
 
 import json
 
@@ -9,23 +9,23 @@ from components.faces import AnyCluster
 
 
 def kubernetes_provider(name: str, cluster: AnyCluster) -> kubernetes.Provider:
-    """Credentials come from `gke-gcloud-auth-plugin` at each use, so the kubeconfig holds none.
+    """The provider. `gke-gcloud-auth-plugin` obtains the credentials at each use, so the kubeconfig holds none.
 
-    They are the application-default ones, with which the Google provider builds the cloud. Without the flag the plugin
-    asks for gcloud's own account, which is another login, and nobody's in a pipeline (kubernetes/cloud-provider-gcp,
+    They are the application-default ones, with which the Google provider works too. Without the flag the plugin asks
+    for gcloud's own account, which is another login, and does not exist in a pipeline (kubernetes/cloud-provider-gcp,
     cmd/gke-gcloud-auth-plugin/cred.go, read 2026-11-28).
     """
     return kubernetes.Provider(
         name,
         kubeconfig=cluster.endpoint.apply(lambda endpoint: _kubeconfig(cluster.cluster_name, endpoint)),
         cluster_identifier=cluster.identifier,
-        # Nothing schedules before the system pool is there, and every object waits for its provider.
+        # Nothing can be scheduled before the system pool exists, and every object waits for its provider.
         opts=pulumi.ResourceOptions(depends_on=[cluster.system_pool]),
     )
 
 
 def _kubeconfig(name: str, endpoint: str) -> str:
-    """The DNS endpoint has a public certificate, so the kubeconfig names no authority."""
+    """The kubeconfig. It names no authority, since the DNS endpoint has a public certificate."""
     return json.dumps(
         {
             "apiVersion": "v1",

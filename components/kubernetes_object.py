@@ -14,14 +14,14 @@ class KubernetesObject(pulumi.CustomResource):
     """
 
     metadata: pulumi.Output[Mapping[str, Any]]
-    """As the API server has it."""
+    """The object's metadata, as the API server returns it."""
 
     def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
         """Registers `manifest`, which must name its apiVersion and kind. `opts` must lead to a provider."""
         version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
         group = version if "/" in version else f"core/{version}"
         own = pulumi.ResourceOptions(
-            # Names are ours and fixed, so a replacement must free the name first; but where the engine chooses it.
+            # The names are fixed, so a replacement must first free the name, unless the engine chooses it.
             delete_before_replace="name" in manifest["metadata"],
             additional_secret_outputs=["data", "stringData"] if kind == "Secret" else None,
         )

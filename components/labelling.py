@@ -1,4 +1,4 @@
-"""Puts the labels that everything has on every object in the cluster, whoever makes it."""
+"""Puts the stack's labels on every object in the cluster, whoever makes it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,10 @@ from components.manifests.labels import labelled
 
 
 def labelling(stack_labels: Mapping[str, str]) -> pulumi.ResourceOptions:
-    """Options of a component, for all that is below it: its own objects, and those that a chart makes in it.
+    """Options for a component that label all objects below it, including those that a chart makes.
 
-    A chart makes its objects in the provider, out of this program's sight, so the engine asks for theirs.
+    The provider makes a chart's objects, which this program does not see, so the engine asks a transform for their
+    labels.
     """
 
     def ours(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
@@ -23,7 +24,8 @@ def labelling(stack_labels: Mapping[str, str]) -> pulumi.ResourceOptions:
         return pulumi.ResourceTransformResult(props=props, opts=args.opts) if props else None
 
     def _labelled(type_: str, props: Mapping[str, Any]) -> dict[str, Any] | None:
-        """None for what is no Kubernetes object, such as a chart itself, and for what has the labels."""
+        """The properties with labels; None if it is not a Kubernetes object, such as a chart itself, or has them
+        already."""
         if not type_.startswith("kubernetes:") or "kind" not in props:
             return None
         changed = labelled(props, stack_labels)

@@ -1,4 +1,4 @@
-"""The LeaderWorkerSet controller, by its own Helm chart."""
+"""The LeaderWorkerSet controller, installed by its own Helm chart."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,13 @@ class LeaderWorkerSetArgs:
     plan: LeaderWorkerSetPlan
     system_pool: str
     keeps_kinds: bool
-    """When the controller goes: in a cluster of the stack's own, with which they go. In another they must not stay."""
+    """Whether the chart's kinds stay when the controller is deleted: in a cluster of the stack's own they do, since
+    they are deleted with the cluster; in another one they must not stay."""
 
 
 class LeaderWorkerSet(pulumi.ComponentResource):
-    """Custom resources, webhooks and controller, on the system pool so that no GPU node is held for them."""
+    """The chart's custom resources, webhooks and controller. The controller is on the system pool, so that it needs no
+    GPU node."""
 
     chart: helm.Chart
 
@@ -29,9 +31,9 @@ class LeaderWorkerSet(pulumi.ComponentResource):
         super().__init__("inference-platform:components:LeaderWorkerSet", name, None, opts)
         plan = args.plan
         home = KubernetesObject(f"{name}-namespace", namespace(plan.namespace), pulumi.ResourceOptions(parent=self))
-        # The namespace is named by a string, and the chart does not make it.
+        # The objects name the namespace by a string, and the chart does not make it.
         inside = pulumi.ResourceOptions(parent=self, depends_on=[home])
-        # Twice as many, for an update brings new ones first.
+        # Twice as many, since an update starts new pods first.
         quota = KubernetesObject(
             f"{name}-quota", system_pods_quota(f"{plan.name}-quota", plan.namespace, 2 * plan.replicas), inside
         )
@@ -53,7 +55,7 @@ class LeaderWorkerSet(pulumi.ComponentResource):
 
 
 def _prioritise(priority_class: str) -> pulumi.ResourceTransform:
-    """The controller's pods: what the chart's values cannot say."""
+    """A transform that gives the controller's pods a priority class, for which the chart has no value."""
 
     def prioritise(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
         if not args.type_.endswith(":Deployment"):
@@ -65,7 +67,7 @@ def _prioritise(priority_class: str) -> pulumi.ResourceTransform:
 
 
 def _keep_kinds(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-    """Deleting a kind deletes every group there is. So it outlives its chart, and goes with the cluster alone."""
+    """A transform that keeps the chart's kinds when it is removed, since deleting a kind deletes all its objects."""
     if not args.type_.endswith(":CustomResourceDefinition"):
         return None
     kept = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(retain_on_delete=True))

@@ -21,11 +21,11 @@ class NcclPreflightArgs:
     node_pool: AnyNodePool
     namespace: ServingNamespace
     needs: Sequence[pulumi.Resource] = ()
-    """What lays the plugin on the nodes and names their networks."""
+    """The resources that install the plugin on the nodes and name their networks."""
 
 
 class NcclPreflight(pulumi.ComponentResource):
-    """Runs when a pool is new, before anything else is on it.
+    """The test, which runs when a pool is new, before anything else uses it.
 
     It does not run again when only its image or the installer changes: the pool is in use then, and a test that waits
     for two free nodes would stop the update. `make preflight` runs it by hand.
@@ -34,7 +34,7 @@ class NcclPreflight(pulumi.ComponentResource):
     def __init__(self, name: str, args: NcclPreflightArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:NcclPreflight", name, None, opts)
         plan = args.plan
-        # The namespace is named by a string.
+        # The object names its namespace by a string.
         inside = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
         policy = KubernetesObject(
             f"{name}-network-policy",
@@ -47,7 +47,7 @@ class NcclPreflight(pulumi.ComponentResource):
             manifests.preflight(plan, _identity(args.node_pool)),
             pulumi.ResourceOptions(
                 parent=self,
-                # Its pods find each other, the plugin and the pool's nodes by strings only.
+                # Its pods find each other, the plugin and the pool's nodes only by strings.
                 depends_on=[policy, hosts, args.node_pool.ready, *args.needs],
                 ignore_changes=["spec", "metadata.annotations"],
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{plan.deadline_seconds}s"),
@@ -57,7 +57,7 @@ class NcclPreflight(pulumi.ComponentResource):
 
 
 def _identity(node_pool: AnyNodePool) -> str:
-    """Of the machines: other ones are a new pool, whatever its name."""
+    """The identity of the pool's machines: other machines are a new pool, even with the same name."""
     plan = node_pool.plan
     text = f"{plan.name} {plan.machine_type} {plan.zone}"
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -17,7 +17,7 @@ class NodeIdentityArgs:
 
 
 class NodeIdentity(pulumi.ComponentResource):
-    """An account of the nodes' own: Compute Engine's default one could change the whole project."""
+    """An account only for the nodes: Compute Engine's default account could change the whole project."""
 
     email: pulumi.Output[str]
 
@@ -27,7 +27,7 @@ class NodeIdentity(pulumi.ComponentResource):
             f"{name}-account",
             account_id=args.plan.account_id,
             display_name=f"Nodes of {args.cluster_name}",
-            # No value says that an API must be on before its first resource.
+            # The API must be enabled before its first resource, and no value of the graph says so.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.stack.services], delete_before_replace=True),
         )
         for role in args.plan.roles:

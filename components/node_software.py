@@ -1,4 +1,4 @@
-"""What a transport needs on its nodes: the NCCL plugin's installers and the daemons beside them."""
+"""The software that a transport needs on its nodes: the installers of the NCCL plugin, and daemons beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class NodeSoftwareArgs:
 
 
 class NodeSoftware(pulumi.ComponentResource):
-    """One DaemonSet each, pinned to the version that the catalogue names."""
+    """One DaemonSet for each, at the version that the catalogue names."""
 
     def __init__(self, name: str, args: NodeSoftwareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:NodeSoftware", name, None, opts)
         manifests = {plan.name: nccl_installer.installer(plan) for plan in args.installers}
         manifests |= {plan.name: node_daemon.daemon(plan) for plan in args.daemons}
-        # The rollout of a DaemonSet means something only once the nodes are there.
+        # The rollout of a DaemonSet means something only once the nodes exist.
         after_nodes = pulumi.ResourceOptions(parent=self, depends_on=[pool.ready for pool in args.node_pools])
         for daemon_set, manifest in manifests.items():
             KubernetesObject(f"{name}-{daemon_set}", manifest, after_nodes)

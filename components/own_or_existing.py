@@ -1,4 +1,4 @@
-"""Makes a part of the stack's own, or looks up the one that exists already, as the plan has it."""
+"""Makes a part of the stack, or looks up an existing one, as the plan says."""
 
 from collections.abc import Mapping, Sequence
 
@@ -88,7 +88,7 @@ def _fabric(
     stack: StackContext,
     opts: pulumi.ResourceOptions,
 ) -> AnyFabric | None:
-    """None: the stack's nodes have no networks of their own between them, or Google makes these by itself."""
+    """The networks between the stack's nodes. None: there are none, or Google makes them by itself."""
     networks: FabricPlan | None = plan.fabric
     if networks is None or not networks.vpcs:
         return None

@@ -15,7 +15,7 @@ class PodNetworksArgs:
 
 
 class PodNetworks(pulumi.ComponentResource):
-    """Cluster-wide objects by the names that tools look for, such as `rdma-0`."""
+    """Cluster-wide objects with the names that tools look for, such as `rdma-0`."""
 
     def __init__(self, name: str, args: PodNetworksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:PodNetworks", name, None, opts)
@@ -33,7 +33,7 @@ class PodNetworks(pulumi.ComponentResource):
             KubernetesObject(
                 f"{name}-{plan.name}",
                 manifests.network(plan.name),
-                # The Network names its parameters by a string, and holds on to them when both are deleted.
+                # The Network names its parameters by a string, and must be deleted before them.
                 pulumi.ResourceOptions(parent=self, depends_on=[parameters]),
             )
         self.register_outputs({})

@@ -10,7 +10,7 @@ from pulumi_gcp import projects
 class ProjectServicesArgs:
     project: str
     services: tuple[str, ...]
-    """Such as `container.googleapis.com`."""
+    """The names of the services, such as `container.googleapis.com`."""
 
 
 class ProjectServices(pulumi.ComponentResource):

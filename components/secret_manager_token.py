@@ -1,4 +1,4 @@
-"""The Hugging Face token, left in Secret Manager: what a namespace needs for its pods to mount it."""
+"""The Hugging Face token in Secret Manager: what a namespace needs so that its pods can mount it."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ from planning.plan import SecretManagerSecret
 @dataclass(frozen=True, kw_only=True)
 class SecretManagerTokenArgs:
     name: str
-    """Of the SecretProviderClass."""
+    """The name of the SecretProviderClass."""
     secret: SecretManagerSecret
     project: str
-    """The secret's, where the plan names no other."""
+    """The project of the secret, unless the plan names another one."""
     namespace: ServingNamespace
     identity: ServingIdentity
 
 
 class SecretManagerToken(pulumi.ComponentResource):
-    """The graph holds the secret's name, and never what is in it."""
+    """Lets pods of a namespace mount the token. The graph holds the secret's name, and never its content."""
 
     source: manifests.TokenSource
     ready: pulumi.Resource
@@ -33,7 +33,7 @@ class SecretManagerToken(pulumi.ComponentResource):
         self.ready = self
         namespace = args.namespace.name
         self.source = manifests.from_secret_manager(args.name, args.secret)
-        # The namespace is named by a string.
+        # The object names its namespace by a string.
         inside = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
         KubernetesObject(
             f"{name}-account",
@@ -46,7 +46,7 @@ class SecretManagerToken(pulumi.ComponentResource):
                     "annotations": {"iam.gke.io/gcp-service-account": args.identity.email},
                 },
             },
-            # Bindings that name the account by a string are what makes it worth anything.
+            # The account gets its rights from bindings that name it by a string.
             pulumi.ResourceOptions(parent=self, depends_on=[args.namespace, args.identity]),
         )
         KubernetesObject(

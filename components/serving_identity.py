@@ -16,11 +16,12 @@ class ServingIdentityArgs:
     stack: StackContext
     cluster: AnyCluster
     namespaces: Sequence[str]
-    """In which the servers' Kubernetes service account is this account."""
+    """The namespaces in which the servers' Kubernetes service account may act as this account."""
 
 
 class ServingIdentity(pulumi.ComponentResource):
-    """Apart from the nodes' account, so that a node cannot read the token and a server can do nothing that nodes do."""
+    """The servers' account. It is not the nodes' account, so that a node cannot read the token and a server cannot do
+    what nodes may."""
 
     email: pulumi.Output[str]
 
@@ -31,7 +32,7 @@ class ServingIdentity(pulumi.ComponentResource):
             f"{name}-account",
             account_id=secret.account_id,
             display_name=f"Model servers of {args.cluster.cluster_name}",
-            # No value says that an API must be on before its first resource.
+            # The API must be enabled before its first resource, and no value of the graph says so.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.stack.services], delete_before_replace=True),
         )
         secretmanager.SecretIamMember(
@@ -48,7 +49,7 @@ class ServingIdentity(pulumi.ComponentResource):
                 service_account_id=account.name,
                 role="roles/iam.workloadIdentityUser",
                 member=f"serviceAccount:{args.cluster.project}.svc.id.goog[{namespace}/{secret.service_account}]",
-                # The identity pool comes with the project's first cluster, and no value says so.
+                # Google makes the identity pool with the project's first cluster, and no value of the graph says so.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster.ready]),
             )
         self.email = account.email

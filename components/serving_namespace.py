@@ -1,4 +1,5 @@
-"""A namespace of model servers, which admits no pod that asks for more than it needs and lets nobody in by default."""
+"""A namespace of model servers. It admits no pod that asks for more than it needs, and by default nobody may
+connect."""
 
 from dataclasses import dataclass
 
@@ -17,9 +18,10 @@ class ServingNamespaceArgs:
 
 
 class ServingNamespace(pulumi.ComponentResource):
-    """Enforces a Pod Security profile, and an admission policy of ours where that profile would admit too much.
+    """The namespace. It enforces a Pod Security profile, and an admission policy of ours where that profile would allow
+    too much.
 
-    Whatever stands in the namespace depends on the whole component, so that no pod comes before its policies.
+    Whatever is in the namespace depends on the whole component, so that no pod comes before the policies.
     """
 
     name: str
@@ -35,7 +37,7 @@ class ServingNamespace(pulumi.ComponentResource):
         self.resource = KubernetesObject(
             f"{name}-namespace", namespace(plan.name, labels), pulumi.ResourceOptions(parent=self)
         )
-        # They name the namespace by a string.
+        # The objects name the namespace by a string.
         inside = pulumi.ResourceOptions(parent=self, depends_on=[self.resource])
         KubernetesObject(f"{name}-deny-all", network_policies.deny_all(plan.name), inside)
         if plan.collects_metrics:

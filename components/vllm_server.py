@@ -1,4 +1,4 @@
-"""One served model."""
+"""One model server and what belongs to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ class VllmServerArgs:
     access: AccessPlan
     node_pool: AnyNodePool
     token: AnyToken
-    """In the server's own namespace."""
+    """The token in the server's own namespace."""
     priority_class: KubernetesObject
     leader_worker_set: LeaderWorkerSet
     needs: Sequence[pulumi.Resource] = ()
-    """What its pods name by strings: networks, claims, and what must lie on a node before them."""
+    """The resources that its pods name by strings: networks, claims, and software that must be on a node first."""
 
 
 class VllmServer(pulumi.ComponentResource):
-    """The servers, the Services that find them, who may call them, and the proof that they generate."""
+    """The servers, the Services that lead to them, the policy for their callers, and the test that they generate."""
 
     def __init__(self, name: str, args: VllmServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:VllmServer", name, None, opts)
         plan = args.plan
         templates = manifests.Templates(plan, args.token.source)
-        # The namespace is named by a string, and the token stands in it.
+        # The objects name the namespace by a string, and the token is in it.
         in_namespace = pulumi.ResourceOptions(parent=self, depends_on=[args.token.ready])
         policies = [
             KubernetesObject(f"{name}-network-policy", network_policies.server(plan, args.access), in_namespace),
@@ -45,8 +45,8 @@ class VllmServer(pulumi.ComponentResource):
         budget = manifests.disruption_budget(plan)
         if budget:
             KubernetesObject(f"{name}-disruption-budget", budget, in_namespace)
-        # Its pods name the token's Secret, the class and the pool by strings only; a policy comes before what it
-        # binds; and a group's kind and webhooks come with the controller.
+        # Its pods name the token's Secret, the class and the pool only by strings; a policy must exist before what it
+        # applies to; and the controller brings a group's kind and webhooks.
         needs = [args.token.ready, args.priority_class, args.node_pool.ready, *policies, *args.needs]
         if plan.is_group:
             needs.append(args.leader_worker_set.chart)
@@ -57,14 +57,14 @@ class VllmServer(pulumi.ComponentResource):
             manifests.server(plan, templates),
             pulumi.ResourceOptions(parent=self, depends_on=needs, custom_timeouts=waits),
         )
-        # A Service waits for endpoints, and these come with the servers.
+        # A Service waits for endpoints, which the servers provide.
         behind = pulumi.ResourceOptions(parent=self, depends_on=[self.server], custom_timeouts=waits)
         KubernetesObject(f"{name}-service", manifests.service(plan), behind)
         target = KubernetesObject(f"{name}-smoke-service", manifests.smoke_service(plan, templates.revision), behind)
         self.smoke_test = KubernetesObject(
             f"{name}-smoke-test",
             smoke_test(plan, templates.revision, args.token.source),
-            # It asks by the Service's name.
+            # The test asks by the Service's name.
             pulumi.ResourceOptions(parent=self, depends_on=[target]),
         )
         self.register_outputs({})

@@ -1,1 +1,1 @@
-"""Kubernetes objects as plain functions from a part of the plan to dicts in Kubernetes' own field names."""
+"""Plain functions that make Kubernetes objects of a part of the plan, as dicts with Kubernetes' own field names."""

@@ -11,7 +11,8 @@ NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 
 
 def tolerations(taints: Iterable[Taint]) -> list[Toleration]:
-    """Exactly the taints of the pool: a toleration too many would let a pod onto nodes that are not meant for it."""
+    """Tolerations for exactly the pool's taints: with one too many, a pod could run on nodes that are not meant for
+    it."""
     return [{"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in taints]
 
 
@@ -51,20 +52,21 @@ def restricted() -> dict[str, Any]:
 
 
 def pull_policy(reference: str) -> str:
-    """A digest is the same image for ever; a tag may be moved, and is asked for at each start."""
+    """The pull policy: an image with a digest never changes; a tag may be moved, so the registry is asked at each
+    start."""
     return "IfNotPresent" if "@" in reference else "Always"
 
 
 def equal_resources(amounts: dict[str, str]) -> dict[str, Any]:
-    """Requests equal limits, so that the pod is Guaranteed and the last to be evicted."""
+    """Resources with requests equal to limits, so that the pod is Guaranteed and evicted last."""
     return {"requests": amounts, "limits": amounts}
 
 
 def scratch(name: str, gib: int) -> dict[str, Any]:
-    """An emptyDir: on GKE's ephemeral local SSD where the node has one, else on its boot disk."""
+    """An emptyDir volume: on the local SSDs if the node uses them for ephemeral storage, else on its boot disk."""
     return {"name": name, "emptyDir": {"sizeLimit": f"{gib}Gi"}}
 
 
 def memory_backed(name: str, gib: int) -> dict[str, Any]:
-    """An emptyDir whose contents count against the memory limit of the pod."""
+    """An emptyDir volume whose contents count against the pod's memory limit."""
     return {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": f"{gib}Gi"}}

@@ -5,7 +5,7 @@ from planning.plan import ComputeDomainPlan, DeviceClaimTemplate
 
 
 def claim_template(plan: DeviceClaimTemplate, namespace: str) -> Manifest:
-    """Each pod that names it gets a claim of its own."""
+    """The template of a claim; each pod that names it gets a claim of its own."""
     how_many = (
         {"allocationMode": "All"} if plan.count is None else {"allocationMode": "ExactCount", "count": plan.count}
     )
@@ -19,18 +19,19 @@ def claim_template(plan: DeviceClaimTemplate, namespace: str) -> Manifest:
 
 
 def compute_domain(plan: ComputeDomainPlan) -> Manifest:
-    """The driver joins the nodes on which its channel is claimed, and makes the template of that claim."""
+    """The NVLink domain of a group. The driver joins the nodes on which its channel is claimed, and makes the template
+    of that claim."""
     return {
         "apiVersion": "resource.nvidia.com/v1beta1",
         "kind": "ComputeDomain",
         "metadata": {"name": plan.name, "namespace": plan.namespace},
-        # No number of nodes: each daemon starts by itself, and vLLM waits for its own peers.
+        # It has no number of nodes, since each daemon starts by itself and vLLM waits for its own peers.
         "spec": {"numNodes": 0, "channel": {"resourceClaimTemplate": {"name": plan.channel_template}}},
     }
 
 
 def system_pods_quota(name: str, namespace: str, pods: int) -> Manifest:
-    """GKE admits pods of a system priority outside kube-system only where a quota counts them."""
+    """The quota without which GKE admits no pods of a system priority outside kube-system."""
     priorities = ["system-node-critical", "system-cluster-critical"]
     expression = {"scopeName": "PriorityClass", "operator": "In", "values": priorities}
     return {

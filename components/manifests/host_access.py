@@ -1,7 +1,7 @@
-"""Holds pods of a namespace to the little of their node that a transport needs.
+"""An admission policy that allows pods of a namespace only the parts of their node that a transport needs.
 
 Pod Security has no profile between `baseline`, which forbids every folder of the node, and `privileged`, which forbids
-nothing; this admission policy is that profile.
+nothing; this policy is that profile.
 """
 
 import json
@@ -101,7 +101,7 @@ _UNPRIVILEGED = (
 
 
 def _every_container(allowed: HostAccessPlan, rule: str) -> str:
-    """Of every kind; but for the sidecar, which is an init container by its name."""
+    """The rule for containers of every kind, except the sidecar, which is an init container with a fixed name."""
     beside = f"c.name == {json.dumps(allowed.sidecar)} || ({rule})" if allowed.sidecar else rule
     return " && ".join(
         f"{containers}.all(c, {each})"

@@ -1,4 +1,4 @@
-"""What the LeaderWorkerSet controller is given beside its chart, so that one of its replicas always answers."""
+"""What LeaderWorkerSet's controller gets beside its chart, so that one of its replicas always answers."""
 
 from typing import Any
 
@@ -7,24 +7,25 @@ from components.manifests.types import Manifest
 from planning.plan import LeaderWorkerSetPlan
 
 _CONTROLLER = {"control-plane": "controller-manager"}
-"""On the controller's pods by its chart, whose selector it is in too."""
+"""The label that the chart puts on the controller's pods and in its selector."""
 
 
 def values(plan: LeaderWorkerSetPlan, system_pool: str) -> dict[str, Any]:
-    """Of the chart. Version 0.9 knows no priority, and no version a disruption budget (read 2026-11-28)."""
+    """The values of the chart. Version 0.9 has no value for a priority, and no version has one for a disruption budget
+    (read 2026-11-28)."""
     apart = {"labelSelector": {"matchLabels": _CONTROLLER}, "topologyKey": "kubernetes.io/hostname"}
     preferred = [{"weight": 100, "podAffinityTerm": apart}]
     return {
         "image": {"manager": {"tag": plan.controller_tag}},
         "nodeSelector": {NODE_POOL_LABEL: system_pool},
         "replicaCount": plan.replicas,
-        # A system pool of one node still holds both.
+        # On a system pool of one node both still fit.
         "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}},
     }
 
 
 def with_priority(deployment: dict[str, Any], priority_class: str) -> dict[str, Any]:
-    """The chart's Deployment, its pods with that priority."""
+    """The chart's Deployment with that priority on its pods."""
     spec = deployment["spec"]
     template = spec["template"]
     pod = {**template["spec"], "priorityClassName": priority_class}
@@ -32,7 +33,7 @@ def with_priority(deployment: dict[str, Any], priority_class: str) -> dict[str, 
 
 
 def disruption_budget(plan: LeaderWorkerSetPlan) -> Manifest:
-    """Drains take one replica at a time."""
+    """The disruption budget: drains evict one replica at a time."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

@@ -1,11 +1,11 @@
-"""Which pods managed Prometheus asks for metrics, and where."""
+"""Tells managed Prometheus which pods to ask for metrics, and where."""
 
 from components.manifests import labels
 from components.manifests.types import Manifest
 
 
 def pod_monitoring(namespace: str) -> Manifest:
-    """Every server that requests can go to; a worker of a group has no port of that name and is passed over."""
+    """A PodMonitoring of all servers in a namespace; a worker of a group has no port of that name and is not asked."""
     return {
         "apiVersion": "monitoring.googleapis.com/v1",
         "kind": "PodMonitoring",

@@ -11,7 +11,7 @@ from planning.plan import ModelServerPlan
 
 
 class Templates:
-    """The pod templates of a server, each marked with the revision that both make up, and with the token's."""
+    """The pod templates of a server, each marked with the revision of all of them and with the token's."""
 
     def __init__(self, plan: ModelServerPlan, token: TokenSource) -> None:
         roles = (Role.LEADER, Role.WORKER) if plan.is_group else (Role.SERVER,)
@@ -26,7 +26,7 @@ class Templates:
 
 
 def server(plan: ModelServerPlan, templates: Templates) -> Manifest:
-    """The replicas themselves."""
+    """The workload that runs the replicas: a Deployment, or a LeaderWorkerSet for groups."""
     return _group(plan, templates) if plan.is_group else _deployment(plan, templates)
 
 
@@ -75,8 +75,8 @@ def _group(plan: ModelServerPlan, templates: Templates) -> Manifest:
             "networkConfig": {"subdomainPolicy": "Shared"},
             "leaderWorkerTemplate": {
                 "size": plan.shape.nodes,
-                # vLLM cannot take a lost rank back: all pods of the group start again. But not while one of them still
-                # pulls its image, or a slow node would send the others round in circles.
+                # vLLM cannot take back a lost rank, so all pods of the group must start again. But not while one of
+                # them still pulls its image: a slow node would otherwise restart the others again and again.
                 "restartPolicy": "RecreateGroupAfterStart",
                 "leaderTemplate": templates[Role.LEADER],
                 "workerTemplate": templates[Role.WORKER],
@@ -86,12 +86,13 @@ def _group(plan: ModelServerPlan, templates: Templates) -> Manifest:
 
 
 def service(plan: ModelServerPlan) -> Manifest:
-    """By the same name whatever the pattern, so that clients need not know it."""
+    """The Service for clients. It has the same name for both kinds of workload."""
     return _service(plan, plan.name, labels.answering_pods(plan))
 
 
 def smoke_service(plan: ModelServerPlan, revision: str) -> Manifest:
-    """Leads to servers of one revision alone, so that a smoke test never asks the one that is about to go."""
+    """A Service that leads only to servers of one revision, so that a smoke test never asks one that is about to be
+    deleted."""
     selector = {**labels.answering_pods(plan), labels.REVISION: revision}
     service = _service(plan, smoke_service_name(plan), selector)
     service["metadata"]["labels"] = {"app.kubernetes.io/name": "smoke-test"}
@@ -103,7 +104,8 @@ def smoke_service_name(plan: ModelServerPlan) -> str:
 
 
 def disruption_budget(plan: ModelServerPlan) -> Manifest | None:
-    """Counts every pod of a group: one that is gone is a replica that is gone."""
+    """The disruption budget; None for a single replica. It counts every pod of a group, since a group without one pod
+    is lost."""
     if plan.min_available_pods is None:
         return None
     return {
@@ -112,7 +114,7 @@ def disruption_budget(plan: ModelServerPlan) -> Manifest | None:
         "metadata": _metadata(plan, plan.name),
         "spec": {
             "minAvailable": plan.min_available_pods,
-            # A pod that never became ready keeps no node from being drained.
+            # A pod that was never ready does not keep its node from being drained.
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
             "selector": {"matchLabels": labels.pods_of(plan)},
         },

@@ -1,4 +1,4 @@
-"""The DaemonSet that lays an NCCL plugin on each node of a transport, as Google's own installer does."""
+"""The DaemonSet that installs an NCCL plugin on each node of a transport, as Google's own installer does."""
 
 import shlex
 from typing import Any
@@ -11,12 +11,10 @@ _ENTER_NODE = ("nsenter", "--target", "1", "--mount", "--uts", "--ipc", "--net",
 
 
 def installer(plan: NcclInstallerPlan) -> Manifest:
-    """Prepares the node and installs in init containers, and then does nothing.
-
-    Privileged because it writes to the node's disk and kernel settings; the pods that use the plugin need not be.
-    """
+    """The DaemonSet. It prepares the node and installs in init containers, and then does nothing. It is privileged
+    because it writes to the node's disk and kernel settings; the pods that use the plugin need not be."""
     pod: dict[str, Any] = {
-        # The kernel settings of the NICs are those of the node's own network.
+        # The kernel settings of the NICs belong to the node's own network.
         "hostNetwork": True,
         "initContainers": [*_prepare(plan), _install(plan)],
         "containers": [
@@ -32,13 +30,13 @@ def installer(plan: NcclInstallerPlan) -> Manifest:
         "volumes": volumes(plan.folders),
     }
     if plan.host_preparation:
-        # The node's first process leads into its namespaces.
+        # The namespaces of the node's first process are those of the node.
         pod["hostPID"] = True
     return daemon_set(plan.name, plan.namespace, node_pools=plan.node_pools, taints=plan.taints, pod=pod)
 
 
 def _prepare(plan: NcclInstallerPlan) -> list[dict[str, Any]]:
-    """What must be done with the node's own tools: kernel modules, its firewall, its mounts."""
+    """The containers for what needs the node's own tools: kernel modules, its firewall, its mounts."""
     if not plan.host_preparation or plan.host_image is None:
         return []
     return [
@@ -66,11 +64,11 @@ def _install(plan: NcclInstallerPlan) -> dict[str, Any]:
 
 
 def _script(plan: NcclInstallerPlan) -> list[str]:
-    """The plugin's image has a shell and its own installer, and no more."""
+    """The installer's command line; the plugin's image has only a shell and its own installer."""
     lines = [shlex.join(plan.command)]
     lines += [f"cp -r {source}/. {target}" for source, target in plan.copies]
     for key, value in plan.sysctls.items():
         path = f"/proc/sys/{key.replace('.', '/')}"
-        # A node whose interfaces are named otherwise only logs more; that must not keep the plugin from it.
+        # If a node's interfaces have other names, it only logs more, and must still get the plugin.
         lines.append(f"[ ! -e {path} ] || echo {value} > {path}")
     return lines

@@ -26,7 +26,7 @@ def preflight_labels(plan: PreflightPlan) -> dict[str, str]:
 
 
 def hosts(plan: PreflightPlan) -> Manifest:
-    """Gives the pods names before they are ready, by which the first one finds the other."""
+    """The headless Service by which the first pod finds the other; it gives pods names before they are ready."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -34,7 +34,7 @@ def hosts(plan: PreflightPlan) -> Manifest:
             "name": plan.name,
             "namespace": plan.namespace,
             "labels": preflight_labels(plan),
-            # It has no endpoints until the Job runs.
+            # The Service has no endpoints until the Job runs.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
         "spec": {
@@ -47,7 +47,8 @@ def hosts(plan: PreflightPlan) -> Manifest:
 
 
 def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
-    """`pool_identity` says which pool was tested: another one makes another Job, and so another test."""
+    """The Job. `pool_identity` says which pool is tested: for another pool there is another Job, and so another
+    test."""
     job_labels = preflight_labels(plan)
     return {
         "apiVersion": "batch/v1",
@@ -70,12 +71,12 @@ def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
             "backoffLimit": 0,
             "podFailurePolicy": {
                 "rules": [
-                    # A node that is taken away or drained says nothing of the fabric.
+                    # A node that is lost or drained says nothing about the fabric.
                     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
                 ]
             },
             "activeDeadlineSeconds": plan.deadline_seconds,
-            # The first node measures; the other only answers, and is ended with it.
+            # The first node measures; the other only answers, and is ended with the first.
             "successPolicy": {"rules": [{"succeededIndexes": _FIRST}]},
             "template": {
                 "metadata": {"labels": job_labels, "annotations": transport.annotations(plan.transport)},
@@ -86,7 +87,8 @@ def preflight(plan: PreflightPlan, pool_identity: str) -> Manifest:
 
 
 def _pod(plan: PreflightPlan, job: str) -> dict[str, Any]:
-    """As root, since Google's test images start an SSH server and keep their scripts so; nothing else of the node."""
+    """The pod template. It runs as root, since Google's test images start an SSH server and need it for their scripts;
+    it uses nothing else of the node."""
     apart = {"labelSelector": {"matchLabels": preflight_labels(plan)}, "topologyKey": "kubernetes.io/hostname"}
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
@@ -145,7 +147,7 @@ def _container(plan: PreflightPlan, job: str) -> dict[str, Any]:
 
 
 def _script(plan: PreflightPlan) -> list[str]:
-    """Google's images come with a shell and scripts for it, and no other way in."""
+    """The script of the pod. Google's images have a shell and scripts for it, and no other way to start the test."""
     return [
         "set -o pipefail",
         *plan.prepare,

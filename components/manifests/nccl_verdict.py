@@ -1,16 +1,16 @@
-"""What the measuring pod of a preflight makes of the test's output, in the shell and awk that Google's images have."""
+"""Lets a preflight's measuring pod judge the test's output, with the shell and awk of Google's images."""
 
 from planning.plan import PreflightPlan
 
 TOO_LITTLE = 42
-"""Exit status of a test that ran and did not measure what it must. No program of the test ends with it."""
+"""The exit status of a test that ran and measured too little. No program of the test ends with it."""
 
 _OUTPUT = "/tmp/all-gather.log"
 _MEASURE_SECONDS = 900
-"""Four minutes at the speed of TCP; what takes longer hangs."""
+"""The time limit of a measurement. It takes four minutes at the speed of TCP; what takes longer hangs."""
 _TRIES = 4
 _PAUSE_SECONDS = 10
-"""Within which one hears of a node that is taken away."""
+"""The seconds within which a lost node is noticed."""
 
 _JUDGE = r"""
 nccl == "" && match($0, /NCCL version [0-9][0-9.]*/) { nccl = substr($0, RSTART + 13, RLENGTH - 13) }
@@ -43,7 +43,7 @@ END {
 
 
 def variables(plan: PreflightPlan) -> dict[str, str]:
-    """What the lines below read."""
+    """The environment variables that the script's lines read."""
     return {
         "IMAGE": plan.image,
         "POOL": plan.node_pool,
@@ -54,10 +54,10 @@ def variables(plan: PreflightPlan) -> dict[str, str]:
 
 
 def lines(plan: PreflightPlan) -> list[str]:
-    """Measure and judge.
+    """The lines of the script that measures and judges.
 
-    A test that dies is run again once all answer: the other node may have been taken away. That is for this script to
-    do, since the Job must fail by its own limit of tries: of no other failure does Pulumi hear before its deadline
+    A test that dies is tried again once all pods answer, since the other node may have been lost. The script does that
+    itself, because the Job must fail by its own limit of tries: Pulumi hears of no other failure before its deadline
     (pulumi/cloud-ready-checks v1.3.0, pkg/kubernetes/job, read 2026-11-28).
     """
     return [

@@ -1,7 +1,7 @@
-"""Who may talk to whom, for everything that serves a model: nobody, but for what is named here.
+"""Network policies for everything that serves a model: nobody may connect, except as they say.
 
-A node reaches its own pods whatever a policy says, so the kubelet's probes need no rule. Policies bind a pod's first
-interface alone; what crosses the RDMA interfaces is NCCL's data between the pods of one group.
+A node reaches its own pods whatever a policy says, so the kubelet's probes need no rule. Policies apply only to a pod's
+first interface; the traffic on the RDMA interfaces is NCCL's, between the pods of one group.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,8 @@ def deny_all(namespace: str) -> Manifest:
 
 
 def server(plan: ModelServerPlan, access: AccessPlan) -> Manifest:
-    """Requests in from the callers, names and weights out; within a group everything."""
+    """The policy of a server: callers may send requests, the server may ask for names and weights, and pods of a group
+    may do everything with each other."""
     own = {"podSelector": {"matchLabels": labels.pods_of(plan)}}
     port = [{"protocol": "TCP", "port": plan.port}]
     smoke = {"podSelector": {"matchLabels": smoke_labels(plan)}}
@@ -29,7 +30,7 @@ def server(plan: ModelServerPlan, access: AccessPlan) -> Manifest:
     ingress = [{"from": [*map(_peer, access.callers), *outside, smoke], "ports": port}]
     egress = [_names(access), _hub(access)]
     if plan.is_group:
-        # Ranks, their store and NCCL listen on ports of their own choice, and trust whoever connects.
+        # Ranks, their store and NCCL listen on ports that they choose themselves, and trust whoever connects.
         ingress.append({"from": [own]})
         egress.append({"to": [own]})
     return _policy(plan.name, plan.namespace, labels.pods_of(plan), ingress=ingress, egress=egress)
@@ -46,7 +47,7 @@ def smoke_test(plan: ModelServerPlan, access: AccessPlan) -> Manifest:
 
 
 def among(name: str, namespace: str, pods: dict[str, str], access: AccessPlan) -> Manifest:
-    """Pods that talk to each other and to nobody else."""
+    """A policy for pods that talk to each other and to nobody else."""
     own = {"podSelector": {"matchLabels": pods}}
     return _policy(name, namespace, pods, ingress=[{"from": [own]}], egress=[_names(access), {"to": [own]}])
 
@@ -61,7 +62,8 @@ def _names(access: AccessPlan) -> dict[str, Any]:
 
 
 def _hub(access: AccessPlan) -> dict[str, Any]:
-    """The hub's addresses and its caches' change, so this is the internet, by TLS."""
+    """The rule for Hugging Face's hub. Its addresses and those of its caches change, so it allows the internet, on the
+    port of TLS."""
     everywhere = {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(access.private_ranges)}}
     return {"to": [everywhere], "ports": [{"protocol": "TCP", "port": _HTTPS}]}
 

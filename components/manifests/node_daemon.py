@@ -8,7 +8,7 @@ from planning.plan import NodeDaemonPlan
 
 
 def daemon(plan: NodeDaemonPlan) -> Manifest:
-    """In the node's own namespaces, whose devices and NICs it hands out."""
+    """The DaemonSet. It runs in the node's own namespaces, whose devices and NICs it hands out."""
     memory = f"{plan.memory_mib}Mi"
     limits = {"memory": memory}
     container: dict[str, Any] = {
@@ -22,7 +22,7 @@ def daemon(plan: NodeDaemonPlan) -> Manifest:
     if plan.command:
         container["command"] = list(plan.command)
     if plan.huge_pages_mib:
-        # Huge pages are never overcommitted: what is asked for is the limit.
+        # Huge pages are never overcommitted, so the request is the limit too.
         pages = {"hugepages-2Mi": f"{plan.huge_pages_mib}Mi"}
         container["resources"]["requests"] |= pages
         container["resources"]["limits"] = {**limits, **pages}

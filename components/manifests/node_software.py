@@ -1,4 +1,4 @@
-"""What every DaemonSet has in common that prepares accelerator nodes."""
+"""The common part of all DaemonSets that prepare accelerator nodes."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from planning.plan import HostFolder, Taint
 def daemon_set(
     name: str, namespace: str, *, node_pools: tuple[str, ...], taints: tuple[Taint, ...], pod: dict[str, Any]
 ) -> Manifest:
-    """On the nodes of these pools alone: others of the same GPU may lack the fabric."""
+    """A DaemonSet on the nodes of these pools only: other nodes with the same GPU may lack the fabric."""
     labels = {"app.kubernetes.io/name": name}
     expression = {"key": NODE_POOL_LABEL, "operator": "In", "values": list(node_pools)}
     terms = {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}

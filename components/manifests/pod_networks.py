@@ -1,4 +1,4 @@
-"""GKE's two objects for a NIC that pods may ask for: what it is in the VPC, and the name pods call it by."""
+"""GKE's two objects for a NIC that pods may ask for: its place in the VPC, and the name by which pods ask for it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from components.manifests.types import Manifest
 
 
 def parameter_set(name: str, device_mode: str, vpc: Any, subnetwork: Any) -> Manifest:
-    """The side of the VPC. `vpc` and `subnetwork` are names, known when they exist."""
+    """The object for the side of the VPC. `vpc` and `subnetwork` are names, known once they exist."""
     return {
         "apiVersion": "networking.gke.io/v1",
         "kind": "GKENetworkParamSet",
@@ -16,7 +16,7 @@ def parameter_set(name: str, device_mode: str, vpc: Any, subnetwork: Any) -> Man
 
 
 def network(name: str) -> Manifest:
-    """The side of the pods. Health checks of other tools look for it by exactly this name."""
+    """The object for the side of the pods. Health checks of other tools look for exactly this name."""
     return {
         "apiVersion": "networking.gke.io/v1",
         "kind": "Network",

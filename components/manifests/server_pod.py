@@ -22,7 +22,8 @@ from planning.plan import ModelServerPlan, PodResourcesPlan
 from planning.serving.arguments import RAY_PORT
 
 USER = 10001
-"""Any id will do, since HOME is a volume and USER is set; a high one belongs to no account of a node."""
+"""The user id of the server. Any id would do, since HOME is a volume and USER is set; a high one belongs to no account
+of a node."""
 
 _WEIGHTS = "/var/cache/huggingface"
 _KERNELS = "/var/cache/vllm"
@@ -38,7 +39,7 @@ class Role(StrEnum):
 
 
 def pod_template(plan: ModelServerPlan, role: Role, token: TokenSource) -> PodTemplate:
-    """Without its revisions, of itself and of the token."""
+    """The pod template, without the marks of its revision and of the token's."""
     shared = {labels.NODE_USE: "shared"} if plan.scheduling.shares_node else {}
     return {
         "metadata": {
@@ -64,7 +65,7 @@ def _pod(plan: ModelServerPlan, role: Role, token: TokenSource) -> dict[str, Any
         "tolerations": tolerations(plan.taints),
         "affinity": _affinity(plan),
         "securityContext": pod_identity(USER),
-        # RDMA devices go to the first container alone; a daemon of the transport is a sidecar, and comes before.
+        # RDMA devices go only to the first container; a transport's daemon is a sidecar, and is started before it.
         "containers": [_container(plan, role)],
         "volumes": _volumes(plan, token),
     }
@@ -101,7 +102,7 @@ def _container(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
         "volumeMounts": _mounts(plan),
     }
     if role is Role.WORKER:
-        # A headless worker listens nowhere, so it has no probe that could fail for a reason. It leaves last.
+        # A headless worker listens nowhere, so it can have no useful probe. It ends last.
         return {**container, "lifecycle": {"preStop": {"sleep": {"seconds": plan.lifecycle.worker_pre_stop}}}}
     return {
         **container,
@@ -112,7 +113,8 @@ def _container(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
 
 
 def _command(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
-    """No shell stands between the kubelet and vLLM, so that SIGTERM reaches it and it drains."""
+    """The server's command. There is no shell between the kubelet and vLLM, so that SIGTERM reaches vLLM and it
+    finishes its requests."""
     if not plan.ray:
         return {
             "command": ["vllm", "serve"],
@@ -129,7 +131,7 @@ def _command(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
 
 
 def _environment(plan: ModelServerPlan) -> list[dict[str, Any]]:
-    """Every place that vLLM and what it compiles with write to is a volume; the root is read-only."""
+    """The environment. vLLM and its compilers write only to volumes, since the root file system is read-only."""
     values = {
         "HOME": _KERNELS,
         "XDG_CACHE_HOME": f"{_KERNELS}/cache",
@@ -145,7 +147,7 @@ def _environment(plan: ModelServerPlan) -> list[dict[str, Any]]:
     }
     environment: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     if plan.is_group:
-        # Of a pod's ten addresses this is the one by which the others reach it.
+        # A pod may have ten addresses; this is the one by which the others reach it.
         environment.append({"name": "VLLM_HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
     return environment
 
@@ -181,7 +183,8 @@ def _mounts(plan: ModelServerPlan) -> list[dict[str, Any]]:
 
 
 def _probes(plan: ModelServerPlan) -> dict[str, Any]:
-    """The port answers once the model is loaded. Readiness and liveness differ, so that load never kills a server."""
+    """The probes. The port answers once the model is loaded. Readiness and liveness differ, so that load never kills a
+    server."""
     models = {"httpGet": {"path": "/v1/models", "port": "http"}, "timeoutSeconds": 5}
     return {
         "startupProbe": {
@@ -190,7 +193,7 @@ def _probes(plan: ModelServerPlan) -> dict[str, Any]:
             "failureThreshold": plan.lifecycle.startup_failures,
         },
         "readinessProbe": {**models, "periodSeconds": 5, "failureThreshold": 3},
-        # A busy engine answers late; killing it for that would only make it worse.
+        # A busy engine answers late, and killing it for that would make it worse.
         "livenessProbe": {
             "httpGet": {"path": "/health", "port": "http"},
             "periodSeconds": 10,
@@ -216,14 +219,15 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def _near(plan: ModelServerPlan, weight: int, topology: str) -> dict[str, Any]:
-    """The pods of one group close to each other; the controller tells groups apart by a label."""
+    """An affinity that places the pods of one group close together; the controller tells groups apart by a label."""
     term = _term(weight, {"matchLabels": {labels.GROUP_NAME: plan.group_name}}, topology)
     term["podAffinityTerm"]["matchLabelKeys"] = [labels.GROUP_INDEX]
     return term
 
 
 def _beside_others(plan: ModelServerPlan) -> dict[str, Any]:
-    """Where other servers have begun a node already, so that nodes stay whole for those that need them whole."""
+    """An affinity for nodes that other servers use already, so that nodes stay empty for those that need a whole
+    one."""
     others = {
         "matchLabels": {labels.NODE_USE: "shared"},
         "matchExpressions": [{"key": labels.INSTANCE, "operator": "NotIn", "values": [plan.name]}],

@@ -21,14 +21,17 @@ from components.manifests.types import Manifest
 from planning.plan import ModelServerPlan
 
 _TOKEN_SECONDS = 120
-"""For one token: the first request may still compile a kernel."""
+"""The seconds for one token: the first request may still compile a kernel."""
 _MARGIN_SECONDS = 300
-"""For the Job's own pod to be scheduled and started."""
+"""The seconds for the Job's own pod to be scheduled and started."""
 
 
 def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Manifest:
-    """Its name holds the revision, so that each change of the server makes a new Job and no other change does; but for
-    another token, which makes the same Job again, since its template cannot change."""
+    """The Job. Its name contains the revision, so that each change of the server makes a new Job, and no other change
+    does.
+
+    Another token replaces the Job of the same name, since a Job's template cannot change.
+    """
     patience = plan.lifecycle.progress_deadline
     deadline = patience + _TOKEN_SECONDS + _MARGIN_SECONDS
     job_labels = smoke_labels(plan)
@@ -41,16 +44,16 @@ def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Mani
             "labels": job_labels,
             "annotations": {
                 "pulumi.com/timeoutSeconds": str(deadline),
-                # A failed one is tried again by the next update, though nothing else changed.
+                # The next update tries a failed Job again, even if nothing else changed.
                 "pulumi.com/replaceUnready": "true",
             },
         },
         "spec": {
-            # The engine knows a Job as failed by BackoffLimitExceeded or DeadlineExceeded alone.
+            # Pulumi sees that a Job failed only by BackoffLimitExceeded or DeadlineExceeded.
             "backoffLimit": 0,
             "activeDeadlineSeconds": deadline,
             "podFailurePolicy": {
-                # A node that goes says nothing about the model.
+                # A node that is lost says nothing about the model.
                 "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
             },
             "template": {
@@ -62,7 +65,8 @@ def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Mani
 
 
 def _pod(plan: ModelServerPlan, patience: int) -> dict[str, Any]:
-    """On a node of the model's pool, which has the image, in the part that no server was given."""
+    """The pod template. It runs on a node of the model's pool, which has the image already, in the part that no server
+    uses."""
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -85,7 +89,7 @@ def _pod(plan: ModelServerPlan, patience: int) -> dict[str, Any]:
                 ],
                 "resources": equal_resources({"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "64Mi"}),
                 "securityContext": restricted(),
-                # What the server answered becomes the reason that the Job failed, and so the error of the update.
+                # The server's answer becomes the reason for which the Job failed, and so the error of the update.
                 "terminationMessagePolicy": "FallbackToLogsOnError",
             }
         ],

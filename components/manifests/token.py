@@ -1,4 +1,4 @@
-"""How a pod is given the Hugging Face token: a volume with one file, from a Secret or from Secret Manager."""
+"""How a pod gets the Hugging Face token: as a volume with one file, from a Secret or from Secret Manager."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,24 +11,26 @@ from planning.plan import SecretManagerSecret
 
 TOKEN_KEY = "token"
 REVISION = "inference-platform/token-revision"
-"""Annotation of the pods; another token is another revision, and so rolls the servers."""
+"""The annotation of the pods with the token's revision; a new token is a new revision, and so replaces the servers'
+pods."""
 
 _DRIVER = "secrets-store-gke.csi.k8s.io"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenSource:
-    """What a pod template says of the token; never the token."""
+    """The part of a pod template about the token; it never holds the token itself."""
 
     volume: dict[str, Any]
-    """Without its name."""
+    """The volume, without its name."""
     revision: pulumi.Input[str]
     service_account: str | None
-    """As which the pod may read it; None: whoever is in the namespace may."""
+    """The Kubernetes service account that may read it; None: every pod in the namespace may."""
 
 
 def secret(label: str, namespace: str, token: pulumi.Output[str]) -> Manifest:
-    """Without a name, so that another token is another object beside this one, to which servers roll one by one."""
+    """The Secret. It has no name, so that a new token makes a new object beside this one, and servers change to it one
+    by one."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -40,13 +42,13 @@ def secret(label: str, namespace: str, token: pulumi.Output[str]) -> Manifest:
 
 
 def from_secret(name: pulumi.Input[str]) -> TokenSource:
-    # Its name is all that tells one token from another: of any digest of it somebody could try a guess.
+    # Only its name tells one token from another: a digest would let somebody test guesses.
     volume = {"secret": {"secretName": name, "defaultMode": 0o440}}
     return TokenSource(volume=volume, revision=name, service_account=None)
 
 
 def from_secret_manager(name: str, secret: SecretManagerSecret) -> TokenSource:
-    """Mounted by GKE's add-on as the pod's own account."""
+    """A token that GKE's add-on mounts with the rights of the pod's own account."""
     return TokenSource(
         volume={"csi": {"driver": _DRIVER, "readOnly": True, "volumeAttributes": {"secretProviderClass": name}}},
         revision=secret.version,
@@ -55,7 +57,7 @@ def from_secret_manager(name: str, secret: SecretManagerSecret) -> TokenSource:
 
 
 def provider_class(name: str, namespace: str, secret: SecretManagerSecret, project: str) -> Manifest:
-    """Names the secret's version, and the file that it becomes."""
+    """The SecretProviderClass: it names the secret's version and the file for its content."""
     resource = f"projects/{secret.project or project}/secrets/{secret.secret}/versions/{secret.version}"
     files = yaml.safe_dump([{"resourceName": resource, "path": TOKEN_KEY}])
     return {

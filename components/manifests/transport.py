@@ -1,4 +1,4 @@
-"""What a pod is given that talks over the fabric between nodes: interfaces, volumes, claims, and a daemon beside."""
+"""The parts of a pod that uses the fabric between nodes: interfaces, volumes, claims, and a sidecar."""
 
 import json
 from typing import Any
@@ -23,13 +23,14 @@ def annotations(transport: PodTransportPlan) -> dict[str, str]:
 
 
 def volumes(transport: PodTransportPlan) -> list[dict[str, Any]]:
-    """Each name once, though the sidecar may mount it too."""
+    """The volumes, each name once, even if the sidecar mounts it too."""
     mounts = (*transport.mounts, *(transport.sidecar.mounts if transport.sidecar else ()))
     return list({mount.name: _volume(mount) for mount in mounts}.values())
 
 
 def server_mounts(transport: PodTransportPlan) -> list[dict[str, Any]]:
-    """Of the server's container: what is the node's it may read, what it shares with the sidecar it may write."""
+    """The volume mounts of the server's container: it may read folders of the node, and write what it shares with the
+    sidecar."""
     return [_mount(mount, read_only=mount.host_path is not None) for mount in transport.mounts]
 
 
@@ -42,7 +43,8 @@ def claims(transport: PodTransportPlan) -> list[dict[str, str]]:
 
 
 def sidecar(transport: PodTransportPlan) -> list[dict[str, Any]]:
-    """A sidecar in Kubernetes' sense: started before the server, ended after it, and no RDMA device goes to it."""
+    """The sidecar, as Kubernetes defines it: it is started before the server, ended after it, and gets no RDMA
+    device."""
     if transport.sidecar is None:
         return []
     plan = transport.sidecar
@@ -67,7 +69,7 @@ def sidecar(transport: PodTransportPlan) -> list[dict[str, Any]]:
 
 
 def _as_root(plan: FabricSidecar) -> dict[str, Any]:
-    """It configures the NICs of the pod, and its image writes to its own root."""
+    """The security context of the sidecar, which configures the pod's NICs and writes to its own root file system."""
     return {
         "runAsUser": 0,
         "runAsGroup": 0,

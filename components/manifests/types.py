@@ -5,7 +5,7 @@ from typing import Any, NotRequired, TypedDict
 
 class ObjectMeta(TypedDict):
     name: NotRequired[str]
-    """Left out: the engine chooses one."""
+    """Left out: Pulumi chooses a name."""
     namespace: NotRequired[str]
     labels: NotRequired[dict[str, str]]
     annotations: NotRequired[dict[str, str]]

@@ -1,4 +1,5 @@
-"""Programs that run in a container by `python3 -c`: no shell, no image of our own, nothing but the standard library."""
+"""Programs that run in a container by `python3 -c`: they need no shell and no image of our own, only the standard
+library."""
 
 from functools import cache
 from pathlib import Path
