@@ -119,7 +119,7 @@ class StateSpace(Entry):
         return self.inner + 2 * self.groups * self.state
 
     def state_bytes(self, draft_tokens: int = 0) -> int:
-        """As of a linear layer."""
+        """The bytes of one layer's state of one sequence, as for a linear layer."""
         recurrent = self.inner * self.state * self.state_bytes_per_element
         return recurrent + self.projected * (self.convolution - 1 + draft_tokens) * 2
 

@@ -11,7 +11,7 @@ from catalog.fabric import Fabric, NoFabric
 
 
 class Architecture(StrEnum):
-    """As in the node label kubernetes.io/arch."""
+    """The processor's architecture, as in the node label kubernetes.io/arch."""
 
     AMD64 = "amd64"
     ARM64 = "arm64"
@@ -31,7 +31,7 @@ class CapacityKind(StrEnum):
 
     @property
     def preemptible(self) -> bool:
-        """Counts against the limits on preemptible machines."""
+        """Whether nodes obtained that way count against the limits on preemptible machines."""
         return self in (CapacityKind.SPOT, CapacityKind.FLEX_START)
 
 
@@ -67,11 +67,11 @@ class Basis(StrEnum):
 
     MEASURED = "measured"
     RECORDED = "recorded"
-    """By vLLM's own code, which was asked without a GPU."""
+    """Recorded from vLLM's own code, which was asked without a GPU."""
     PUBLISHED = "published"
     ESTIMATED = "estimated"
     EXTRAPOLATED = "extrapolated"
-    """By our formulas from figures of another release, card or kind of model."""
+    """Computed by our formulas from figures of another release, card or kind of model."""
 
 
 class Taint(Entry):
@@ -81,7 +81,7 @@ class Taint(Entry):
 
 
 class DeviceMemory(Entry):
-    """Memory of one whole GPU."""
+    """The memory of one whole GPU."""
 
     nominal_gb: int = Field(description="as the vendor's name has it")
     torch_gib: float = Field(description="GiB, total as torch and vLLM see it")
@@ -135,7 +135,7 @@ class MachineType(Entry):
 
     @property
     def nvlink_nodes(self) -> int:
-        """Nodes of one NVLink domain."""
+        """The number of nodes of one NVLink domain."""
         return max(1, self.nvlink_gpus // self.gpus)
 
     @property
@@ -190,7 +190,7 @@ class Quota(Entry):
         return self.preemptible_quota_id if kind.preemptible else self.quota_id
 
     def dimensions_for(self, kind: CapacityKind) -> dict[str, str]:
-        """What the limit by that id is counted by besides the region."""
+        """The dimensions, besides the region, by which the limit with that id is counted."""
         by_family = self.quota_id_for(kind) == GPUS_PER_FAMILY
         return {"gpu_family": self.gpu_family} if by_family and self.gpu_family else {}
 
@@ -259,5 +259,5 @@ class Accelerator(Entry):
         return self.gke.floors if machine.gke_floors is None else machine.gke_floors
 
     def torch_gib_of(self, machine: MachineType) -> float:
-        """GiB that torch sees on one of the machine's (possibly fractional) GPUs."""
+        """The GiB that torch sees on one of the machine's GPUs, which may be a fraction of a GPU."""
         return self.memory.torch_gib * machine.gpu_fraction

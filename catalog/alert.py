@@ -1,4 +1,5 @@
-"""What of a running platform is worth a message, and the query by which Google's monitoring sees it."""
+"""The troubles of a running platform that people should be told of, each with the query by which Google's monitoring
+finds it."""
 
 from enum import StrEnum
 
@@ -8,7 +9,7 @@ from catalog._entry import Entry
 
 
 class Severity(StrEnum):
-    """Of an alert policy, in Cloud Monitoring's words."""
+    """How serious an alert policy is, in Cloud Monitoring's words."""
 
     CRITICAL = "CRITICAL"
     ERROR = "ERROR"
@@ -16,7 +17,7 @@ class Severity(StrEnum):
 
 
 class Alert(Entry):
-    """`query` finds what is wrong, and nothing while all is well."""
+    """One alert. Its `query` finds what is wrong, and finds nothing while all is well."""
 
     name: str
     title: str

@@ -1,4 +1,5 @@
-"""What the program takes from a source and nobody has seen at Google, and the check that will confirm or deny it."""
+"""Facts that the program takes from a source and that nobody has seen at Google, with the check that will confirm or
+deny each."""
 
 from enum import StrEnum
 from functools import cache
@@ -18,7 +19,7 @@ class Confirmation(StrEnum):
 
 
 class Seen(Entry):
-    """A row of a command's table, by what stands in its column CHECK or what that begins with."""
+    """A row of a command's table, by the text, or the beginning of it, in its column CHECK."""
 
     by: Confirmation
     row: str

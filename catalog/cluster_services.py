@@ -1,4 +1,4 @@
-"""The pods of GKE's own in a cluster by which network policies have to let traffic through."""
+"""Pods that GKE runs in a cluster and that network policies must let through."""
 
 from functools import cache
 from pathlib import Path

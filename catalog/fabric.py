@@ -112,7 +112,7 @@ class _Fabric(Entry):
 
     @property
     def modes(self) -> tuple[FabricMode, ...]:
-        """The ways that are open, the usual one first."""
+        """The possible ways, the usual one first."""
         modes = [FabricMode.NETWORK_OBJECTS] if self.networks and self.network_objects else []
         if self.dranet is not Dranet.UNSUPPORTED:
             modes.append(FabricMode.DRANET)
@@ -122,17 +122,17 @@ class _Fabric(Entry):
 
     @property
     def claimed_nics(self) -> int:
-        """RDMA devices that DRANET publishes of one node."""
+        """The number of RDMA devices that DRANET publishes for one node."""
         return len(self.gpu_networks)
 
     @property
     def gbytes_per_second(self) -> float:
-        """What the NICs of a node that carry GPU traffic send at most."""
+        """The most, in GB/s, that a node's NICs for GPU traffic can send."""
         return sum(network.gbps or 0 for network in self.gpu_networks) / 8
 
     @property
     def gpu_networks(self) -> tuple[FabricNetwork, ...]:
-        """Those that carry GPU traffic."""
+        """The NICs that carry GPU traffic."""
         return tuple(network for network in self.networks if network.kind is NicKind.MRDMA) or self.networks
 
 

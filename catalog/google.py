@@ -10,7 +10,7 @@ from catalog._entry import Entry
 
 
 class Step(Entry):
-    """GKE keeps `fraction` of what lies between the step before and `up_to`; None: of all the rest."""
+    """One step: GKE reserves `fraction` of what is between the step before and `up_to`; None: of all the rest."""
 
     up_to: int | None = None
     fraction: float
@@ -27,7 +27,7 @@ class Line(Entry):
 
 
 class EphemeralReservation(Entry):
-    """What GKE keeps of a node's ephemeral storage, in GiB but for the two fractions."""
+    """What GKE reserves of a node's ephemeral storage, in GiB, apart from the two fractions."""
 
     half: float
     base: int
@@ -38,7 +38,7 @@ class EphemeralReservation(Entry):
 
 
 class NodeReservations(Entry):
-    """What GKE keeps of a node for the system."""
+    """What GKE reserves of a node for the system."""
 
     kernel: Line = Field(description="memory that the kernel keeps before GKE does")
     boot_disk_gib: Line = Field(description="of the operating system's partitions")
@@ -50,19 +50,20 @@ class NodeReservations(Entry):
     ephemeral_eviction: float
 
     def allocatable_cpu(self, vcpus: int) -> float:
-        """Cores that pods may request of a node of so many vCPUs."""
+        """The cores that pods may request of a node with so many vCPUs."""
         return vcpus - _kept(vcpus, self.cpu)
 
     def allocatable_memory_gib(self, memory_gib: float) -> float:
-        """GiB that pods may request of a node of so many GiB."""
+        """The GiB of memory that pods may request of a node with so many GiB."""
         return self.capacity_gib(memory_gib) - _kept(memory_gib, self.memory_gib) - self.eviction_mib / 1024
 
     def capacity_gib(self, memory_gib: float) -> float:
-        """GiB that a node of a machine of so many GiB says it has."""
+        """The GiB of memory that a node reports if its machine has so many GiB."""
         return memory_gib - self.kernel.of(memory_gib)
 
     def allocatable_ephemeral_gib(self, boot_disk_gib: int, local_ssds: int, local_ssd_gib: int) -> float:
-        """GiB of ephemeral storage that pods may request; on the local SSDs if there are any, else on the boot disk."""
+        """The GiB of ephemeral storage that pods may request; on the local SSDs if there are any, else on the boot
+        disk."""
         kept = self.ephemeral_gib
         if local_ssds:
             reserved = min(kept.most, kept.one_ssd + kept.each_further_ssd * (local_ssds - 1))
@@ -78,14 +79,14 @@ class SystemPool(Entry):
 
 
 class Nat(Entry):
-    """Ports of Cloud NAT's addresses that a VM may have."""
+    """The number of ports of Cloud NAT's addresses that a VM may have."""
 
     min_ports_per_vm: int
     max_ports_per_vm: int
 
 
 class SystemPods(Entry):
-    """What a model server leaves of a node to the pods of GKE and to ours."""
+    """The part of a node that a model server leaves to pods of GKE and to ours."""
 
     cpus: float
     memory_gib: float

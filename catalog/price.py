@@ -36,7 +36,7 @@ _LIST_OF = {
 
 
 class Price(Entry):
-    """US dollars per hour, or per the unit that the name says."""
+    """A price in US dollars per hour, or per the unit in the field's name."""
 
     usd: float = Field(gt=0)
     as_of: date
@@ -47,7 +47,7 @@ class Price(Entry):
 
 
 class RegionPrices(Entry):
-    """Hourly prices of one region; a missing machine type or list is unknown."""
+    """The hourly prices of one region; a machine type or list that is missing is unknown."""
 
     region: str
     machine_types: dict[str, dict[PriceKind, tuple[Price, ...]]] = Field(description="in any order")
@@ -56,7 +56,7 @@ class RegionPrices(Entry):
 
 
 class Fees(Entry):
-    """What is paid beside machines, in us-central1; None: not found."""
+    """What is paid besides machines, in us-central1; None: not found."""
 
     cluster_hour: Price
 

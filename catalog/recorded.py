@@ -83,12 +83,12 @@ class Record(Entry):
 
 
 def file_of(model: str, vllm: str) -> Path:
-    """Where the record of a catalogue model lies, recorded or not."""
+    """The file for the record of a catalogue model, whether it exists or not."""
     return RECORDED / vllm / f"{model.replace('/', '--')}.json"
 
 
 def beside(config: Path, vllm: str) -> Path:
-    """Where the record of a `config.json` of one's own lies, recorded or not."""
+    """The file for the record of another `config.json`, whether it exists or not."""
     return config.with_name(f"{config.stem}.vllm-{vllm}.json")
 
 
@@ -117,7 +117,7 @@ def read_record(file: Path) -> Record:
 
 
 def digest_of(config: Mapping[str, object], quantization: Mapping[str, object] | None = None) -> str:
-    """Of a config.json and the hf_quant_config.json beside it, whatever the order of their keys."""
+    """The digest of a config.json and the hf_quant_config.json beside it; the order of their keys does not matter."""
     text = json.dumps([config, quantization], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

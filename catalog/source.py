@@ -1,4 +1,4 @@
-"""Where the catalogue's facts come from: each entry names its sources by these keys."""
+"""The sources of the catalogue's facts; entries name them by these keys."""
 
 from datetime import date
 from functools import cache

@@ -1,4 +1,4 @@
-"""What a person writes about who may call the models, besides `kubectl port-forward`."""
+"""The part of a stack file about who may call the models, besides `kubectl port-forward`."""
 
 from enum import StrEnum
 from ipaddress import IPv4Network
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from config.intent import Intent
 
 _WIDEST = 8
-"""Prefix length of the widest range that may be written: that of the largest private one."""
+"""The prefix length of the widest range that may be written: that of the largest private range."""
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]

@@ -1,4 +1,5 @@
-"""What a person writes about the cluster: its versions, its add-ons, when it may change, or whose it is."""
+"""The part of a stack file about the cluster: its versions, its add-ons, when it may change, or which existing one it
+is."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -45,7 +46,8 @@ def _real_time(text: str) -> str:
 
 
 Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), AfterValidator(_real_time)]
-"""UTC. GKE takes other forms too and answers in this one, which would be a difference for ever."""
+"""A time in UTC. GKE accepts other forms too and answers in this one, so another form would look like a change at every
+preview."""
 
 
 class SystemPoolSettings(Intent):
@@ -212,7 +214,8 @@ class ClusterSettings(Intent):
     ] = None
 
     def provides(self, part: Provided) -> bool:
-        """Whether the cluster that the stack joins has this already; of its own, a stack makes everything."""
+        """Whether an existing cluster already has this part; a stack's own cluster has none, since the stack makes
+        everything."""
         return self.existing is not None and part in self.existing.provides
 
     @model_validator(mode="after")

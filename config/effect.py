@@ -1,4 +1,4 @@
-"""What a change of a stack file's field does to what already stands: the difference to know before touching it."""
+"""Says of each field of a stack file what a change of it does to existing resources."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -20,29 +20,29 @@ class Effect(StrEnum):
 
 
 def changes_in_place() -> Any:
-    """Metadata of a field under one with a wider effect."""
+    """Metadata of a field that changes in place although the field around it has a wider effect."""
     return Field(json_schema_extra={_KEY: Effect.IN_PLACE.value})
 
 
 def reaches_new_pools_only() -> Any:
-    """Metadata of a field: the pools that are there stay as they are, and gcloud changes them."""
+    """Metadata of a field that counts for new pools only: existing ones stay as they are, and are changed by gcloud."""
     return Field(json_schema_extra={_KEY: Effect.NEW_POOLS.value})
 
 
 def replaces_node_pool() -> Any:
-    """Metadata of a field: the pool's nodes are drained and made again."""
+    """Metadata of a field whose change drains the pool's nodes and makes them again."""
     return Field(json_schema_extra={_KEY: Effect.NODE_POOL.value})
 
 
 def replaces_cluster() -> Any:
-    """Metadata of a field: everything on the cluster goes with it."""
+    """Metadata of a field whose change replaces the cluster with everything on it."""
     return Field(json_schema_extra={_KEY: Effect.CLUSTER.value})
 
 
 def effects(settings: type[BaseModel], prefix: str = "", around: Effect = Effect.IN_PLACE) -> dict[str, Effect]:
-    """What a change does, of every field that a person can write, by its path with [] for any position.
+    """The effect of a change for every field that a person can write, by its path with [] for any position.
 
-    A field that says nothing does what the field around it does, and at the top changes in place.
+    A field without metadata has the effect of the field around it, and changes in place if it is at the top.
     """
     found: dict[str, Effect] = {}
     for name, field in settings.model_fields.items():

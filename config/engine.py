@@ -1,6 +1,6 @@
-"""What a person writes about vLLM itself: typed arguments under vLLM's own names, and free ones for the rest.
+"""The part of a stack file about vLLM itself: typed arguments under vLLM's own names, and free ones for the rest.
 
-Which words are legal after a flag is a fact of the release and is checked by the plan, against its flag table.
+Which words are legal after a flag is a fact of the release; the plan checks it against the release's flag table.
 """
 
 from enum import StrEnum

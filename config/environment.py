@@ -1,4 +1,5 @@
-"""What makes an environment of a stack: what it may cost, who hears of trouble, how its bill and token are found."""
+"""The part of a stack file that makes an environment: its limits of cost, who is told of trouble, its labels, and its
+token."""
 
 from typing import Annotated, Any
 
@@ -6,7 +7,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from config.intent import Intent, ProjectId
 
-# Both as Google and Kubernetes take them: they go on Google's resources and on the objects of the cluster.
+# Both have a form that Google and Kubernetes accept: they are put on Google's resources and on the objects of the
+# cluster.
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$")]
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^projects/[^/]+/notificationChannels/[^/]+$")]
@@ -94,7 +96,7 @@ class SecretManagerToken(Intent):
     ]
     version: Annotated[
         str,
-        # In YAML `version: 3` and `version: "3"` look the same to whoever writes it.
+        # In YAML `version: 3` and `version: "3"` mean the same to a person.
         BeforeValidator(_as_text),
         StringConstraints(pattern=r"^(latest|[1-9][0-9]*)$"),
         Field(

@@ -1,4 +1,4 @@
-"""How a wrong stack file is reported: one error that names each key path, what is wrong and what to write."""
+"""Reports a wrong stack file as one error: it names each key path, what is wrong, and what to write."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from catalog import CapacityKind
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong. `path` is the key path in the stack file, `advice` is what to write instead."""
+    """One mistake. `path` is the key path in the stack file, `advice` is what to write instead."""
 
     path: str
     what: str
@@ -34,7 +34,7 @@ class ConfigurationError(ValueError):
 
 
 def key_path(namespace: str, location: Iterable[int | str]) -> str:
-    """`inference-platform:nodePools[0].zone`, as a person finds it in the stack file."""
+    """The key path as a person finds it in the stack file, such as `inference-platform:nodePools[0].zone`."""
     path = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
@@ -119,7 +119,8 @@ _Schema = dict[str, Any]
 
 
 def _resolve(schema: _Schema, definitions: _Schema) -> _Schema:
-    """Follows references, looks into the first alternative that is no null, and into all of a discriminated union."""
+    """Follows references, and looks into the first alternative that is not null, or into all of a discriminated
+    union."""
     while True:
         options = cast(list[_Schema], schema.get("anyOf") or [])
         if "$ref" in schema:

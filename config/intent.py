@@ -1,4 +1,4 @@
-"""What every part of a stack file has in common, and the forms of the names that are written in one."""
+"""The base of every part of a stack file, and the forms of the names that can be written in one."""
 
 from typing import Annotated
 

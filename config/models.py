@@ -1,4 +1,4 @@
-"""What a person writes about a served model."""
+"""The part of a stack file about a served model."""
 
 from enum import StrEnum
 from typing import Annotated, Any, cast
@@ -39,7 +39,7 @@ ImageReference = Annotated[
     ),
     AfterValidator(_pinned),
 ]
-"""As a pod spec wants it, with its registry."""
+"""An image's name with its registry, as a pod spec needs it."""
 
 
 class ModelSettings(Intent):
@@ -97,7 +97,7 @@ class ModelSettings(Intent):
     @model_validator(mode="before")
     @classmethod
     def _name_the_definition(cls, data: Any) -> Any:
-        """A definition need not repeat the id of the model it stands under."""
+        """Adds the model's id to its definition, which need not repeat it."""
         if isinstance(data, dict):
             values = cast(dict[str, Any], data)
             definition = values.get("definition")

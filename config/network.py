@@ -1,4 +1,4 @@
-"""What a person writes about addresses, and about a network that is there already."""
+"""The part of a stack file about addresses, or about an existing network."""
 
 from ipaddress import IPv4Network
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a person writes about an accelerator node pool, and how its machines are to be had."""
+"""The part of a stack file about an accelerator node pool and how its machines are obtained."""
 
 from typing import Annotated, Any, Literal, cast
 
@@ -91,7 +91,7 @@ class NodeCount(Intent):
 
 
 def _fixed_count(value: Any) -> Any:
-    """`nodes: 2` is short for two nodes at least and at most."""
+    """Reads `nodes: 2` as two nodes at least and at most."""
     if isinstance(value, int) and not isinstance(value, bool):
         return {"min": value, "max": value}
     if not isinstance(value, dict | NodeCount):

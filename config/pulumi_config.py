@@ -1,4 +1,5 @@
-"""The one edge to Pulumi: a stack's configuration as the engine hands it to the program."""
+"""The only module of this room that knows Pulumi: it reads a stack's configuration as the Pulumi engine gives it to the
+program."""
 
 import json
 from typing import Any
@@ -16,7 +17,7 @@ def read_pulumi_config() -> tuple[Settings, str]:
     Raises ConfigurationError if they cannot be used.
     """
     prefix = f"{NAMESPACE}:"
-    # Config.get() answers for one key only, and refusing unknown keys needs them all.
+    # Config.get() answers for one key only, and to refuse unknown keys we need all of them.
     everything: dict[str, Any] = {**get_config_env(), **CONFIG.get()}
     from_environment = set(get_config_secret_keys_env())
     ours = {key for key in everything if key.startswith(prefix)}
@@ -29,12 +30,12 @@ def read_pulumi_config() -> tuple[Settings, str]:
 
 
 def hugging_face_token() -> pulumi.Output[str]:
-    """The stack's own token, secret. Settings without it and without another place for it were refused before."""
+    """The stack's own token, as a secret output. A stack without a token anywhere was refused before."""
     return pulumi.Config(NAMESPACE).require_secret(HUGGING_FACE_TOKEN)
 
 
 def _structured(value: str) -> Any:
-    """The engine writes lists and mappings as JSON, and scalars as they are."""
+    """A value as YAML had it: the Pulumi engine writes lists and mappings as JSON, and scalars as they are."""
     if value[:1] in ("[", "{"):
         try:
             return json.loads(value)

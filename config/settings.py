@@ -1,6 +1,6 @@
-"""What a person writes in a stack file, as frozen types that refuse what they do not know.
+"""The contents of a stack file, as frozen types that refuse unknown keys.
 
-Nothing here decides anything and nothing here knows Pulumi; defaults that are facts come from the catalogue.
+Nothing here decides anything or knows Pulumi; defaults that are facts come from the catalogue.
 """
 
 from typing import Annotated
@@ -17,10 +17,11 @@ from config.network import NetworkSettings
 from config.node_pools import NodePoolSettings
 
 HUGGING_FACE_TOKEN = "huggingFaceToken"
-"""The one secret key of a stack file. Its value never enters these models: only the Pulumi engine opens it."""
+"""The one secret key of a stack file. Its value never enters these models; only the Pulumi engine reads it."""
 
 NAME_PREFIX = r"^[a-z]([-a-z0-9]{0,14}[a-z0-9])?$"
-"""Leaves room for the longest role that follows it in the shortest of Google's name limits, 30 for an account id."""
+"""The form of a name prefix. It leaves room for the longest role behind it in the shortest of Google's names, an
+account id of 30 characters."""
 
 
 class LeaderWorkerSetSettings(Intent):

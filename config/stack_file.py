@@ -11,7 +11,7 @@ from config.validate import NAMESPACE, validate
 
 
 def stack_names(folder: Path) -> list[str]:
-    """Of the stack files in `folder`."""
+    """The names of the stacks with a stack file in `folder`."""
     return sorted(file.name.split(".")[1] for file in folder.glob("Pulumi.*.yaml"))
 
 
@@ -56,7 +56,8 @@ def _is_secret(value: Any) -> bool:
 
 
 def _as_pulumi_gives_it(value: Any) -> Any:
-    """Pulumi hands a program every scalar at the top as a string; so that both doors judge alike, so do we."""
+    """A value as Pulumi gives it to the program, where each scalar at the top is a string; so a file and a
+    configuration are judged alike."""
     match value:
         case bool():
             return "true" if value else "false"

@@ -1,4 +1,4 @@
-"""The one validator behind both doors: a stack file read from disk and a stack's configuration in Pulumi."""
+"""The one validator for both sources: a stack file on disk, and a stack's configuration in Pulumi."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from config.errors import ConfigurationError, Problem, key_path, problems_of
 from config.settings import HUGGING_FACE_TOKEN, Settings
 
 NAMESPACE = "inference-platform"
-"""The prefix of our keys in a stack file. It stays, whatever `pulumi new` calls a project made of this one."""
+"""The prefix of our keys in a stack file. It stays the same, whatever name `pulumi new` gives to a project."""
 
 
 def validate(
@@ -80,7 +80,7 @@ def validate(
 
 
 def _with_config_files(settings: Settings, folder: Path, problems: list[Problem]) -> Settings:
-    """The same settings, with what each `configFile` describes as that model's definition."""
+    """The same settings, with the content of each `configFile` as that model's definition."""
     models = list(settings.models)
     for index, model in enumerate(models):
         if model.config_file is None:

@@ -51,16 +51,14 @@ class Journal:
 
 
 def _version() -> str:
-    """Of the half that asks vLLM: another one may answer otherwise."""
+    """The version of the part that asks vLLM; another version may get other answers."""
     content = b"".join(file.read_bytes() for file in sorted(_INSIDE.glob("*.py")))
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def ask(questions: Sequence[Question], capability: str, kept: Path | None = None) -> Iterator[tuple[Question, Answer]]:
-    """Every question with its answer, in order and as they come. `kept`: folder of answers that are not asked again.
-
-    Raises EnvironmentUnavailable.
-    """
+    """Yields every question with its answer, in order. `kept`: a folder of answers that are not asked for again. Raises
+    EnvironmentUnavailable."""
     journal = Journal(capability, kept)
     missing = {question.key: question for question in questions if journal.get(question) is None}
     started, asked = time.monotonic(), 0

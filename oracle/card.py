@@ -12,10 +12,10 @@ class Card:
     name: str
     capability: str
     memory: int
-    """Bytes."""
+    """The memory in bytes."""
     multiprocessors: int
     shared_memory: int
-    """Bytes that one block may ask for."""
+    """The bytes of shared memory that one block may ask for."""
 
     def as_json(self) -> dict[str, object]:
         """As the half of the oracle in vLLM's environment reads it."""

@@ -31,7 +31,7 @@ from planning.weights import COMMUNICATOR, Sharding, buffer_bytes, stages_of, we
 _LIMIT = 1.0
 """Per cent that weights may be off."""
 _LENGTHS = (4096, 32768)
-"""Tokens of a request, beside the whole context, at which blocks are compared."""
+"""The lengths of a request, in tokens, at which blocks are compared besides the whole context."""
 _IN_FLIGHT = 16384
 _EXCEPTIONS = Path(__file__).parent / "exceptions.yaml"
 _NODES = {"9.0": "h200", "8.9": "l4", "8.0": "a100-80gb", "10.0": "b200", "10.3": "gb300", "12.0": "rtx-pro-6000"}
@@ -39,7 +39,7 @@ _NODES = {"9.0": "h200", "8.9": "l4", "8.0": "a100-80gb", "10.0": "b200", "10.3"
 
 @dataclass(frozen=True)
 class Row:
-    """One shape: how far the plan is off, or what is wrong with it."""
+    """One shape: how far the plan differs, or what is wrong with it."""
 
     name: str
     shape: str
@@ -47,7 +47,7 @@ class Row:
     """Per cent; positive where the plan counts more."""
     cache_exact: bool | None = None
     fault: str | None = None
-    """In words; None: the plan holds."""
+    """What is wrong, in words; None: the plan is right."""
     kind: str = ""
     """What the fault is of: weights, cache, refusal or reader."""
 

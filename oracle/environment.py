@@ -26,7 +26,7 @@ class EnvironmentUnavailable(Exception):
 
 
 def folder() -> Path:
-    """Where the environment of the pinned version lies, made or not."""
+    """The folder of the pinned version's environment, whether it exists or not."""
     configured = os.environ.get("XDG_CACHE_HOME", "")
     # A relative XDG_CACHE_HOME is invalid by its specification and to be ignored.
     cache = Path(configured) if configured.startswith("/") else Path.home() / ".cache"
@@ -92,12 +92,12 @@ def _run(command: list[str]) -> None:
 
 
 def variables() -> dict[str, str]:
-    """Of a process in the environment: vLLM's defaults are changed by no variable of the caller's."""
+    """The environment variables of a process there; none of the caller's variables may change vLLM's defaults."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("VLLM_", "HF_", "PYTHON"))}
 
 
 def site_packages() -> Path:
-    """Of the finished environment."""
+    """The folder of packages in the finished environment."""
     return next((folder() / "lib").glob("python3.*/site-packages"))
 
 

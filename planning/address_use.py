@@ -10,7 +10,7 @@ from planning.plan import AddressUse, FabricPlan, NodePoolPlan, SystemPoolPlan
 _RESERVED = 4
 """Addresses of a subnetwork that Google keeps for itself."""
 ZONES = 3
-"""Of a region, in which a regional node pool has its nodes."""
+"""The number of zones of a region in which a regional node pool has its nodes."""
 
 
 def plan_addresses(
@@ -47,7 +47,8 @@ def plan_addresses(
 
 
 def addresses_needed(system: SystemPoolPlan | None, pools: tuple[NodePoolPlan, ...]) -> tuple[int, int]:
-    """Of all nodes and of all pods at their most; `system` None: the system's nodes are somebody else's."""
+    """The addresses for all nodes and all pods at their largest number; `system` is None if the system's nodes are in
+    an existing cluster."""
     system_nodes = (system.max_nodes_per_zone + 1) * ZONES if system else 0
     nodes = system_nodes + sum(pool.nodes_at_once for pool in pools)
     pods = system_nodes * _pod_addresses(google_platform().pods_per_node) + sum(

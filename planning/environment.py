@@ -51,7 +51,7 @@ def plan_token(settings: Settings, prefix: str, findings: Findings) -> TokenPlan
 
 
 def check_spend(settings: Settings, cost: CostPlan, findings: Findings) -> None:
-    """At the most that the autoscaler may add; that is what a bill can be."""
+    """Compares the limit with the cost of all nodes that the autoscaler may add, since a bill can be that high."""
     bound = settings.spend
     if bound is None or bound.max_usd_per_hour is None:
         return

@@ -111,8 +111,8 @@ def plan_compute_domains(
     models: tuple[ModelServerPlan, ...],
     preflights: tuple[PreflightPlan, ...],
 ) -> tuple[ComputeDomainPlan, ...]:
-    """One for each server that spans nodes, and for each test of two: its pods share memory over NVLink, others' must
-    not."""
+    """The compute domains: one for each server or test that spans nodes. Its pods share memory over NVLink, and pods of
+    others must not."""
     if fabric is None or not fabric.compute_domain:
         return ()
     on_fabric = {pool.name for pool in pools if pool.uses_fabric}

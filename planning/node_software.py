@@ -7,7 +7,7 @@ from planning.node_pools import taints_of
 from planning.plan import DraDriverPlan, HostFolder, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan, Taint
 
 _DAEMON_MEMORY_MIB = 256
-"""Of a daemon whose own manifest names none."""
+"""The memory of a daemon whose own manifest gives none."""
 
 
 def plan_installers(pools: tuple[FabricPool, ...], plans: tuple[NodePoolPlan, ...]) -> tuple[NcclInstallerPlan, ...]:

@@ -13,7 +13,7 @@ from planning.fabric import FabricPool
 from planning.plan import ClusterPlan, ExistingClusterPlan, FabricPlan, NodePoolPlan, Provisioning, QuotaNeed
 
 _SMALL_VCPUS = 2
-"""Of the shared-core machines, whose names do not say it."""
+"""The vCPUs of machines with a shared core, whose names do not tell them."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class _Use:
     at_first: int | None
     amount: int | None
     held: int = 0
-    """Of the amount, by a reservation."""
+    """The part of the amount that a reservation holds."""
     family: str | None = None
-    """Where the limit is counted by family: the family, such as A3."""
+    """The family, such as A3, where the limit is counted by family; else None."""
 
 
 def plan_quotas(
@@ -198,7 +198,8 @@ def _series(machine_type: str) -> str:
 
 
 def _vcpus(machine_type: str) -> int | None:
-    """As the name says it: e2-standard-4, n2-custom-6-16384, e2-medium; None: it does not."""
+    """The vCPUs by the machine type's name, such as e2-standard-4, n2-custom-6-16384 or e2-medium; None: the name does
+    not tell."""
     named = re.fullmatch(r"[a-z0-9]+-(?:custom-(\d+)-\d+|[a-z]+-(\d+))(?:-[a-z]+)*", machine_type)
     if named:
         return int(named[1] or named[2])

@@ -1,4 +1,5 @@
-"""What was decided: one frozen, serialisable value from which the components build, deciding nothing themselves."""
+"""The plan: one frozen value that can be written as JSON. The components build exactly what it says and decide
+nothing."""
 
 from planning.plan.access import (
     AccessPlan,

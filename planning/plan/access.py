@@ -1,4 +1,4 @@
-"""Where model servers live in the cluster, and who may talk to them."""
+"""The namespaces of model servers, and who may connect to whom."""
 
 from enum import StrEnum
 
@@ -13,12 +13,13 @@ class PodSecurity(StrEnum):
 
 
 class HostAccessPlan(Decision):
-    """All that pods of a namespace may take of their node, though its Pod Security profile would let them take more."""
+    """The only parts of their node that pods of a namespace may use, although their Pod Security profile would allow
+    more."""
 
     paths: tuple[str, ...]
-    """Folders of the node, read-only but for the sidecar."""
+    """Folders of the node; all are read-only except for the sidecar."""
     sidecar: str | None
-    """Name of the one container that may run as root, with these capabilities."""
+    """The name of the one container that may run as root, with these capabilities; None: there is none."""
     capabilities: tuple[str, ...]
 
 
@@ -26,13 +27,13 @@ class NamespacePlan(Decision):
     name: str
     pod_security: PodSecurity
     host_access: HostAccessPlan | None
-    """None: nothing of the node. Else an admission policy holds pods to it."""
+    """What pods may use of their node, which an admission policy enforces; None: nothing."""
     collects_metrics: bool
-    """Managed Prometheus asks every server in it for its metrics."""
+    """Whether managed Prometheus asks every server in it for its metrics."""
 
 
 class CallerPlan(Decision):
-    """Pods of another namespace: those with the labels, or all of it where there are none."""
+    """Pods of another namespace: those with the labels, or all of them if there are no labels."""
 
     namespace: str
     pod_labels: dict[str, str]
@@ -40,22 +41,22 @@ class CallerPlan(Decision):
 
 
 class CallerRangePlan(Decision):
-    """Whoever has an address of the range and is no pod of the cluster."""
+    """Clients outside of the cluster with an address in the range."""
 
     cidr: str
     why: str
 
 
 class AccessPlan(Decision):
-    """Who may reach a server's port, and where its pods may go; all else is denied."""
+    """Who may connect to a server's port, and where its pods may connect to; everything else is denied."""
 
     callers: tuple[CallerPlan, ...]
     caller_ranges: tuple[CallerRangePlan, ...]
     name_servers: tuple[CallerPlan, ...]
     name_server_addresses: tuple[str, ...]
-    """CIDRs, where the node answers names itself."""
+    """Ranges (CIDR) of the servers for names, where the node itself answers."""
     private_ranges: tuple[str, ...]
-    """CIDRs that are no part of the internet, which the hub is in."""
+    """Ranges (CIDR) that are not part of the internet, where the hub is."""
 
 
 class PriorityClassPlan(Decision):

@@ -1,4 +1,4 @@
-"""What a stack takes: nodes, addresses, quota and money."""
+"""What a stack uses: nodes, addresses, quota and money."""
 
 from datetime import date
 from typing import Literal
@@ -11,7 +11,7 @@ HOURS_PER_MONTH = 730
 
 
 class NodeUse(Decision):
-    """What one node of a pool is filled with: GPUs by the name of the model."""
+    """What runs on one node of a pool: its GPUs by the name of the model."""
 
     gpus: dict[str, int]
 
@@ -23,14 +23,14 @@ class PoolUse(Decision):
     gpus_per_node: int
     min_nodes: int
     nodes: int
-    """At most."""
+    """The largest number of nodes that the pool may have."""
     used: tuple[NodeUse, ...]
-    """Only nodes with something on them, fullest first."""
+    """Only the nodes in use, the fullest first."""
 
     @computed_field
     @property
     def fits_at_minimum(self) -> bool:
-        """The autoscaler need not bring a node for the models to run."""
+        """Whether the models run without a node from the autoscaler."""
         return len(self.used) <= self.min_nodes
 
     @property
@@ -39,7 +39,7 @@ class PoolUse(Decision):
 
 
 class AddressUse(Decision):
-    """How many nodes or pods a range is asked to hold, and can."""
+    """How many nodes or pods a range must hold, and how many it can."""
 
     range: str
     cidr: str
@@ -48,44 +48,45 @@ class AddressUse(Decision):
 
 
 class QuotaNeed(Decision):
-    """A limit of the project, and how much of it the stack takes. A name that is None is not known, or not there."""
+    """A limit of the project, and how much of it the stack uses. A name is None if it is not known, or does not
+    exist."""
 
     what: str
     """What is counted, and its unit."""
     scope: Literal["project", "region"]
     region: str | None
-    """None: the limit is the project's."""
+    """The region that the limit is for; None: it is for the whole project."""
     metric: str | None
-    """In `quotas` of projects.get or regions.get of the Compute Engine API."""
+    """The metric in `quotas` of projects.get or regions.get of the Compute Engine API."""
     quota_id: str | None
-    """Of the Cloud Quotas API."""
+    """The quota's id in the Cloud Quotas API."""
     quota_metric: str | None
-    """Of the Cloud Quotas API, such as compute.googleapis.com/cpus."""
+    """The quota's metric in the Cloud Quotas API, such as compute.googleapis.com/cpus."""
     dimensions: dict[str, str]
-    """By which the limit is counted besides the region."""
+    """The dimensions by which the limit is counted besides the region."""
     at_first: int | None
-    """With the nodes that the first `up` makes; None: not known."""
+    """The use with the nodes that the first `up` makes; None: not known."""
     amount: int | None
-    """At the most that there can be, with what an upgrade adds; None: not known."""
+    """The largest use, with what an upgrade adds; None: not known."""
     held_by_reservations: int
-    """Of either: taken when the reservations that the pools name were made, from the projects that these are of."""
+    """The part of either that reservations hold: it was used when they were made, in the projects that own them."""
     certain: bool
-    """False: that this limit counts these, or its name, is not sure."""
+    """Whether it is sure that this limit exists and counts these resources."""
     note: str | None
 
 
 class CostItem(Decision):
-    """US dollars per hour, list prices without tax or discount; None: no price is published."""
+    """One item of the cost in US dollars per hour, at list prices without tax or discount."""
 
     what: str
-    """The same in every plan of the stack, however many there are of it."""
+    """The item's name, which is the same in every plan of the stack, whatever the count."""
     detail: str = ""
-    """How many of which machines, and how they are obtained; empty for what is no machine."""
+    """How many of which machines, and how they are obtained; empty if it is not a machine."""
     count: int
     usd_per_hour: float | None
-    """Of all `count` of them, as few as there can be."""
+    """The price of all of them with the smallest number of nodes; None: no price is published."""
     usd_per_hour_at_most: float | None
-    """With all that the autoscaler may add."""
+    """The price with all nodes that the autoscaler may add; None: no price is published."""
     as_of: date | None
     note: str | None = None
 
@@ -95,17 +96,17 @@ class CostItem(Decision):
 
 
 class IdleUse(Decision):
-    """GPUs of a pool that are paid for and that no model uses, with as few nodes as there can be."""
+    """GPUs of a pool that are paid for and that no model uses, with the smallest number of nodes."""
 
     pool: str
     gpus: int
-    """That its nodes have."""
+    """The number of GPUs of its nodes."""
     idle: int
-    """Of these."""
+    """The number of these that no model uses."""
     acknowledged: int
-    """Of the idle ones, those that the stack file names."""
+    """The number of idle GPUs that the stack file names."""
     usd_per_hour: float | None
-    """Of the idle ones, list price; None: no price is published."""
+    """The list price of the idle GPUs in US dollars per hour; None: no price is published."""
 
     @property
     def unacknowledged(self) -> int:
@@ -113,7 +114,7 @@ class IdleUse(Decision):
 
     @property
     def unacknowledged_usd_per_hour(self) -> float | None:
-        """As `usd_per_hour`, of those that the stack file does not name."""
+        """The same price, only of idle GPUs that the stack file does not name."""
         if not self.unacknowledged:
             return 0.0
         return None if self.usd_per_hour is None else self.usd_per_hour * self.unacknowledged / self.idle
@@ -122,38 +123,38 @@ class IdleUse(Decision):
 class CostPlan(Decision):
     items: tuple[CostItem, ...]
     idle: tuple[IdleUse, ...]
-    """Of the pools that the stack makes."""
+    """The idle GPUs of the pools that the stack makes."""
 
     @computed_field
     @property
     def usd_per_hour(self) -> float | None:
-        """None if any part is unknown: a sum without it would be a wrong one."""
+        """The sum in US dollars per hour; None if any part is unknown, since a sum without it would be wrong."""
         known = [item.usd_per_hour for item in self.items if item.usd_per_hour is not None]
         return sum(known) if len(known) == len(self.items) else None
 
     @computed_field
     @property
     def usd_per_hour_at_most(self) -> float | None:
-        """As `usd_per_hour`, with all that the autoscaler may add."""
+        """The same sum with all nodes that the autoscaler may add."""
         known = [item.usd_per_hour_at_most for item in self.items if item.usd_per_hour_at_most is not None]
         return sum(known) if len(known) == len(self.items) else None
 
     @computed_field
     @property
     def idle_usd_per_hour(self) -> float | None:
-        """Of all idle GPUs; None if the price of any is unknown."""
+        """The price of all idle GPUs in US dollars per hour; None if a part is unknown."""
         known = [use.usd_per_hour for use in self.idle if use.usd_per_hour is not None]
         return sum(known) if len(known) == len(self.idle) else None
 
     @computed_field
     @property
     def idle_share(self) -> float:
-        """Of the GPUs that are paid for at the least, the part that no model uses; 0 to 1."""
+        """The share, from 0 to 1, of idle GPUs among those that are always paid for."""
         gpus = sum(use.gpus for use in self.idle)
         return sum(use.idle for use in self.idle) / gpus if gpus else 0.0
 
     @computed_field
     @property
     def usd_per_month(self) -> float | None:
-        """Of 730 hours."""
+        """The cost of a month of 730 hours in US dollars; None if it is unknown."""
         return None if self.usd_per_hour is None else self.usd_per_hour * HOURS_PER_MONTH

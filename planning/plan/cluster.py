@@ -1,4 +1,4 @@
-"""The cluster and the node pool that the system itself runs on; or one that is there already."""
+"""The cluster and the node pool for the system's own pods; or an existing cluster."""
 
 from planning.plan.decision import Decision
 from planning.plan.network import ClusterNetworkPlan, ExistingNetworkPlan
@@ -14,7 +14,7 @@ class SystemPoolPlan(Decision):
 
 
 class FirstPoolPlan(Decision):
-    """The node pool that GKE makes a cluster with, and that is removed at once."""
+    """The node pool that GKE makes with a cluster, and that is removed at once."""
 
     machine_type: str
     disk_type: str
@@ -22,7 +22,7 @@ class FirstPoolPlan(Decision):
 
 
 class NodeIdentityPlan(Decision):
-    """The service account of the nodes and the roles it holds in the project."""
+    """The service account of the nodes, and its roles in the project."""
 
     account_id: str
     roles: tuple[str, ...]
@@ -38,7 +38,7 @@ class MaintenanceExclusionPlan(Decision):
     name: str
     start: str
     end: str | None
-    """None: the end of support of the cluster's version."""
+    """The end of the exclusion; None: the end of support of the cluster's version."""
     scope: str
 
 
@@ -48,14 +48,14 @@ class AuthorizedNetworkPlan(Decision):
 
 
 class ClusterPlan(Decision):
-    """A cluster of the stack's own."""
+    """A cluster that the stack makes."""
 
     name: str
     location: str
     network: ClusterNetworkPlan | ExistingNetworkPlan
     release_channel: str
     version: str | None
-    """GKE version or the minor of it; None: the channel's own."""
+    """The GKE version, or its minor version; None: the channel's default."""
     multi_networking: bool
     shielded_nodes: bool
     node_identity: NodeIdentityPlan
@@ -64,7 +64,7 @@ class ClusterPlan(Decision):
     maintenance_window: MaintenanceWindowPlan
     maintenance_exclusions: tuple[MaintenanceExclusionPlan, ...]
     authorized_networks: tuple[AuthorizedNetworkPlan, ...]
-    """Empty: there is no IP endpoint."""
+    """The networks that may reach the IP endpoint; empty: there is no IP endpoint."""
     monitoring_components: tuple[str, ...]
     managed_prometheus: bool
     dataplane_observability: bool
@@ -76,7 +76,8 @@ class ClusterPlan(Decision):
 
     @property
     def minor(self) -> str | None:
-        """`1.36` of the version; with `release_channel` what Google is asked for before anything is made."""
+        """The minor version, such as `1.36`. With `release_channel` it is what Google is asked for before anything is
+        made."""
         return None if self.version is None else ".".join(self.version.split(".")[:2])
 
 
@@ -85,17 +86,18 @@ class ExistingSystemPool(Decision):
 
 
 class ExistingClusterPlan(Decision):
-    """A cluster of somebody else's, and what the stack expects of it."""
+    """An existing cluster, and what the stack expects of it."""
 
     project: str | None
-    """None: the stack's own."""
+    """The project that owns it; None: the stack's own."""
     name: str
     location: str
     version: str | None
-    """The least that the accelerators need is checked against it where it is said; else against what is read."""
+    """The cluster's GKE version, which is compared with what the accelerators need; None: the version that Google
+    reports is compared."""
     multi_networking: bool
     secret_manager: bool
     managed_prometheus: bool
     system_pool: ExistingSystemPool
     node_identity: NodeIdentityPlan | None
-    """Of the nodes that the stack adds; None: it adds none."""
+    """The identity of the nodes that the stack adds; None: it adds none."""

@@ -1,4 +1,4 @@
-"""What every part of the plan has in common."""
+"""The base of every part of the plan."""
 
 from typing import Literal
 

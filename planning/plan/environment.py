@@ -1,16 +1,16 @@
-"""What makes an environment of a stack: what it protects, who hears of trouble, and where its token is."""
+"""What makes an environment of a stack: what is protected, who is told of trouble, and where the token is."""
 
 from planning.plan.decision import Decision
 
 CLUSTER = "cluster"
-"""The name under which a cluster and its VPCs are protected and let go."""
+"""The name by which a stack file protects, or stops protecting, the cluster and its VPCs."""
 
 
 class ProtectionPlan(Decision):
-    """Which parts the engine refuses to delete or replace."""
+    """The parts that the Pulumi engine refuses to delete or replace."""
 
     protected: tuple[str, ...]
-    """Names of node pools, and `cluster`."""
+    """The names of protected node pools, and `cluster`."""
 
     def covers(self, name: str) -> bool:
         return name in self.protected
@@ -21,43 +21,44 @@ class ProtectionPlan(Decision):
 
 
 class AlertPolicyPlan(Decision):
-    """One condition, and what whoever is told of it reads."""
+    """One alert: its condition, and the text for the people who are told."""
 
     name: str
     title: str
     severity: str
     seconds: int
-    """That it must hold before anybody is told."""
+    """The seconds for which the condition must hold before anybody is told."""
     query: str
-    """PromQL: an incident for each series that it finds."""
+    """A query in PromQL; there is one incident for each series that it finds."""
     advice: str
-    """Markdown."""
+    """What to do about it, as Markdown."""
 
 
 class AlertsPlan(Decision):
     emails: tuple[str, ...]
-    """Each becomes a channel of the stack's."""
+    """E-mail addresses, for each of which the stack makes a channel."""
     channels: tuple[str, ...]
-    """Full names of channels that are there already."""
+    """The full names of existing channels."""
     policies: tuple[AlertPolicyPlan, ...]
 
 
 class TokenPlan(Decision):
-    """Where model servers find the Hugging Face token."""
+    """The place of the Hugging Face token for model servers."""
 
     name: str
-    """Of the SecretProviderClass in each namespace of servers; of a Secret only a label, since the engine names it."""
+    """The name of the SecretProviderClass in each namespace of servers. Of a Secret it is only a label, since Pulumi
+    chooses the name."""
     secret: "SecretManagerSecret | None"
-    """None: the token is the stack's own secret."""
+    """The secret that holds the token; None: the token is the stack's own secret."""
 
 
 class SecretManagerSecret(Decision):
-    """A version of a secret, and who reads it: an account of Google's that nothing but the servers' account uses."""
+    """A version of a secret, and the Google account that reads it, which only the servers use."""
 
     project: str | None
-    """None: the stack's own."""
+    """The project that owns it; None: the stack's own."""
     secret: str
     version: str
     account_id: str
     service_account: str
-    """Name of the Kubernetes service account in each namespace of servers."""
+    """The name of the Kubernetes service account in each namespace of servers."""

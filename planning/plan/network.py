@@ -20,21 +20,21 @@ class ClusterNetworkPlan(Decision):
     router: str
     nat: str
     nat_min_ports: int
-    """Of Cloud NAT, for each VM; it gets more as it opens connections."""
+    """The ports of Cloud NAT for each VM at the least; a VM gets more as it opens connections."""
     nat_max_ports: int
 
 
 class ExistingNetworkPlan(Decision):
-    """A VPC and subnetwork of somebody else's, and what the stack expects of them."""
+    """An existing VPC and subnetwork, and what the stack expects of them."""
 
     project: str | None
-    """Of a Shared VPC's host; None: the stack's own."""
+    """The project of a Shared VPC's host; None: the stack's own."""
     vpc: str
     subnetwork: str
     pods_range: str
     services_range: str
     nodes_needed: int
-    """Addresses of the subnetwork's primary range."""
+    """The addresses of the subnetwork's primary range that the stack needs."""
     pod_addresses_needed: int
 
 
@@ -43,9 +43,9 @@ class PodNetworkPlan(Decision):
 
     name: str
     device_mode: str | None
-    """Of the Network object by that name, which pods ask for; None: no such object is made."""
+    """The device mode of the Network object with that name, which pods ask for; None: no such object is made."""
     subnetwork: SubnetworkPlan | None
-    """None: Google makes it, under the name `google_subnetwork`."""
+    """The subnetwork that the stack makes; None: Google makes it, with the name `google_subnetwork`."""
     google_subnetwork: str | None
 
 
@@ -54,10 +54,10 @@ class FabricVpcPlan(Decision):
 
     name: str
     mtu: int | None
-    """None: the network profile decides it."""
+    """The largest packet in bytes; None: the network profile decides it."""
     network_profile: str | None
     firewall: str | None
-    """Name of the rule that lets nodes talk, where the VPC takes firewall rules at all."""
+    """The name of the rule that allows traffic between nodes; None: the VPC accepts no firewall rules."""
     source_range: str
     pod_networks: tuple[PodNetworkPlan, ...]
 
@@ -74,7 +74,7 @@ class FabricMount(Decision):
 
     name: str
     host_path: str | None
-    """Folder of the node; None: an emptyDir, which containers that mount the same name share."""
+    """The folder of the node; None: it is an emptyDir, shared by containers that mount the same name."""
     mount_path: str
 
 
@@ -88,7 +88,7 @@ class FabricSidecar(Decision):
     mounts: tuple[FabricMount, ...]
     capabilities: tuple[str, ...]
     device_annotation: str
-    """Annotation of the pod by which the device injector gives this container its devices, as a YAML list of paths."""
+    """The pod's annotation by which the device injector gives this container its devices, as a YAML list of paths."""
     devices: tuple[str, ...]
 
 
@@ -108,7 +108,7 @@ class DeviceClaimTemplate(Decision):
     template: str
     device_class: str
     count: int | None
-    """None: all of the node's."""
+    """The number of devices; None: all of the node's."""
 
 
 class FabricPlan(Decision):
@@ -122,23 +122,24 @@ class FabricPlan(Decision):
     zone: str
     transport: str
     mode: FabricMode
-    """How pods get the NICs."""
+    """The way in which pods get the NICs."""
     vpcs: tuple[FabricVpcPlan, ...]
     interfaces: tuple[InterfacePlan, ...]
-    """After eth0, in order, for the pod's annotation networking.gke.io/interfaces; empty where claims hand them out."""
+    """The interfaces after eth0, in order, for the pod's annotation networking.gke.io/interfaces; empty where claims
+    allocate them."""
     claim_templates: tuple[DeviceClaimTemplate, ...]
-    """Of the NICs, where DRANET hands them out."""
+    """The templates for claims of NICs, where DRANET allocates them."""
     makes_pod_networks: bool
-    """The stack makes the objects that these interfaces name; False: there are none, or they exist already."""
+    """Whether the stack makes the objects that these interfaces name; if not, there are none, or they exist already."""
     compute_domain: bool
-    """A server that spans nodes, or a test of two, needs a ComputeDomain, whose channel its pods claim."""
+    """Whether a server or test that spans nodes needs a ComputeDomain, whose channel its pods claim."""
     environment: dict[str, str]
-    """For the container that uses the transport."""
+    """The environment variables of the container that uses the transport."""
     mounts: tuple[FabricMount, ...]
-    """For the same container."""
+    """The volume mounts of the same container."""
     sidecar: FabricSidecar | None
     whole_node_pods: bool
-    """A pod that uses the transport takes all GPUs and NICs of its node."""
+    """Whether a pod that uses the transport needs all GPUs and NICs of its node."""
 
     @property
     def pod_networks(self) -> tuple[PodNetworkPlan, ...]:
@@ -146,8 +147,8 @@ class FabricPlan(Decision):
 
     @property
     def needs_host_access(self) -> bool:
-        """Pods that use the transport mount folders of the node or add capabilities: no Pod Security profile but
-        `privileged` admits them."""
+        """Whether pods that use the transport mount folders of the node or add capabilities, which only the Pod
+        Security profile `privileged` admits."""
         mounts = (*self.mounts, *(self.sidecar.mounts if self.sidecar else ()))
         return self.sidecar is not None or any(mount.host_path for mount in mounts)
 
@@ -165,9 +166,9 @@ class ComputeDomainPlan(Decision):
     name: str
     namespace: str
     channel_template: str
-    """Name of the ResourceClaimTemplate that the driver makes for it."""
+    """The name of the ResourceClaimTemplate that the driver makes for it."""
 
 
 def channel_template(server: str) -> str:
-    """The ResourceClaimTemplate of the IMEX channel of a server's ComputeDomain."""
+    """The name of the ResourceClaimTemplate for the IMEX channel of a server's ComputeDomain."""
     return f"{server}-channel"

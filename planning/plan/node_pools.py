@@ -1,4 +1,4 @@
-"""Accelerator node pools, and what is laid on their nodes."""
+"""Accelerator node pools, and the software that is installed on their nodes."""
 
 from enum import StrEnum
 from typing import Any
@@ -16,46 +16,46 @@ class Provisioning(StrEnum):
 
 
 class UpgradePlan(Decision):
-    """How GKE brings a pool's nodes to another version."""
+    """How GKE upgrades a pool's nodes."""
 
     max_surge: int
-    """Nodes more than the pool has, at a time."""
+    """The number of nodes that an upgrade may add at a time."""
     max_unavailable: int
 
 
 class ReservationPlan(Decision):
     project: str | None
-    """None: the stack's own."""
+    """The project that owns it; None: the stack's own."""
     path: str
-    """From the reservation's name on, block and sub-block included."""
+    """The path from the reservation's name on, with block and sub-block if they are named."""
 
 
 class PlacementPlan(Decision):
-    """Machines that stand close together."""
+    """How close together the pool's machines are."""
 
     policy: str | None
-    """Name of a workload policy that is made for the pool; None: GKE's own compact placement."""
+    """The name of a workload policy that is made for the pool; None: GKE's own compact placement is used."""
     accelerator_topology: str | None
-    """Of that policy."""
+    """The accelerator topology of that policy."""
 
 
 class NodePoolPlan(Decision):
     name: str
     exists: bool
-    """It is somebody else's, in a cluster that the stack joins: read and checked, never changed."""
+    """Whether it is an existing pool of a cluster that the stack joins: read and checked, never changed."""
     machine_type: str
     zone: str
     nodes: int
-    """That the pool has, or begins with where it scales by itself."""
+    """The number of nodes that the pool has, or begins with if it scales by itself."""
     min_nodes: int
     max_nodes: int
-    """What its models may count on. More than `min_nodes`: the autoscaler brings them as pods ask."""
+    """The largest number of nodes. If it is more than `min_nodes`, the autoscaler adds them as pods ask for them."""
     waits: bool
-    """The reservation has not begun, so there are no nodes yet and nothing is put on them."""
+    """Whether the reservation has not begun yet, so that there are no nodes and nothing is put on them."""
     provisioning: Provisioning
     reservation: ReservationPlan | None
     max_run_seconds: int | None
-    """After which Google takes a node back."""
+    """The seconds after which Google takes a node back; None: no limit."""
     placement: PlacementPlan | None
     gpu_type: str
     gpus_per_node: int
@@ -64,21 +64,22 @@ class NodePoolPlan(Decision):
     boot_disk_type: str
     boot_disk_size_gib: int
     secondary_boot_disk: str | None
-    """A disk image that serves as a cache of container images."""
+    """A disk image with container images that nodes need not pull; None: there is none."""
     image_streaming: bool
     local_ssds: int
-    """Disks of 375 GiB that become the nodes' ephemeral storage; 0 leaves that on the boot disk."""
+    """The number of local SSDs of 375 GiB for the nodes' ephemeral storage; 0: it is on the boot disk."""
     huge_pages: int | None
-    """Pages of 2 MiB that are set aside."""
+    """The number of huge pages of 2 MiB that are reserved; None: none."""
     secure_boot: bool
     auto_repair: bool
     upgrade: UpgradePlan | None
-    """None: the nodes live out their time and only new ones have a new version, which GKE chooses by itself."""
+    """How nodes are upgraded; None: nodes keep their version until they end, and GKE chooses the version of new
+    ones."""
     labels: dict[str, str]
     taints: tuple[Taint, ...]
     uses_fabric: bool
     accelerator_network_profile: str | None
-    """`auto`: Google makes the fabric's networks itself."""
+    """`auto` if Google makes the fabric's networks itself; else None."""
 
     @property
     def scales(self) -> bool:
@@ -86,7 +87,7 @@ class NodePoolPlan(Decision):
 
     @property
     def nodes_at_once(self) -> int:
-        """At most, those included that an upgrade adds."""
+        """The largest number of nodes at one time, with those that an upgrade adds."""
         return self.max_nodes + (self.upgrade.max_surge if self.upgrade else 0)
 
 
@@ -100,7 +101,7 @@ class HostFolder(Decision):
 
 
 class NcclInstallerPlan(Decision):
-    """The DaemonSet that lays a transport's NCCL plugin on the nodes."""
+    """The DaemonSet that installs a transport's NCCL plugin on the nodes."""
 
     name: str
     namespace: str
@@ -108,9 +109,10 @@ class NcclInstallerPlan(Decision):
     pause_image: str
     command: tuple[str, ...]
     copies: tuple[tuple[str, str], ...]
-    """Folders whose contents the installer copies, from and to."""
+    """The folders whose contents the installer copies: from and to."""
     host_image: str | None
-    """With the tools that enter the node's own namespaces for `host_preparation`; None: nothing to prepare."""
+    """The image with the tools that enter the node's own namespaces for `host_preparation`; None: there is nothing to
+    prepare."""
     host_preparation: tuple[str, ...]
     sysctls: dict[str, str]
     folders: tuple[HostFolder, ...]
@@ -145,4 +147,4 @@ class DraDriverPlan(Decision):
     gpu_types: tuple[str, ...]
     taints: tuple[Taint, ...]
     pods: int
-    """That its namespace may have at the priority of system pods, without which GKE refuses them."""
+    """The number of pods that its namespace may have at the priority of system pods, without which GKE refuses them."""

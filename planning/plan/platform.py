@@ -19,27 +19,28 @@ class Warning(Decision):
 
 
 class PlatformPlan(Decision):
-    """Everything a stack will be. Shapes the graph by itself: no resource depends on a value unknown before."""
+    """Everything that a stack will be. It alone decides the graph: no resource depends on a value that is only known
+    later."""
 
     name_prefix: str
     region: str
     services: tuple[str, ...]
     labels: dict[str, str]
-    """On all that takes labels."""
+    """The labels for everything that can have labels."""
     protection: ProtectionPlan
     alerts: AlertsPlan | None
-    """None: nobody is told of anything, and no metrics of the servers are collected."""
+    """The alerts; None: nobody is told of anything, and no metrics of the servers are collected."""
     cluster: ClusterPlan | ExistingClusterPlan
     fabric: FabricPlan | None
     node_pools: tuple[NodePoolPlan, ...]
     gpu_nodes_keep_version: bool
-    """Until its support ends, or until somebody upgrades them."""
+    """Whether nodes with GPUs keep their version until its support ends or somebody upgrades them."""
     nccl_installers: tuple[NcclInstallerPlan, ...]
     node_daemons: tuple[NodeDaemonPlan, ...]
     dra_driver: DraDriverPlan | None
     compute_domains: tuple[ComputeDomainPlan, ...]
     namespaces: tuple[NamespacePlan, ...]
-    """Of the model servers."""
+    """The namespaces of the model servers."""
     preflight_namespace: NamespacePlan | None
     access: AccessPlan
     priority_class: PriorityClassPlan
@@ -52,10 +53,11 @@ class PlatformPlan(Decision):
     quotas: tuple[QuotaNeed, ...]
     cost: CostPlan
     effects: dict[str, str]
-    """Of the stack file's fields: what a change of each would replace. What is not here changes in place."""
+    """What a change of each field of the stack file would replace; fields that are not named change in place."""
     warnings: tuple[Warning, ...]
 
     @property
     def network(self) -> ClusterNetworkPlan | ExistingNetworkPlan | None:
-        """Of a cluster that the stack makes; None: one that exists already is in a network already."""
+        """The network of a cluster that the stack makes; None for an existing cluster, which already is in a
+        network."""
         return self.cluster.network if isinstance(self.cluster, ClusterPlan) else None

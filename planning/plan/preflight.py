@@ -5,7 +5,7 @@ from planning.plan.serving import PodTransportPlan
 
 
 class ServerNccl(Decision):
-    """The NCCL that a server over nodes will use, which is not the one that the test measures with."""
+    """The version of NCCL that a server over several nodes will use; the test has another one."""
 
     server: str
     image: str
@@ -24,17 +24,17 @@ class PreflightPlan(Decision):
     taints: tuple[Taint, ...]
     image: str
     tested_with: str
-    """Image and installer; others are no reason to test a pool again that is in use, but one to know of."""
+    """The image and the installer. A change of them is no reason to test a pool that is in use, but good to know."""
     prepare: tuple[str, ...]
     """Shell lines that every node runs, to answer the first one."""
     meet: tuple[str, ...]
     """Shell lines that the first node runs until all answer."""
     measure: str
-    """The command that it runs then."""
+    """The command that the first node runs then."""
     environment: dict[str, str]
     transport: PodTransportPlan
     deadline_seconds: int
     floor_gbytes_per_second: float
-    """Peak of bus bandwidth below which the test fails, and no server is built."""
+    """The lowest accepted peak of bus bandwidth, in GB/s. Below it the test fails, and no server is built."""
     floor_reason: str
     servers: tuple[ServerNccl, ...]

@@ -13,28 +13,31 @@ class LeaderWorkerSetPlan(Decision):
     chart: str
     version: str
     controller_tag: str
-    """The chart's own default follows its main branch."""
+    """The tag of the controller's image; the chart's own default follows its main branch."""
     replicas: int
-    """Of the controller. Its webhooks refuse every group and every pod of a group while none of them answers."""
+    """The number of replicas of the controller. While none of them answers, its webhooks refuse every group and every
+    pod of a group."""
     priority_class: str
 
 
 class LifecyclePlan(Decision):
-    """When a server counts as started, and how it goes. Seconds, but for `startup_failures`."""
+    """When a server counts as started, and how it shuts down. All values but `startup_failures` are seconds."""
 
     startup_period: int
     startup_failures: int
-    """Probes that may fail before the server counts as stuck; times the period it is the longest start."""
+    """The number of probes that may fail before the server counts as stuck; times the period, it is the longest
+    start."""
     progress_deadline: int
-    """In which an update must bring one replica further: an image, a start, and the shutdown of the one before."""
+    """The time in which an update must finish one more replica: its image, its start, and the shutdown of the one
+    before."""
     rollout_deadline: int
-    """For the whole of an update, replica after replica."""
+    """The time for a whole update, replica after replica."""
     pre_stop: int
-    """Time for endpoints to forget the pod before it stops taking requests."""
+    """The time before the pod stops taking requests, in which load balancers learn that it is gone."""
     drain: int
-    """vLLM's own, after SIGTERM, to finish what it began."""
+    """The time that vLLM gives running requests after SIGTERM."""
     grace_period: int
-    """From the wish to stop to the kill: preStop, drain, and a margin."""
+    """The time from the request to stop until the kill: preStop, drain, and a margin."""
 
     @property
     def longest_start(self) -> int:
@@ -42,39 +45,42 @@ class LifecyclePlan(Decision):
 
     @property
     def worker_pre_stop(self) -> int:
-        """The other pods of a group stay until its leader has drained: without them it could finish nothing."""
+        """The preStop time of a group's other pods: they stay until the leader has drained, since it needs them for
+        that."""
         return self.pre_stop + self.drain
 
 
 class PodResourcesPlan(Decision):
-    """Of one pod; requests equal limits. Memory includes what /dev/shm and offloaded KV blocks take of it."""
+    """The resources of one pod; requests equal limits. The memory includes /dev/shm and KV blocks that are
+    offloaded."""
 
     gpus: int
     cpus: int
     memory_gib: int
     shared_memory_gib: int
     ephemeral_storage_gib: int
-    """Of the three volumes below together, and the container's log."""
+    """The ephemeral storage of the three volumes below and of the container's log."""
     weights_gib: int
     kernels_gib: int
-    """What is compiled at the first start."""
+    """The size of what is compiled at the first start."""
     temporary_gib: int
 
 
 class PodTransportPlan(Decision):
-    """What a pod is given that talks to pods of other nodes over the fabric."""
+    """The parts of a pod that uses the fabric to reach pods on other nodes."""
 
     transport: str
     interfaces: tuple[InterfacePlan, ...]
-    """Besides the default one, eth0."""
+    """The interfaces besides the default one, eth0."""
     zero_resources: tuple[str, ...]
-    """Extended resources that GKE would ask for by itself and that its newer nodes do not advertise."""
+    """Extended resources that are set to zero: GKE would ask for them by itself, and its newer nodes do not offer
+    them."""
     mounts: tuple[FabricMount, ...]
     claims: tuple[FabricClaim, ...]
     sidecar: FabricSidecar | None
     sidecar_cpus: int
     sidecar_memory_gib: int
-    """Of the sidecar, where there is one; besides what the server's own container has."""
+    """The memory of the sidecar, besides that of the server's own container; 0 without a sidecar."""
 
 
 class RolloutPlan(Decision):
@@ -85,32 +91,33 @@ class RolloutPlan(Decision):
 
 
 class SchedulingPlan(Decision):
-    """What the scheduler is asked to prefer."""
+    """The preferences for the scheduler."""
 
     shares_node: bool
-    """Next to other servers that leave GPUs of their node free, so that whole nodes stay whole."""
+    """Whether it prefers nodes on which other servers leave GPUs free, so that empty nodes stay empty."""
     spread: bool
-    """Replicas on nodes of their own: the pool has room for that."""
+    """Whether each replica prefers a node of its own, since the pool has room for that."""
 
 
 class ModelServerPlan(Decision):
-    """One served model: a server of one pod is a Deployment, one that spans nodes a LeaderWorkerSet; and a Service."""
+    """One served model. A server of one pod is a Deployment, one that spans nodes is a LeaderWorkerSet; both have a
+    Service."""
 
     name: str
-    """Of the Deployment, the Service and whatever else belongs to it."""
+    """The name of the Deployment, the Service and everything else that belongs to it."""
     model: str
     served_name: str
-    """What clients ask for."""
+    """The model's name in requests of clients."""
     adapters: tuple[str, ...]
-    """Further names that clients may ask for."""
+    """More names that clients may ask for."""
     namespace: str
     image: str
     ray: bool
-    """Ray joins the nodes of a server, started by the leader before vLLM."""
+    """Whether Ray connects the nodes of a server; the leader starts it before vLLM."""
     arguments: tuple[str, ...]
-    """What follows `vllm serve` in the pod that answers requests."""
+    """The arguments of `vllm serve` in the pod that answers requests."""
     worker_arguments: tuple[str, ...]
-    """The same in the other pods of a server that spans nodes, or what follows `ray start` there; else empty."""
+    """The same in the other pods of a server that spans nodes, or the arguments of `ray start` there; else empty."""
     environment: dict[str, str]
     replicas: int
     port: int
@@ -128,7 +135,8 @@ class ModelServerPlan(Decision):
     scheduling: SchedulingPlan
     priority_class: str
     min_available_pods: int | None
-    """Of the disruption budget; None: there is none, since with one replica it would only block every drain."""
+    """The least number of pods in the disruption budget. None: there is no budget, since with one replica it would only
+    block every drain."""
 
     @property
     def is_group(self) -> bool:
@@ -137,5 +145,5 @@ class ModelServerPlan(Decision):
 
     @property
     def group_name(self) -> str:
-        """Of the LeaderWorkerSet, which makes a headless Service by the same name."""
+        """The name of the LeaderWorkerSet, which makes a headless Service with the same name."""
         return f"{self.name}-group"

@@ -36,7 +36,8 @@ def plan_access(settings: Settings, ranges: AddressRanges, findings: Findings) -
 
 
 def plan_priority() -> PriorityClassPlan:
-    """Over jobs and experiments: a model that waits for its GPUs takes them from whoever has a lower class."""
+    """The priority of models, above jobs and experiments: a model that waits for its GPUs takes them from pods of a
+    lower class."""
     return PriorityClassPlan(name=PRIORITY_CLASS, value=cluster_services().serving_priority)
 
 

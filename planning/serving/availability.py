@@ -49,7 +49,7 @@ def plan_availability(
 
 
 def _warn(model: ModelServerPlan, sharing: Sharing, use: PoolUse, path: str, findings: Findings) -> None:
-    """Of an update that is an outage, and once of those that wait for each other."""
+    """Warns of an update that is an outage, and once of updates that wait for each other."""
     if model.replicas == 1 and not sharing.places:
         (alone,) = share_places([model], use)
         why = "keeps its spare room for updates of larger models" if alone.places else "has no room for both"
@@ -69,8 +69,11 @@ def _warn(model: ModelServerPlan, sharing: Sharing, use: PoolUse, path: str, fin
 
 
 def _min_available(model: ModelServerPlan) -> int | None:
-    """Of all pods but one. Evicting one pod of a group takes the whole group down, and until all of its pods are back
-    no other pod may be evicted; so one replica at a time is disturbed, whatever its size."""
+    """The number of all pods but one; None with one replica.
+
+    If one pod of a group is evicted, the whole group restarts, and until all of its pods are back no other pod may be
+    evicted. So only one replica at a time is disturbed, whatever its size.
+    """
     return None if model.replicas == 1 else model.replicas * model.shape.nodes - 1
 
 

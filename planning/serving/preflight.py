@@ -18,7 +18,7 @@ NVLINK_FRACTION = 0.4
 what their NICs would give instead is at most 0.22."""
 _MINIMUM = "preflight.minimumBusBandwidth"
 _DEADLINE_SECONDS = 3600
-"""For nodes that pull an image of some GiB, a test of minutes, and a node that is taken away and comes back."""
+"""The seconds for nodes that pull an image of some GiB, a test of minutes, and a node that is lost and comes back."""
 
 
 def plan_preflights(
@@ -29,7 +29,7 @@ def plan_preflights(
     models: tuple[ModelServerPlan, ...],
     findings: Findings,
 ) -> tuple[PreflightPlan, ...]:
-    """One for each pool that begins with two nodes of a fabric."""
+    """The tests: one for each pool that begins with two nodes of a fabric."""
     tested = [pool for pool in pools if pool.uses_fabric and not pool.waits and pool.nodes >= NODES]
     installer = with_fabric[0].installer if with_fabric else None
     if fabric is None or installer is None or installer.name not in DIAGNOSTICS or not tested:

@@ -12,7 +12,8 @@ from planning.plan import NodePoolPlan, PodResourcesPlan, PodTransportPlan
 from planning.shape import ShapePlan
 
 _CPUS = 4
-"""Of a server's front and its engine; llm-d asks for 32 in all where a pod has eight GPUs (2026-09-30)."""
+"""The CPUs for a server's front end and its engine; llm-d asks for 32 in all where a pod has eight GPUs
+(2026-09-30)."""
 _CPUS_PER_GPU = 8
 """A worker's own, and its part in compiling and in reading weights."""
 _KERNELS_GIB = 6
@@ -22,11 +23,11 @@ _LOG_GIB = 1
 _WEIGHTS_MARGIN = 1.05
 """Beside the weights lie tokenizer, configuration and what the hub's client has half fetched."""
 _SHARED_MEMORY_GIB = 2
-"""Of /dev/shm for each GPU; the default of 64 MiB ends tensor parallel servers."""
+"""The GiB of /dev/shm for each GPU; the default of 64 MiB ends tensor parallel servers."""
 _PROCESS_MEMORY_GIB = 8
-"""For each GPU's process and its share of the server's own, beside /dev/shm and offloaded blocks."""
+"""The GiB for each GPU's process and its share of the server's own, besides /dev/shm and offloaded blocks."""
 _LEAST_PROCESS_GIB = 5
-"""Of the same, where the machine has no more: enough or not, was not measured."""
+"""The least of the same where the machine has no more; whether it is enough was not measured."""
 _DISK_STEP_GIB = 10
 _LARGEST_DISK_GIB = 65536
 

@@ -33,10 +33,11 @@ class Sharing:
 
 
 def share_places(models: list[ModelServerPlan], use: PoolUse) -> list[Sharing]:
-    """Of the models of one pool.
+    """Divides the places of one pool among its models.
 
-    Each size is promised one place, and a place to one size alone: a small replica on a large one's place would leave
-    the large one waiting for ever. First come those with a single replica, which would be away without one.
+    Each size is promised one place, and a place belongs to one size only: a small replica on a large one's place would
+    leave the large one waiting for ever. Models with a single replica come first, since without a place they would be
+    away during an update.
     """
     by_size: dict[tuple[int, int], list[ModelServerPlan]] = {}
     for model in models:

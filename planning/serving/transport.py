@@ -16,7 +16,7 @@ _NETWORK_RESOURCE = "networking.gke.io.networks/"
 
 
 def plan_transport(fabric: FabricPlan, server: str) -> PodTransportPlan:
-    """For the pods of that server."""
+    """The transport for the pods of that server."""
     rdma = {network.name for network in fabric.pod_networks if network.device_mode == _RDMA}
     return PodTransportPlan(
         transport=fabric.transport,
