@@ -26,7 +26,7 @@ _NEMOTRON = {"M": "state_space", "*": "full_attention", "-": "none", "E": "none"
 class Attention:
     groups: tuple[AttentionGroup, ...]
     order: tuple[int, ...] | None
-    """None where all layers are alike."""
+    """The group of each layer; None where all layers are of one kind."""
 
 
 def attention_of(reader: ConfigReader) -> Attention:
@@ -182,7 +182,7 @@ def _latent(reader: ConfigReader, layers: int) -> MlaAttention:
 
 
 def _indexer_layers(reader: ConfigReader, layers: int) -> tuple[int, ...] | None:
-    """None where every layer has one; GLM 5.2 and 5.3 share one among several layers."""
+    """The layers with an indexer; None where every layer has one. In GLM 5.2 and 5.3 several layers share one."""
     types = reader.get("indexer_types")
     if not isinstance(types, list):
         return None

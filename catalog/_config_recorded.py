@@ -48,7 +48,7 @@ def _head_dim(reader: ConfigReader, heads: int) -> int:
 
 
 def _intermediate_size(reader: ConfigReader) -> int | None:
-    """Of a dense layer; None where none is dense."""
+    """The intermediate size of a dense layer; None where no layer is dense."""
     if reader.get("dense_intermediate_size") is not None:
         return reader.integer("dense_intermediate_size")
     return reader.integer("intermediate_size") if reader.get("intermediate_size") is not None else None

@@ -7,14 +7,14 @@ from catalog._config_reader import Config, ConfigReader, UnreadableConfigError, 
 from catalog.model import Vision
 
 _QWEN_TOKENS = 16384
-"""Of one image: the processors of Qwen2-VL and later allow that many (max_pixels 12,845,056 of 28 x 28 a token, or
-longest_edge 16,777,216 of 32 x 32), and vLLM's profile run takes the largest image."""
+"""The tokens of one image: the processors of Qwen2-VL and later allow that many (max_pixels 12,845,056 of 28 x 28 a
+token, or longest_edge 16,777,216 of 32 x 32), and vLLM's profile run takes the largest image."""
 _QWEN_WIDTHS = 15
 """Calibrated by the 2.51 GiB that vLLM logged for Qwen2.5-VL-72B at TP 4 (vllm-project/vllm issue 16570)."""
 
 
 def vision_of(reader: ConfigReader, outer: Config) -> Vision | None:
-    """None where there is no encoder. Raises UnreadableConfigError for one of a family that is not modelled."""
+    """The encoder; None where there is none. Raises UnreadableConfigError for one of a family that is not modelled."""
     config = mapping(outer.get("vision_config"))
     family = str(outer.get("model_type", ""))
     if not config and family not in _WITH_DEFAULTS:

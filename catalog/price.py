@@ -68,7 +68,7 @@ FEES: Entries[Fees] = Entries(_FOLDER / "fees", Fees)
 def price(machine_type: str, region: str, kind: CapacityKind | PriceKind) -> Price | None:
     """The newest known price of one machine for an hour, or None if none is published there.
 
-    A list price says nothing of whether the machine can be had that way: see MachineType.capacity.
+    A list price does not say whether the machine can be obtained that way: see MachineType.capacity.
     """
     if region not in REGION_PRICES:
         return None

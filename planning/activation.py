@@ -45,7 +45,7 @@ def kept_beside_weights(
 
 
 _INPUTS = 0.02 * GIB
-"""Of the V2 runner of 0.33: what it kept beside sampling state and block tables was 0.01 to 0.06 GiB."""
+"""The bytes of the V2 runner's inputs in 0.33: beside sampling state and block tables it kept 0.01 to 0.06 GiB."""
 
 
 def _sampler(vocabulary: int, rows: int, engine: Engine, model: Model) -> float:

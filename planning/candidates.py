@@ -59,7 +59,7 @@ def evaluate(
 
 
 _SPARE_STATES = 0.9
-"""Of the blocks that are counted: a server that has a few less than the plan must start as well."""
+"""The share of the counted blocks that is used: a server that has a few less than the plan must start as well."""
 
 
 def _with_states(settings: ServeSettings, blocks: int) -> ServeSettings:

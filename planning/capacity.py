@@ -1,4 +1,4 @@
-"""Checks that a pool's machines can be had in the way, the number and the place that are asked for.
+"""Checks that a pool's machines can be obtained in the way, the number and the place that are asked for.
 
 What Google would refuse after minutes, or answer by never bringing a node, is refused here with the key to change.
 """

@@ -166,13 +166,13 @@ class ServeSettings:
     adapter_slots: int = 0
     adapter_rank: int = 0
     draft_gib: float = 0.0
-    """Of a draft model's weights, over the ranks of tensor parallel."""
+    """The GiB of a draft model's weights, over the ranks of tensor parallel."""
     draft_tokens: int = 0
     """Drafted for each sequence in one step."""
     own_draft: bool = False
     """The draft is the checkpoint's own layers (MTP)."""
     draft_layers: int = 0
-    """Of another checkpoint, each like one of the target's layers of full attention (EAGLE)."""
+    """The layers of another checkpoint that drafts, each like one of the target's layers of full attention (EAGLE)."""
     draft_model: str | None = None
     """A model of the catalogue that drafts, and keeps a cache of its own."""
     fewer_sequences: bool = False

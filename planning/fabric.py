@@ -47,7 +47,7 @@ class FabricPool:
     accelerator: Accelerator
     mode: FabricMode
     installer: InstallerRelease | None
-    """Of its NCCL plugin; None: the transport has none."""
+    """The installer of its NCCL plugin; None: the transport has none."""
 
 
 def fabric_pools(settings: Settings, findings: Findings) -> tuple[FabricPool, ...]:

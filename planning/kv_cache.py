@@ -35,13 +35,13 @@ class StateRules:
     """What a release does with the states of linear and state-space layers."""
 
     blocks: int = 2
-    """That one request holds, before drafted tokens add one each."""
+    """The blocks that one request holds, before drafted tokens add one each."""
     alignment: int = 16
     """Tokens that a block of a model with gated delta-rule layers is a multiple of."""
 
 
 OLDER_STATES = StateRules()
-"""Of the releases before 0.33 that were looked into (0.24 to 0.29)."""
+"""The rules of the releases before 0.33 that were looked into (0.24 to 0.29)."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from planning.padding import padded_experts, refined_block
 from planning.stored import Tensor, matrix
 
 Formats = tuple[WeightFormat | None, ...]
-"""Of each `LinearPart`, in their order."""
+"""The format of each `LinearPart`, in their order."""
 _PARTS = tuple(LinearPart)
 
 

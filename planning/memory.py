@@ -139,7 +139,7 @@ def cache_settings(model: Model, sharding: Sharding, settings: ServeSettings, en
 
 
 def _without_numbers(card: Card, settings: ServeSettings, runner: Runner, refusal: str) -> GpuMemory:
-    """Of a shape that nothing is known of but that, or why, it cannot be planned."""
+    """The answer for a shape of which we only know that, or why, it cannot be planned."""
     return GpuMemory(
         total_gib=card.torch_gib,
         budget_gib=settings.gpu_memory_utilization * card.torch_gib,

@@ -19,7 +19,7 @@ from planning.plan import (
 
 
 def plan_node_pools(settings: Settings, prefix: str, findings: Findings) -> tuple[NodePoolPlan, ...]:
-    """One plan for each pool that can be had as it is asked for; the others become findings.
+    """One plan for each pool that can be obtained as it is asked for; the others become findings.
 
     Their `nodes` are the least there can be, until `begin_with` knows what is put on them.
     """

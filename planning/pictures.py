@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 PARTS = ("weights", "overhead", "KV cache", "kept free")
-"""Of a GPU's memory, in the order in which bars show them."""
+"""The parts of a GPU's memory, in the order in which bars show them."""
 _CHARACTERS = "█▓░·"
 _FREE = "·"
 _BAR = 32

@@ -168,7 +168,7 @@ def _sums(uses: Iterable[_Use], region: str) -> Iterator[QuotaNeed]:
 
 
 def _sum(amounts: Iterable[int | None]) -> int | None:
-    """None if one of them is not known."""
+    """The sum; None if one of the amounts is not known."""
     total = 0
     for amount in amounts:
         if amount is None:

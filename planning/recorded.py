@@ -36,7 +36,8 @@ class Answer:
 def recorded_answer(
     model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine
 ) -> Answer | None:
-    """None where nobody asked that release for this model, shape and cache on a card of that capability."""
+    """What was recorded; None where nobody asked that release for this model, shape and cache on a card of that
+    capability."""
     if settings.block_size != engine.block_size:
         return None
     if settings.draft_tokens and not settings.own_draft:

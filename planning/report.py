@@ -226,7 +226,7 @@ def _amount(count: int | None) -> str:
 
 
 def _quota_id(need: QuotaNeed) -> str:
-    """With what the limit is counted by, if it is by more than the region."""
+    """The quota's id, with what the limit is counted by, if that is more than the region."""
     name = need.quota_id or need.quota_metric or "unknown"
     return name + "".join(f" {key}={value}" for key, value in need.dimensions.items())
 

@@ -60,7 +60,7 @@ class ShapeRequest:
     expert_parallel: bool | None = None
     replicas: int | None = None
     max_nodes: int = 16
-    """Of one replica."""
+    """The most nodes of one replica."""
     max_model_len: int | None = None
     gpu_memory_utilization: float | None = None
     max_num_seqs: int | None = None
@@ -77,7 +77,7 @@ class ShapeRequest:
     own_draft: bool = False
     """By the checkpoint's own layers (MTP)."""
     draft_layers: int = 0
-    """Of another checkpoint that drafts, each like one of the model's own (EAGLE)."""
+    """The layers of another checkpoint that drafts, each like one of the model's own (EAGLE)."""
     draft_model: str | None = None
     """A model of the catalogue that drafts."""
 
@@ -108,22 +108,22 @@ class ShapePlan:
     expert_parallel: bool
     replicas: int
     nodes: int
-    """Of one replica."""
+    """The nodes of one replica."""
     gpus_per_node: int
-    """That one replica takes of each of its nodes."""
+    """The GPUs that one replica uses of each of its nodes."""
     settings: ServeSettings
     memory: GpuMemory
     concurrency: float
     """Requests of the wanted context at once in one replica, at most `max_num_seqs`."""
     usd_per_hour: float | None
-    """Of one replica, as its share of its nodes; None: no price is known."""
+    """The price in US dollars per hour of one replica, as its share of its nodes; None: no price is known."""
     reasons: tuple[str, ...]
     rejected: tuple[Rejected, ...]
     warnings: tuple[str, ...]
 
     @property
     def gpus(self) -> int:
-        """Of one replica."""
+        """The GPUs of one replica."""
         return self.tensor_parallel * self.pipeline_parallel
 
 

@@ -21,7 +21,7 @@ _NAMED = re.compile(r"'(\w+)'")
 _TYPES = ("_inputs", "outputs")
 """The two files of a module that hold the nested types of all its resources: most of what a program never names."""
 _LARGE = 2**21
-"""Bytes of source from which a part compiled anew is sooner there than the whole from its bytecode (measured)."""
+"""From so many bytes of source on, to compile a part is faster than to load the whole from its bytecode (measured)."""
 
 _lock = threading.RLock()
 

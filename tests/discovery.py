@@ -27,7 +27,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @cache
 def document(name: str) -> dict[str, Any]:
-    """Of an API and its version, such as compute.v1."""
+    """The description of an API and its version, such as compute.v1."""
     own = _OWN / f"{name}.json"
     return json.loads((own if own.is_file() else _BUNDLED / f"{name}.json").read_text(encoding="utf-8"))
 

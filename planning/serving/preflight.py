@@ -11,11 +11,11 @@ from planning.serving.transport import group_environment, plan_transport
 
 NODES = 2
 NIC_FRACTION = 0.5
-"""Of the rate of a node's NICs. Two nodes were measured at 0.71 (TCPX) to 0.93 of it (TCPXO); a node with half of its
-NICs reaches less than 0.5, and TCP, which NCCL takes without its plugin, about 0.02."""
+"""The floor as a share of the rate of a node's NICs. Two nodes were measured at 0.71 (TCPX) to 0.93 of it (TCPXO); a
+node with half of its NICs reaches less than 0.5, and TCP, which NCCL takes without its plugin, about 0.02."""
 NVLINK_FRACTION = 0.4
-"""Of the rate of a GPU's NVLink in one direction, where it joins the nodes. Google shows 0.53 of it for two A4X nodes;
-what their NICs would give instead is at most 0.22."""
+"""The floor as a share of the rate of a GPU's NVLink in one direction, where it joins the nodes. Google shows 0.53 of
+it for two A4X nodes; what their NICs would give instead is at most 0.22."""
 _MINIMUM = "preflight.minimumBusBandwidth"
 _DEADLINE_SECONDS = 3600
 """The seconds for nodes that pull an image of some GiB, a test of minutes, and a node that is lost and comes back."""

@@ -34,7 +34,8 @@ _LARGEST_DISK_GIB = 65536
 
 @dataclass(frozen=True)
 class _Share:
-    """Of one node's part for pods, as much as the pod has of its GPUs; so what GPUs have room for has room."""
+    """A pod's share of what pods may use of one node: as large as its share of the GPUs, so that every GPU's pod has
+    room."""
 
     cpus: int
     memory_gib: int

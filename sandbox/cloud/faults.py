@@ -28,7 +28,7 @@ class Fault(Row):
     type: str
     name: str | None = None
     outcome: Outcome
-    nth: int = Field(default=1, ge=1, description="the first request that it befalls")
+    nth: int = Field(default=1, ge=1, description="the first request that it concerns")
     times: int | None = Field(default=1, ge=1, description="how many in a row; null: from then on always")
     seconds: float = Field(default=1.0, ge=0, description="of a delay")
     message: str | None = None

@@ -32,7 +32,7 @@ SHARED = {
 
 
 def shared_vpc() -> State:
-    """Of a host project, as another program made it."""
+    """A network of a host project, as another program made it."""
     id_ = f"projects/{HOST}/regions/us-central1/subnetworks/gke"
     outputs: dict[str, Any] = {
         "name": "gke",

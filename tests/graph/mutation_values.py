@@ -174,4 +174,4 @@ VALUES: dict[str, list[Changes]] = {
     "models[].engine.extraArgs": [{"models.0.engine.extraArgs": ["--max-log-len", "80"]}],
     "models[].vllmVersion": [{"models.0.vllmVersion": "0.24.0"}],
 }
-"""Of fields whose other values follow from no type."""
+"""Other values of fields for which none follows from the type."""

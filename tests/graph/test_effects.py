@@ -44,7 +44,7 @@ STANDS_ON = {
 """Kinds that hold the id of another in a property that cannot change in place."""
 ORDER = list(Effect)
 JOINED = ("cluster.existing.", "network.existing.")
-"""Of what somebody else owns: another one is joined and the old one left, which is nothing that Google replaces."""
+"""Fields about what others own: another resource is joined and the old one left, so Google replaces nothing."""
 _PER_STACK = 5
 
 

@@ -20,7 +20,7 @@ FIELDS = dict(fields())
 ONLY_IN_THE_GRAPH = {"project"}
 """A plan is made without it."""
 DOCUMENTATION = {"title", "licence", "sources", "note", "gated", "minimumVllm"}
-"""Of a model's definition: for its reader."""
+"""Fields of a model's definition that are for its reader only."""
 
 
 def verdict(stack: str, values: dict[str, Any]) -> str:

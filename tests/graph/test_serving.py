@@ -19,7 +19,7 @@ def servers(graph: Graph) -> list[Registration]:
 
 
 def templates(server: Registration) -> list[dict[str, Any]]:
-    """Of each kind of pod; the one that answers requests comes first."""
+    """The pod templates, one of each kind; the one that answers requests comes first."""
     spec = server.inputs["spec"]
     if server.type == DEPLOYMENT:
         return [spec["template"]]

@@ -67,7 +67,8 @@ def _lines(log: str) -> str:
 
 
 def _told(line: str) -> dict[str, Any] | None:
-    """Of an event, what a report may be made from: not this machine's paths and time, and no state twice."""
+    """The parts of an event from which a report is made: without this machine's paths and time, and with no state
+    twice."""
     event: dict[str, Any] = json.loads(line)
     if {"preludeEvent", "summaryEvent", "cancelEvent", "resOutputsEvent"} & event.keys():
         return None

@@ -19,7 +19,8 @@ class Row:
 
 
 PROVIDER = "provider-schema"
-"""Of what the provider's schema says; each field of it is tested elsewhere, and that the cloud asks it is here."""
+"""Refusals that follow from the provider's schema. Each of its fields is tested elsewhere; here the cloud must apply
+it."""
 
 COMPUTE = [
     Row("service-name", "api-iam", {"service": "iam"}, "expected iam to be a domain"),

@@ -47,7 +47,7 @@ class Node:
     provisioning: str = "standard"
     arch: str = "amd64"
     ephemeral_gib: int | None = None
-    """None: on the boot disk, whose size is the stack's to choose."""
+    """The GiB of local SSDs; None: the storage is on the boot disk, whose size the stack chooses."""
     networks: tuple[str, ...] = ()
     """What pods can ask for by Network objects."""
     rdma_devices: int = 0
@@ -164,7 +164,7 @@ def look(checkout: Checkout, stack: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class OutOfStock:
-    """A stack whose machines were not to be had at first."""
+    """A stack whose machines could not be obtained at first."""
 
     first: tuple[int, str]
     second: tuple[int, str]

@@ -20,7 +20,7 @@ BEFORE = {name: each for name, each in PLATFORM.items() if name != "h200"}
 
 @contextmanager
 def cloud(folder: Path, faults: str) -> Generator[Client]:
-    """A cloud on which this befalls."""
+    """A cloud with this scenario of faults."""
     scenario = folder / "scenario.yaml"
     scenario.write_text(f"faults: [{faults}]")
     with serve_cloud(folder / "cloud.json", scenario=scenario) as port, Client(port) as client:

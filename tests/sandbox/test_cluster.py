@@ -180,9 +180,11 @@ def test_networks_are_checked_and_become_ready_as_on_gke(plane: ControlPlane, ot
     apply(plane, parameter_set("rdma-0", "RDMA", "rdma-sub-0"), network("rdma-0"))
     ready = ("wait", "--for=condition=Ready", "--timeout=60s")
     plane.kubectl(*ready, "gkenetworkparamset/rdma-0", "network.networking.gke.io/rdma-0")
-    apply(plane, parameter_set("twin", "RDMA", "rdma-sub-0"))
-    plane.kubectl("wait", "--for=condition=Ready=False", "--timeout=60s", "gkenetworkparamset/twin")
-    plane.kubectl("delete", "gkenetworkparamset/twin", "gkenetworkparamset/rdma-0", "network.networking.gke.io/rdma-0")
+    apply(plane, parameter_set("other", "RDMA", "rdma-sub-0"))
+    plane.kubectl("wait", "--for=condition=Ready=False", "--timeout=60s", "gkenetworkparamset/other")
+    plane.kubectl(
+        "delete", "gkenetworkparamset/other", "gkenetworkparamset/rdma-0", "network.networking.gke.io/rdma-0"
+    )
     with pytest.raises(ClusterError, match="no matches for kind"):
         apply(other, parameter_set("rdma-0", "RDMA", "rdma-sub-0"))
     assert "gateways.gateway.networking.k8s.io" in plane.kubectl("get", "crds", "--output=name")

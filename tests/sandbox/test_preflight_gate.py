@@ -51,7 +51,7 @@ def kubectl(checkout: Checkout, arguments: str) -> str:
 
 
 def pods(checkout: Checkout) -> dict[str, list[dict[str, Any]]]:
-    """Of the test, by the index of each."""
+    """The pods of the test, by their index."""
     run = checkout.make("kubectl", STACK, ARGS=PODS)
     found: dict[str, list[dict[str, Any]]] = {}
     for pod in json.loads(run.stdout)["items"] if run.returncode == 0 else []:

@@ -1,4 +1,4 @@
-"""Google's rules of how machines are had, how many, and where they stand."""
+"""Google's rules for the ways to obtain machines, for their number and for their place."""
 
 from tests.unit.google_rule import Rule
 
@@ -7,7 +7,7 @@ RESERVED = {"kind": "reservation", "name": "mine"}
 BOUNDS = {"min": 0, "max": 2}
 
 CAPACITY_ROWS: list[Rule] = [
-    # How capacity can be had.
+    # The ways to obtain capacity.
     Rule(
         "h200-on-demand",
         "google-provisioning-models",

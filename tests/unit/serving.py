@@ -63,5 +63,5 @@ def container(plan: ModelServerPlan, role: Role | None = None) -> dict[str, Any]
 
 
 def environment(plan: ModelServerPlan, role: Role | None = None) -> dict[str, str | None]:
-    """None where Kubernetes fills the value in."""
+    """The environment by name; a value is None where Kubernetes fills it in."""
     return {variable["name"]: variable.get("value") for variable in container(plan, role)["env"]}

@@ -33,7 +33,7 @@ def refused(**changes: Any) -> str:
 
 
 def idle(plan: PlatformPlan) -> list[tuple[int, int]]:
-    """Of each pool: the idle GPUs, and all that it pays for."""
+    """For each pool the number of idle GPUs, and of all that are paid for."""
     return [(use.idle, use.gpus) for use in plan.cost.idle]
 
 

@@ -1,4 +1,4 @@
-"""A pool is what the stack file asks for, and what it leaves out follows from the machine and the way it is had."""
+"""A pool is what the stack file asks for; the rest follows from the machine and the way to obtain it."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ from verification.results import NotObservable
 
 
 def checked(folder: Path, plan: PreflightPlan, today: dict[str, str]) -> str:
-    """Of the Job that the plan makes, as a cluster would list it."""
+    """What the check says of the Job that the plan makes, as a cluster would list it."""
     listed: dict[str, Any] = {"items": [preflight(plan, "0a1b2c3d")]}
     (folder / "jobs.json").write_text(json.dumps(listed), encoding="utf-8")
     kubectl = Kubectl(["sh", "-c", f"cat {folder / 'jobs.json'}", "kubectl"])

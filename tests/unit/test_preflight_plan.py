@@ -55,7 +55,7 @@ def test_the_nccl_of_every_server_over_nodes_is_named() -> None:
 
 
 def test_the_job_fails_at_once_by_its_limit_and_a_node_that_is_taken_away_does_not_count() -> None:
-    """Of a FailJob rule Pulumi never hears: it would wait for the deadline."""
+    """Pulumi never hears of a FailJob rule: it would wait for the deadline."""
     (preflight,) = platform(ONE_GPU, nodes=2).preflights
     spec = job_of(preflight, "0a1b2c3d")["spec"]
     disrupted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}

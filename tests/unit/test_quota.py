@@ -14,7 +14,7 @@ from planning.platform import plan_platform
 from tests.unit.google_rules import changed, stack_values
 
 FRESH_SSD_GB = 500
-"""Of SSD_TOTAL_GB in a fresh project."""
+"""The limit SSD_TOTAL_GB of a fresh project, in GB."""
 FRESH_CPUS = 24
 RESERVED = {"kind": "reservation", "name": "mine"}
 

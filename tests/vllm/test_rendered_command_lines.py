@@ -16,7 +16,7 @@ STACKS = stack_names(CHECKOUT)
 
 
 def rendered() -> list[tuple[str, ...]]:
-    """Of every pod of every model, as its container gets it."""
+    """The command lines of every pod of every model, as its container gets them."""
     models = [model for stack in STACKS for model in plan_platform(read_stack_file(CHECKOUT, stack), stack).models]
     lines = [expanded(model.arguments, 0) for model in models]
     lines += [expanded(model.worker_arguments, 1) for model in models if model.worker_arguments]
