@@ -1,6 +1,6 @@
-"""Starts Ray on a node and then becomes the command that follows, so that SIGTERM reaches that command.
+"""Starts Ray's part of a node and then becomes what follows it, so that SIGTERM reaches that.
 
-`leader PORT COMMAND...` starts Ray's head and becomes COMMAND; `worker HOST PORT COMMAND...` waits for the head first.
+`leader PORT COMMAND...` starts the head and becomes COMMAND; `worker HOST PORT COMMAND...` waits for the head first.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Asks a model server for one token, and fails with the server's answer if none comes."""
+"""Asks a model server for one token, and ends with its answer where none comes."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 NOT_YET = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
-"""The answers of what is between us and the server while no server of this revision is ready."""
+"""What stands between says so while no server of this revision is ready."""
 NO_SUCH_SERVER = 3
 NO_TOKEN = 4
 
 
 def main() -> None:
-    """Waits for a server, but not for a token: a server that takes the request and generates nothing has failed."""
+    """Waits for a server, never for a token: one that takes the request and generates nothing has failed."""
     server, model = os.environ["SERVER"], os.environ["MODEL"]
     patience, token_seconds = float(os.environ["PATIENCE_SECONDS"]), float(os.environ["TOKEN_SECONDS"])
     wanted = {"model": model, "prompt": "Kubernetes is", "max_tokens": 1, "temperature": 0}
