@@ -20,7 +20,7 @@ from planning.performance.steps import Deployment, Step, Steps, Unknown
 
 _FOLDER = Path(__file__).parent / "measured"
 _STEP_TOKENS = 8192
-"""Of vLLM's step on this card."""
+"""The most tokens of one step of vLLM on this card."""
 _ALONE, _SATURATED = Traffic(1024, 128), Traffic(1024, 256)
 
 
@@ -117,7 +117,7 @@ def allowed(error: EstimateError) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of one figure: rows with an estimate, and by what share these are off."""
+    """The error of one figure: the rows with an estimate, and the share by which these differ."""
 
     known: int
     median: float

@@ -32,5 +32,5 @@ class ServiceObjective(Intent):
 
     @property
     def tokens(self) -> int:
-        """Of one request at its end."""
+        """The tokens of one request at its end."""
         return self.input_tokens + self.output_tokens

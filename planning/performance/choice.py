@@ -58,7 +58,7 @@ def choose_service(
 ) -> ServiceChoice:
     """The cheapest shape on that machine type that starts and meets the objective; what the request fixes stays fixed.
 
-    Raises ShapeRefused, with the nearest that can be had, and LibraryMissing.
+    Raises ShapeRefused, with the nearest that is possible, and LibraryMissing.
     """
     node, engine = GpuNode.of(accelerator, machine), engine_of(request.vllm)
     where = f"{model.id} on {node.accelerator} ({node.machine_type})"
@@ -316,7 +316,7 @@ def _refusal(
     first, token = at_worst(found)
     return ShapeRefused(
         f"{where} does not meet {asked}: the nearest is {_name(nearest.candidate)} {_too_slow(found)}; "
-        f"timeToFirstToken {ceil(first)} and timePerOutputToken {ceil(token * 10) / 10:g} can be had",
+        f"timeToFirstToken {ceil(first)} and timePerOutputToken {ceil(token * 10) / 10:g} are possible",
         {"first_token_ms": round(first, 1), "per_token_ms": round(token, 2)},
         rejected,
     )

@@ -22,7 +22,7 @@ _NOT_OF_SPEED = {
     "rotary",
     "vision",
 }
-"""Of a model's fields; a text request does not meet the vision encoder."""
+"""The fields of a model that do not change its speed; a text request does not reach the vision encoder."""
 _CONFIG, _QUANTIZATION = "_config.json", "_hf_quant_config.json"
 
 

@@ -19,20 +19,20 @@ _LARGE_BATCHES = (*range(160, 257, 32), *range(320, 513, 64), *range(640, 1025, 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one replica."""
+    """The limits of one replica."""
 
     sequences: int
-    """That its cache holds at once, each as long as a request of the objective at its end."""
+    """The requests that its cache holds at once, each as long as a request of the objective at its end."""
     step_tokens: int
     """`--max-num-batched-tokens`."""
     stages: int
-    """Of its pipeline."""
+    """The stages of its pipeline."""
     has_experts: bool
 
 
 @dataclass(frozen=True)
 class Capability:
-    """Of one replica."""
+    """What one replica can serve."""
 
     meeting: tuple[Operation, ...]
     """The batches that meet the objective's times, the smallest first."""
@@ -41,7 +41,7 @@ class Capability:
 
     @property
     def most(self) -> Operation:
-        """Of the batches that meet the times, the one that serves most."""
+        """The batch that serves most, of those that meet the times."""
         return max(self.meeting, key=lambda each: (each.requests_per_second, each.sequences))
 
     def at(self, requests_per_second: float) -> Operation:
@@ -50,7 +50,7 @@ class Capability:
 
 
 def capability(steps: Steps, objective: ServiceObjective, limits: Limits) -> Capability | None:
-    """None where not even one request at once can be served. Raises Unknown."""
+    """What one replica can serve; None if not even one request at once. Raises Unknown."""
     constants = performance().first_token
     constant = constants.experts if limits.has_experts else constants.dense
     traffic = Traffic(objective.input_tokens, objective.output_tokens, objective.prefix_tokens)

@@ -15,10 +15,10 @@ class ExpectedService(BaseModel):
     first_token_ms: float
     first_token_ms_at_worst: float
     per_token_ms: float
-    """Of every token after the first."""
+    """The milliseconds for every token after the first."""
     per_token_ms_at_worst: float
     requests_per_second: float
-    """That all replicas can serve within both times."""
+    """The requests that all replicas can serve within both times."""
     requests_per_second_at_worst: float
     head_room: float
     """What they can surely serve beyond the objective's requests, as a share of these."""

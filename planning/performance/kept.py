@@ -1,7 +1,7 @@
 """Keeps the library's answers on disk, so that the next plan of the same shapes need not load it.
 
 One file holds what was said of one model on one system by one release of the library and of its tables. A file that
-cannot be read is made anew; a folder that cannot be written keeps nothing.
+cannot be read is made again; a folder that cannot be written keeps nothing.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _WHOLE = "deployment"
 
 
 def kept_folder() -> Path:
-    """Of this release's answers, in the same cache as the tools'."""
+    """The folder of this release's answers, in the same cache as the tools'."""
     configured = os.environ.get("XDG_CACHE_HOME", "")
     # A relative XDG_CACHE_HOME is invalid by its specification and to be ignored.
     cache = Path(configured) if configured.startswith("/") else Path.home() / ".cache"

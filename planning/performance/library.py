@@ -122,7 +122,7 @@ def _database(system: str, tables: str) -> Any:
 
 
 def _module(name: str) -> Any:
-    """Of the package, which takes a second to import and is no dependency of a stack without an objective."""
+    """A module of the package, which takes a second to import and which a stack without an objective does not need."""
     # What it fills and what it cannot rank it tells a log that nobody reads here; what matters it raises.
     logging.getLogger("aiconfigurator_core").setLevel(logging.CRITICAL)
     return import_module("aiconfigurator_core" + (f".{name}" if name else ""))

@@ -18,11 +18,11 @@ class Traffic:
     input_tokens: int
     output_tokens: int
     prefix_tokens: int = 0
-    """Of the input, those that the prefix cache holds already."""
+    """The tokens of the input that the prefix cache holds already."""
 
     @property
     def new_tokens(self) -> int:
-        """Of a prompt, those that must be computed: the last one always."""
+        """The tokens of a prompt that must be computed: the last one always."""
         return max(1, self.input_tokens - self.prefix_tokens)
 
 

@@ -34,7 +34,8 @@ class ServiceRanking:
 
 
 def objective_of(text: str) -> ServiceObjective:
-    """Of `timeToFirstToken=500,timePerOutputToken=30,...`: the keys of a stack file. Raises ValueError, in one line."""
+    """Reads `timeToFirstToken=500,timePerOutputToken=30,...`, with the keys of a stack file. Raises ValueError with one
+    line."""
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     values = {key.strip(): value.strip() for key, _, value in pairs}
     try:

@@ -37,7 +37,7 @@ class Step:
     """New ones; those of a prefix that the cache holds are not computed."""
     sequences: int
     input_tokens: int
-    """Of one request, its prefix included."""
+    """The input tokens of one request, its prefix included."""
     output_tokens: int
     prefix_tokens: int = 0
 
@@ -47,7 +47,7 @@ class Step:
 
 
 class Steps(Protocol):
-    """Of one deployment on one accelerator."""
+    """The steps of one deployment on one accelerator."""
 
     def milliseconds(self, step: Step) -> float:
         """Raises Unknown."""

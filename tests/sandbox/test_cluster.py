@@ -182,9 +182,7 @@ def test_networks_are_checked_and_become_ready_as_on_gke(plane: ControlPlane, ot
     plane.kubectl(*ready, "gkenetworkparamset/rdma-0", "network.networking.gke.io/rdma-0")
     apply(plane, parameter_set("other", "RDMA", "rdma-sub-0"))
     plane.kubectl("wait", "--for=condition=Ready=False", "--timeout=60s", "gkenetworkparamset/other")
-    plane.kubectl(
-        "delete", "gkenetworkparamset/other", "gkenetworkparamset/rdma-0", "network.networking.gke.io/rdma-0"
-    )
+    plane.kubectl("delete", "gkenetworkparamset/other", "gkenetworkparamset/rdma-0", "network.networking.gke.io/rdma-0")
     with pytest.raises(ClusterError, match="no matches for kind"):
         apply(other, parameter_set("rdma-0", "RDMA", "rdma-sub-0"))
     assert "gateways.gateway.networking.k8s.io" in plane.kubectl("get", "crds", "--output=name")
