@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from catalog import ACCELERATORS, PINS, REGION_PRICES, CapacityKind, InvalidEntry
 from catalog.hugging_face import QUANTIZATION_FILE, UnreadableConfigError
@@ -17,10 +17,12 @@ from config import ConfigurationError
 from planning.choose import Ranking, rank
 from planning.engine import engine_of
 from planning.fit import Fit, fit
-from planning.performance.ranking import ServiceRanking, objective_of, rank_services, ranking_text
 from planning.performance.steps import LibraryMissing
 from planning.shape import Objective, ShapeRefused, ShapeRequest
 from planning.stack_question import Format, describe_stack, plan_schema
+
+if TYPE_CHECKING:
+    from planning.performance.ranking import ServiceRanking
 
 T = TypeVar("T")
 
@@ -64,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             capacity = None if options.capacity is None else CapacityKind(options.capacity)
             where = (options.region, capacity, options.accelerator)
             if options.service_objective is not None:
+                from planning.performance.ranking import objective_of, rank_services, ranking_text
+
                 answer = rank_services(model, _request(options), objective_of(options.service_objective), *where)
                 text = ranking_text(answer)
             else:

@@ -148,7 +148,7 @@ def _options(
             rejected.append(Rejected(_name(candidate), f"unknown: {unknown}"))
             continue
         if able is None:
-            rejected.append(Rejected(_name(candidate), "its steps have no room for one prompt"))
+            rejected.append(Rejected(_name(candidate), "its cache or its steps have no room for one such request"))
             continue
         options.append(_Option(candidate, able))
     return options, rejected

@@ -18,6 +18,8 @@ from planning.performance.counterpart import counterparts
 from planning.performance.steps import Deployment, LibraryMissing, Step, Unknown
 
 _BACKEND = "vllm"
+_REFUSALS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
+"""What the library raises of a model or step that it cannot describe; it has no one class for that."""
 _BLOCK = 16
 """Tokens of a cache block; vLLM's default."""
 _INSTALL = "python -m pip install --require-hashes -r requirements-performance.txt"
@@ -41,7 +43,7 @@ class LibrarySteps:
                 step.prompt_tokens, step.sequences, *length, step.prefix_tokens
             )
             return float(taken)
-        except (ValueError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise Unknown(_reason(error)) from None
 
 
@@ -74,7 +76,7 @@ def _engine(model: Model, system: System, deployment: Deployment) -> Any:
             database=_database(system.name, system.tables),
         )
         return engine.EngineHandle(bytes(core.engine_spec_bincode_from_json(spec)))
-    except (ValueError, RuntimeError, NotImplementedError, KeyError) as error:
+    except _REFUSALS as error:
         raise Unknown(_reason(error)) from None
 
 
@@ -97,7 +99,7 @@ def _counterpart(model: Model, system: System, deployment: Deployment) -> str:
         try:
             if _agrees(model, _built(path, deployment).config):
                 return path
-        except (ValueError, RuntimeError, NotImplementedError, KeyError) as error:
+        except _REFUSALS as error:
             raise Unknown(_reason(error)) from None
     raise Unknown(f"{performance().library} {PINS.aiconfigurator_core} has no model with the facts of {model.id}")
 
@@ -125,7 +127,10 @@ def _module(name: str) -> Any:
     """A module of the package, which takes a second to import and which a stack without an objective does not need."""
     # What it fills and what it cannot rank it tells a log that nobody reads here; what matters it raises.
     logging.getLogger("aiconfigurator_core").setLevel(logging.CRITICAL)
-    return import_module("aiconfigurator_core" + (f".{name}" if name else ""))
+    try:
+        return import_module("aiconfigurator_core" + (f".{name}" if name else ""))
+    except ImportError as error:
+        raise LibraryMissing(f"{performance().library} cannot be loaded: {error}") from None
 
 
 def _reason(error: Exception) -> str:

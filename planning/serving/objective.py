@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from catalog.accelerator import Accelerator, MachineType
 from catalog.model import Model
 from config.engine import EngineSettings
 from config.models import ModelSettings
 from planning.errors import Findings
-from planning.performance.choice import ServiceChoice, choose_service
 from planning.performance.expected import ExpectedService
 from planning.performance.steps import LibraryMissing
 from planning.plan import NodePoolPlan
 from planning.shape import ShapePlan, ShapeRefused, ShapeRequest
+
+if TYPE_CHECKING:
+    from planning.performance.choice import ServiceChoice
 
 _NOT_TIMED = ("attention_backend", "compilation_config", "performance_mode")
 """Arguments of vLLM that change which kernels run."""
@@ -33,6 +36,9 @@ def choose_pool(
     model: Model, wanted: ModelSettings, asked: list[OnPool], path: str, findings: Findings
 ) -> tuple[NodePoolPlan, ShapePlan, ExpectedService] | None:
     """The cheapest that meets the objective; if none does, a refusal that says of each what is the nearest."""
+    # Most stacks have no objective, and their plans should not wait for what it takes to meet one.
+    from planning.performance.choice import choose_service
+
     objective = wanted.service_objective
     assert objective is not None
     own = f"{path}.serviceObjective"
