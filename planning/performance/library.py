@@ -106,7 +106,10 @@ def _counterpart(model: Model, system: System, deployment: Deployment) -> str:
 
 @lru_cache(maxsize=64)
 def _names(model: Model) -> tuple[str, ...]:
-    return tuple(counterparts(model, Path(str(_module("").__file__)).parent / "model_configs"))
+    folder = Path(str(_module("").__file__)).parent / "model_configs"
+    # Of a config that is not in this list it would ask Hugging Face, although the file is there.
+    own: Any = _module("sdk.common").DefaultHFModels
+    return tuple(name for name in counterparts(model, folder) if name in own)
 
 
 def _agrees(model: Model, config: Any) -> bool:

@@ -142,6 +142,11 @@ def test_only_rows_that_were_timed_with_vllm_answer() -> None:
     assert engine.last_provenance() is None
 
 
+def test_a_config_that_the_library_would_fetch_is_not_asked_for() -> None:
+    with pytest.raises(Unknown, match="has no model with the facts"):
+        LibrarySteps(MODELS["Qwen/Qwen3.5-122B-A10B"], SYSTEM, Deployment(8))
+
+
 def test_a_replica_serves_no_more_prompts_than_its_steps_have_room_for() -> None:
     settled = operation(_Counted(), Traffic(8000, 10), 8, stages=1, step_tokens=8192, first_token_ms=0)
     assert settled is not None
