@@ -2,6 +2,8 @@
 STACK ?= h200
 OUT ?= rendered
 FORMAT ?= text
+MODEL ?=
+SECONDS ?= 60
 CAPABILITY ?= 9.0
 REPORT ?= report/$(STACK)
 LINTERS := .linters
@@ -13,7 +15,7 @@ export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images audit sbom bench
+.PHONY: help setup tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify load preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images audit sbom bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +73,9 @@ render: setup ## write every Kubernetes object of the stack to OUT
 verify: setup ## ask what is up here whether it serves; on Google: python -m verification --stack STACK
 	@$(SANDBOX) verify --stack $(STACK)
 
+load: setup ## put MODEL of the stack under the load of its objective; on Google: python -m verification.load --stack STACK --model MODEL
+	@$(SANDBOX) load --stack $(STACK) --model "$(MODEL)" --seconds $(SECONDS)
+
 preflight: setup ## run the NCCL test between nodes again; on Google: python -m verification.preflight --stack STACK
 	@$(SANDBOX) preflight --stack $(STACK)
 
@@ -121,6 +126,8 @@ lock: setup ## pin the requirements files again from pyproject.toml
 		--no-header --python-version 3.11 --constraint requirements.txt --output-file requirements-performance.txt
 	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --universal --generate-hashes --no-emit-index-url \
 		--no-header --python-version 3.11 --constraint requirements.txt --output-file requirements-dev.txt
+	@$(BIN)/uv pip compile --group load --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --output-file requirements-load.txt
 	@$(BIN)/uv pip compile --group release --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --output-file requirements-release.txt
 

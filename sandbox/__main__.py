@@ -98,6 +98,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     verify.add_argument("--timeout", default="60", help="seconds for one answer of a model; default: 60")
     verify.add_argument("--report", help="file to write the table to as well, as Markdown")
     add("preflight", _preflight, "measure the fabric between nodes once more")
+    load = add("load", _load, "put a model under the load of its objective; simulated servers keep the plan's pace")
+    load.add_argument("--model", required=True, help="its name in the stack file")
+    load.add_argument("--seconds", default="60", help="of load; default: %(default)s")
     behave = add("behave", _behave, "have a model's servers or the fabric misbehave, or behave again")
     whose = behave.add_mutually_exclusive_group(required=True)
     whose.add_argument("--model", help="its name in the stack file; '*' is every model")
@@ -106,7 +109,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "how",
         nargs="?",
         default="",
-        help="of a model slow-start=20s, slow-tokens=0.2s, stall or fail; with commas; or nothing. "
+        help="of a model slow-start=20s, slow-tokens=0.2s, first-token=1s, stall or fail; with commas; or nothing. "
         f"Of the fabric {nccl_behaviour.FORMS}; or nothing",
     )
     rendering = add("render", _render, "write every Kubernetes object of the stack as YAML")
@@ -259,6 +262,38 @@ def _preflight(options: argparse.Namespace) -> int:
     return _check(options, lambda profile: profile.preflight)
 
 
+def _load(options: argparse.Namespace) -> int:
+    """At the plan's pace, unless somebody had the model's servers behave otherwise."""
+    home = _home(options)
+    words = ["--model", options.model]
+    behaves = _behaviours(home)
+    own = options.model in behaves or "*" in behaves
+    if not own:
+        module = home.profile.required(home.profile.load, options.name)
+        command = [sys.executable, "-m", module, "--stack", home.stack, *words, "--pace"]
+        asked = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if asked.returncode:
+            return asked.returncode
+        _write_behaviours(home, {**behaves, options.model: asked.stdout.strip()})
+    try:
+        return _check(options, lambda profile: profile.load, *words, "--seconds", options.seconds)
+    finally:
+        if not own:
+            _write_behaviours(home, behaves)
+
+
+def _behaviours(home: Home) -> dict[str, str]:
+    """How models' servers were told to behave, by the model's name; none that behaves as it should."""
+    file = home.behaviours
+    told: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return {model: how for model, how in told.items() if how}
+
+
+def _write_behaviours(home: Home, wanted: dict[str, str]) -> None:
+    home.behaviours.parent.mkdir(parents=True, exist_ok=True)
+    home.behaviours.write_text(json.dumps(wanted), encoding="utf-8")
+
+
 def _check(options: argparse.Namespace, chosen: Callable[[Profile], str | None], *arguments: str) -> int:
     """Runs a module of the program's that checks what is up, as on Google, with a kubectl that leads to the sandbox."""
     home = _home(options)
@@ -271,12 +306,9 @@ def _check(options: argparse.Namespace, chosen: Callable[[Profile], str | None],
 def _behave(options: argparse.Namespace) -> int:
     if options.fabric:
         return _fabric_behaves(options)
-    file = _home(options).behaviours
+    home = _home(options)
     Behaviour.parse(options.how)
-    wanted: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    wanted[options.model] = options.how
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(wanted), encoding="utf-8")
+    _write_behaviours(home, {**_behaviours(home), options.model: options.how})
     _say(f"servers of {options.model}: {options.how or 'as they should'}")
     return 0
 

@@ -53,6 +53,11 @@ class Profile(Row):
     """
     preflight: str | None = None
     """The module that runs the test of the fabric once more, called in the same way without the timeout."""
+    load: str | None = None
+    """The module that puts a model under load, called in the same way with `--model NAME` and `--seconds NUMBER`.
+
+    With `--pace` it only prints how the model's servers must behave to be as fast as planned.
+    """
     workloads: Workloads = Workloads()
     """The pods for which the sandbox runs something."""
 

@@ -108,14 +108,14 @@ class Proxy:
     """Sends HTTP requests to Services through the API server, for which the cluster's credentials are enough."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     def text(self, service: ServiceAddress, path: str, timeout: float, body: Mapping[str, Any] | None = None) -> str:
         """Sends a request, a POST if there is a body, and returns the answer. Raises CheckFailed with what the server
         says."""
         data = None if body is None else json.dumps(body).encode()
         request = Request(
-            f"{self._url}{service.proxy_path}{path}", data, {"Content-Type": "application/json"} if data else {}
+            f"{self.url}{service.proxy_path}{path}", data, {"Content-Type": "application/json"} if data else {}
         )
         try:
             with urlopen(request, timeout=timeout) as response:

@@ -74,7 +74,8 @@ class OpenAiServer:
         return web.json_response({"server_load": self._load})
 
     async def _show_version(self, request: web.Request) -> web.Response:
-        return web.json_response({"version": self._version})
+        # The second key is not vLLM's: whoever times what it answers must not take it for a GPU.
+        return web.json_response({"version": self._version, "simulated": True})
 
     async def _show_metrics(self, request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.text(), content_type="text/plain", charset="utf-8")
@@ -128,7 +129,7 @@ class OpenAiServer:
         wanted = body.get("max_completion_tokens") or body.get("max_tokens") or default_tokens
         self._check_length(prompt_tokens, wanted)
         # vLLM accepts no new requests into its engine while it shuts down.
-        words = [] if self._ending else list(_words(str(model), int(wanted)))
+        words = [] if self._ending else list(_words(str(model), int(wanted), goes_on=body.get("ignore_eos") is True))
         reason = "abort" if self._ending else "length" if len(words) == wanted else "stop"
         answer = shape.answer(str(model))
         usage = {
@@ -179,7 +180,7 @@ class OpenAiServer:
         metrics.prefix_queries.inc(prompt_tokens)
         before = started
         for index, word in enumerate(words):
-            await asyncio.sleep(self.behaviour.slow_tokens or _TOKEN_SECONDS)
+            await asyncio.sleep(self._pace(first=index == 0))
             now = time.monotonic()
             (metrics.next_token if index else metrics.first_token).observe(now - before)
             metrics.iteration_tokens.observe(1 if index else 1 + prompt_tokens)
@@ -188,6 +189,11 @@ class OpenAiServer:
             yield word
         metrics.whole_request.observe(before - started)
         metrics.finished(reason)
+
+    def _pace(self, *, first: bool) -> float:
+        """Seconds before the next token."""
+        each = self.behaviour.slow_tokens or _TOKEN_SECONDS
+        return (self.behaviour.first_token or each) if first else each
 
 
 class _Shape:
@@ -207,11 +213,12 @@ def _chat_piece(text: str, streamed: bool) -> Json:
     return {"delta": {"content": text}} if streamed else {"message": {"role": "assistant", "content": text}}
 
 
-def _words(model: str, count: int) -> Iterator[str]:
+def _words(model: str, count: int, *, goes_on: bool) -> Iterator[str]:
+    """At most `count`. The sentence ends the answer, unless the request has vLLM's `ignore_eos`."""
     sentence = f"This is the sandbox's answer for {model}: no GPU has computed it, and it always says the same."
     words = sentence.split()
-    for index in range(min(count, len(words))):
-        yield words[index] if index == 0 else f" {words[index]}"
+    for index in range(count if goes_on else min(count, len(words))):
+        yield words[index] if index == 0 else f" {words[index % len(words)]}"
 
 
 async def _stream(

@@ -74,6 +74,7 @@ def test_the_model_is_the_first_word_or_a_flag() -> None:
         ("slow-start=20s", Behaviour(slow_start=20.0)),
         ("slow-start=0.5s, stall", Behaviour(slow_start=0.5, stall=True)),
         ("slow-tokens=0.2s", Behaviour(slow_tokens=0.2)),
+        ("first-token=0.0188s,slow-tokens=0.0048s", Behaviour(slow_tokens=0.0048, first_token=0.0188)),
         ("fail", Behaviour(fail=True)),
     ],
 )
@@ -146,7 +147,7 @@ def test_it_tells_its_models_version_and_load(tmp_path: Path) -> None:
             ("sql", MODEL, "gemma", 8192),
         ]
         assert await client.get("/health") == (200, "")
-        assert json.loads((await client.get("/version"))[1]) == {"version": "0.33.0"}
+        assert json.loads((await client.get("/version"))[1]) == {"version": "0.33.0", "simulated": True}
         assert json.loads((await client.get("/load"))[1]) == {"server_load": 0}
 
     flags = ("--served-model-name", "gemma", "--lora-modules", "sql=org/sql", "--max-model-len", "8192")
@@ -166,6 +167,18 @@ def test_chat_and_completions_generate_what_they_count(tmp_path: Path) -> None:
         assert completion["choices"][0]["text"] == "This"
         assert completion["choices"][0]["finish_reason"] == "length"
         assert completion["usage"] == {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
+
+    run(tmp_path, talk)
+
+
+def test_it_goes_on_to_the_last_token_where_a_request_ignores_the_end(tmp_path: Path) -> None:
+    async def talk(client: Client) -> None:
+        asked = {"model": MODEL, "prompt": "one two", "max_tokens": 60}
+        _, ended = await client.post("/v1/completions", asked)
+        assert ended["choices"][0]["finish_reason"] == "stop"
+        _, whole = await client.post("/v1/completions", {**asked, "ignore_eos": True})
+        assert whole["choices"][0]["finish_reason"] == "length"
+        assert whole["usage"]["completion_tokens"] == len(whole["choices"][0]["text"].split()) == 60
 
     run(tmp_path, talk)
 

@@ -34,7 +34,7 @@ def test_every_key_that_the_profile_names_is_one_of_the_stack_files() -> None:
 
 
 def test_the_modules_that_the_profile_names_are_there() -> None:
-    for module in (PROFILE.doctor, PROFILE.reservations, PROFILE.verify, PROFILE.preflight):
+    for module in (PROFILE.doctor, PROFILE.reservations, PROFILE.verify, PROFILE.preflight, PROFILE.load):
         assert module is not None
         path = CHECKOUT / module.replace(".", "/")
         assert (path / "__main__.py").is_file() or path.with_suffix(".py").is_file()
