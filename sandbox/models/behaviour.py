@@ -30,7 +30,7 @@ class Behaviour:
 
     @classmethod
     def parse(cls, text: str) -> "Behaviour":
-        """Parses `slow-start=20s`, `slow-tokens=0.2s`, `first-token=1s`, `stall` or `fail`, or several of them with commas.
+        """Parses `slow-start=20s`, `slow-tokens=0.2s`, `first-token=1s`, `stall` or `fail`, or several with commas.
 
         Raises UnknownBehaviour.
         """

@@ -20,14 +20,14 @@ class Target:
 
     url: str
     path: str
-    """Of the completions endpoint."""
+    """The path of the completions endpoint."""
     model: str
     tokenizer: str
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Of the requests that count: means, in milliseconds."""
+    """The means of the requests that count, in milliseconds."""
 
     requests: int
     errors: int
