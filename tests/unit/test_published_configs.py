@@ -1,17 +1,18 @@
 """The catalogue is what the published configs say, and none of them is misread: each is right, or refused by its name.
 
-The configs lie in aiconfigurator-core, in the environment that vLLM's own code is asked in.
+They are read in short from tests/unit/configs/published.jsonl, which is held to aiconfigurator-core where that is.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from catalog.hugging_face import UnreadableConfigError
 from catalog.model import MODELS, Model
 from oracle import environment
-from oracle.published import package, published
+from oracle.published import published
 from oracle.question import Config
+from tests.unit.configs.published import configs, short
 
 # Not modelled, with the true reason: what the refusal names.
 REFUSED = {
@@ -34,11 +35,7 @@ _KNOWN_ELSEWHERE = {"id", "title", "checkpoint_gib", "gated", "licence", "minimu
 """Fields of an entry that no config.json has."""
 
 
-def _configs() -> list[Config]:
-    return [] if environment.python() is None or not package().exists() else published()
-
-
-CONFIGS = _configs()
+CONFIGS = configs()
 BY_ID = {config.id: config for config in CONFIGS}
 
 
@@ -50,7 +47,6 @@ def read(config: Config) -> Model:
     return Model.from_hugging_face_config(config.config, config.id, config.quantization)
 
 
-@pytest.mark.skipif(not CONFIGS, reason="the environment of vLLM's own code is not made: make record-models")
 def test_each_published_config_is_an_entry_or_refused_by_its_name() -> None:
     outcomes = {"right": 0, "refused": 0, "abridged": 0}
     for config in CONFIGS:
@@ -68,12 +64,28 @@ def test_each_published_config_is_an_entry_or_refused_by_its_name() -> None:
     assert outcomes == {"right": 78, "refused": len(REFUSED), "abridged": len(ABRIDGED)}
 
 
+@pytest.mark.skipif(environment.python() is None, reason="vLLM's own environment is not here: make record-models")
+def test_the_configs_are_those_of_the_package() -> None:
+    assert [config.id for config in CONFIGS] == [config.id for config in published()]
+    for ours, theirs in zip(CONFIGS, published(), strict=True):
+        assert _sorted(ours.config) == _sorted(short(theirs).config), ours.id
+        assert _sorted(ours.quantization) == _sorted(short(theirs).quantization), ours.id
+
+
+def _sorted(value: Any) -> Any:
+    """Lists of names are written by patterns, which keeps no order."""
+    if isinstance(value, dict):
+        return {key: _sorted(inner) for key, inner in cast(dict[str, Any], value).items()}
+    if isinstance(value, list) and all(isinstance(name, str) for name in cast(list[Any], value)):
+        return sorted(cast(list[str], value))
+    return cast(object, value)
+
+
 def test_an_entry_that_was_read_names_the_config_it_was_read_from() -> None:
     named = [name for name in MODELS if any("aiconfigurator-core 0.12.0" in source for source in MODELS[name].sources)]
     assert len(named) >= 78
 
 
-@pytest.mark.skipif(not CONFIGS, reason="the environment of vLLM's own code is not made: make record-models")
 @pytest.mark.parametrize(
     ("name", "like"),
     [
