@@ -62,7 +62,8 @@ def _kinds(reader: ConfigReader, layers: int) -> list[str]:
         pattern = integers("hybrid_layer_pattern", cast(list[Any], reader.get("hybrid_layer_pattern") or []))
         return ["sliding_attention" if number else "full_attention" for number in pattern]
     given = reader.get("layer_types")
-    if isinstance(given, list):
+    # vLLM's gpt_oss.py goes by the number of a layer alone.
+    if isinstance(given, list) and reader.kind != "gpt_oss":
         return [str(kind) for kind in cast(list[Any], given)[:layers]]
     interval = reader.get("full_attention_interval")
     if interval or reader.get("linear_num_value_heads"):

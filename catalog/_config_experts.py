@@ -3,21 +3,19 @@
 from typing import Any, cast
 
 from catalog._config_attention import layers_of, nemotron_pattern
-from catalog._config_reader import ConfigReader, UnreadableConfigError, integers, whole_number
+from catalog._config_reader import ConfigReader, integers, whole_number
 from catalog.model import Experts
 
 _SHARED_GATE = {"qwen2_moe", "qwen3_next", "qwen3_5_moe_text"}
 
 
 def experts_of(reader: ConfigReader) -> Experts | None:
-    """The experts; None where all layers are dense. Raises UnreadableConfigError for an order of layers that is not
-    modelled."""
+    """None where all layers are dense. Raises UnreadableConfigError."""
     names = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
     count = next((value for name in names if (value := reader.get(name))), None)
     if not count or (reader.kind == "nemotron_h" and "E" not in nemotron_pattern(reader)):
         return None
     size = reader.get("moe_intermediate_size") or reader.integer("intermediate_size")
-    dense, every = _expert_layers(reader)
     return Experts(
         count=whole_number("number of experts", count),
         per_token=reader.integer("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk"),
@@ -25,8 +23,7 @@ def experts_of(reader: ConfigReader) -> Experts | None:
         shared_intermediate_size=_shared(reader, whole_number("moe_intermediate_size", size)),
         shared_gate=reader.kind in _SHARED_GATE,
         latent_size=reader.get("moe_latent_size") or reader.get("routed_expert_hidden_size"),
-        dense_layers=dense,
-        every=every,
+        **_expert_layers(reader),
         beside_dense=reader.kind == "gemma4_text",
         bias=reader.kind == "gpt_oss",
         wide_router=_wide_router(reader),
@@ -50,21 +47,32 @@ def _shared(reader: ConfigReader, size: int) -> int:
     return whole_number("n_shared_experts", shared) * size
 
 
-def _expert_layers(reader: ConfigReader) -> tuple[int, int]:
-    """How many layers are dense before the first with experts, and which of the others have them: one in so many."""
+def _expert_layers(reader: ConfigReader) -> dict[str, Any]:
+    """Which layers have experts: from which on and one in how many where that says it, else by their numbers."""
     layers = layers_of(reader)
-    dense = whole_number("first_k_dense_replace", reader.get("first_k_dense_replace") or 0)
+    having = [layer for layer in range(layers) if _has_experts(reader, layer)]
+    step = _step(reader)
+    dense = having[0] if step == 1 and having else 0
+    if having == [layer for layer in range(dense, layers) if (layer + 1) % step == 0]:
+        return {"dense_layers": dense, "every": step}
+    return {"layers": tuple(having)}
+
+
+def _has_experts(reader: ConfigReader, layer: int) -> bool:
+    if reader.kind == "nemotron_h":
+        return "-" not in nemotron_pattern(reader) or nemotron_pattern(reader)[layer] == "E"
+    if layer < whole_number("first_k_dense_replace", reader.get("first_k_dense_replace") or 0):
+        return False
     frequency = reader.get("moe_layer_freq")
     if isinstance(frequency, list):
-        pattern = integers("moe_layer_freq", cast(list[Any], frequency))
-        dense = pattern.index(1)
-        if pattern != [0] * dense + [1] * (layers - dense):
-            raise UnreadableConfigError("moe_layer_freq: dense layers among those with experts are not modelled")
-        frequency = 1
-    only_dense = integers("mlp_only_layers", cast(list[Any], reader.get("mlp_only_layers") or []))
-    if only_dense:
-        if sorted(only_dense) != list(range(len(only_dense))):
-            raise UnreadableConfigError("mlp_only_layers: dense layers among those with experts are not modelled")
-        dense = max(dense, len(only_dense))
-    step = reader.get("decoder_sparse_step") or reader.get("interleave_moe_layer_step") or frequency or 1
-    return dense, whole_number("decoder_sparse_step", step)
+        return bool(integers("moe_layer_freq", cast(list[Any], frequency))[layer])
+    if frequency is not None and layer % whole_number("moe_layer_freq", frequency):
+        return False  # vllm/model_executor/models/deepseek_v2.py
+    if layer in integers("mlp_only_layers", cast(list[Any], reader.get("mlp_only_layers") or [])):
+        return False
+    return (layer + 1) % _step(reader) == 0
+
+
+def _step(reader: ConfigReader) -> int:
+    step = reader.get("decoder_sparse_step") or reader.get("interleave_moe_layer_step") or 1
+    return whole_number("decoder_sparse_step", step)

@@ -42,6 +42,7 @@ def quantization_of(
     parts: frozenset[LinearPart],
     *,
     beside_dense: bool = False,
+    latent: bool = False,
 ) -> Quantization | None:
     """How the checkpoint is stored. `parts` are those that the model has.
 
@@ -56,19 +57,20 @@ def quantization_of(
         config = {**{k: inner[k] for k in ("quantized_layers",) if k in inner}, **config}
     if not config:
         return None
-    checkpoint = _Checkpoint(layers, parts, ModuleNames(beside_dense))
+    checkpoint = _Checkpoint(layers, parts, ModuleNames(beside_dense, latent))
     method = str(config.get("quant_method", "")).lower().replace("_", "-")
     match method:
         case "fp8" | "fbgemm-fp8":
             block = _first_integer(config.get("weight_block_size"))
-            skipped = _names(config, "modules_to_not_convert", "ignored_layers")
+            skipped = _names(config, "ignored_layers", "modules_to_not_convert")
             main = Quantization(format=WeightFormat.FP8, block=block)
-            return _excepting(main, skipped, Match.COMPONENT, checkpoint, vision=True)
+            match = Match.EXACT if method == "fp8" else Match.COMPONENT
+            return _excepting(main, skipped, match, checkpoint, vision=True)
         case "mxfp4":
             return Quantization(format=WeightFormat.MXFP4, covers=QuantisedPart.EXPERTS)
         case "mxfp8":
             main = Quantization(format=WeightFormat.MXFP8)
-            return _excepting(main, _names(config, "ignored_layers"), Match.COMPONENT, checkpoint)
+            return _excepting(main, _names(config, "ignored_layers"), Match.WILDCARD, checkpoint)
         case "awq" | "gptq" | "gptq-marlin" | "awq-marlin" | "auto-round" | "inc":
             return _integer_groups(config, method, checkpoint)
         case "bitsandbytes":
@@ -130,7 +132,7 @@ def _modelopt(config: Mapping[str, Any], checkpoint: _Checkpoint) -> Quantizatio
         if not stored:
             raise UnreadableConfigError("quantization_config: MIXED_PRECISION without quantized_layers")
         groups = [([name], _modelopt_format(str(mapping(how).get("quant_algo", "")))) for name, how in stored.items()]
-        return _mixed(_by_format(groups), skipped, checkpoint).model_copy(update={"kv_cache": cache})
+        return _mixed(_by_format(groups), skipped, checkpoint, Match.WILDCARD).model_copy(update={"kv_cache": cache})
     main = Quantization(
         format=_modelopt_format(algorithm), block=128 if algorithm == "FP8_PB_WO" else None, kv_cache=cache
     )
@@ -182,9 +184,9 @@ def _compressed_tensors(config: Mapping[str, Any], checkpoint: _Checkpoint) -> Q
     cache = _scheme_cache(mapping(config.get("kv_cache_scheme")))
     skipped = _names(config, "ignore")
     if len({scheme.format for _, scheme in groups}) > 1 or not _is_everything(groups[0][0]):
-        return _mixed(groups, skipped, checkpoint).model_copy(update={"kv_cache": cache})
+        return _mixed(groups, skipped, checkpoint, Match.EXPRESSION).model_copy(update={"kv_cache": cache})
     main = groups[0][1].model_copy(update={"kv_cache": cache})
-    return _excepting(main, skipped, Match.COMPONENT, checkpoint, vision=True)
+    return _excepting(main, skipped, Match.EXPRESSION, checkpoint, vision=True)
 
 
 def _is_everything(targets: list[str]) -> bool:
@@ -221,17 +223,19 @@ def _by_format(groups: list[tuple[list[str], WeightFormat]]) -> list[tuple[list[
     return [(targets, Quantization(format=form)) for form, targets in joined.items()]
 
 
-def _mixed(groups: list[tuple[list[str], Quantization]], skipped: list[str], checkpoint: _Checkpoint) -> Quantization:
+def _mixed(
+    groups: list[tuple[list[str], Quantization]], skipped: list[str], checkpoint: _Checkpoint, match: Match
+) -> Quantization:
     """Parts take the format of the group that names them; the first group's is the main one."""
     known = ModuleList(skipped)
     by_name = [(set(targets), _patterns(targets), scheme) for targets, scheme in groups]
 
     def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
-        if checkpoint.names.named(part, layer, known, Match.COMPONENT):
+        if checkpoint.names.named(part, layer, known, match):
             return None
         for names, patterns, scheme in by_name:
             spelled = any(name in names for name in checkpoint.names.spelled(part, layer))
-            if spelled or checkpoint.names.named(part, layer, patterns, Match.COMPONENT):
+            if spelled or checkpoint.names.named(part, layer, patterns, Match.EXPRESSION):
                 return scheme.format
         whole = next((scheme.format for targets, scheme in groups if _is_everything(targets)), None)
         return None if part in _WHOLE else whole

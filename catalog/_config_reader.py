@@ -32,18 +32,38 @@ _GPT_OSS = {
     "head_dim": 64,
     "vocab_size": 201088,
 }
+_MISTRAL = {"num_key_value_heads": 8, "sliding_window": 4096}
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    "gemma": {"head_dim": 256, "tie_word_embeddings": True},
-    "gemma2": {"head_dim": 256, "tie_word_embeddings": True, "sliding_window": 4096},
+    "mistral": _MISTRAL,
+    "ministral3": {"num_key_value_heads": 8},
+    "mixtral": {"num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2},
+    "seed_oss": {"num_key_value_heads": 8, "head_dim": 128, "attention_bias": True},
+    "glm4": {"num_key_value_heads": 2, "head_dim": 128, "attention_bias": True},
+    "glm4_moe": {"num_key_value_heads": 8, "n_shared_experts": 1, "first_k_dense_replace": 1},
+    "gemma": {"num_key_value_heads": 16, "head_dim": 256, "tie_word_embeddings": True},
+    "gemma2": {"num_key_value_heads": 4, "head_dim": 256, "tie_word_embeddings": True, "sliding_window": 4096},
     "gemma3": _GEMMA3,
     "gemma3_text": _GEMMA3,
     "gemma4_text": {**_GEMMA3, "vocab_size": 262144, "sliding_window": 512},
-    "gpt_oss": {**_GPT_OSS, "max_position_embeddings": 131072},
-    "qwen3": {"head_dim": 128},
-    "qwen3_moe": {"head_dim": 128},
+    "gpt_oss": {**_GPT_OSS, "num_key_value_heads": 8, "max_position_embeddings": 131072},
+    "qwen2": {"num_key_value_heads": 32},
+    "qwen2_moe": {"num_key_value_heads": 16, "shared_expert_intermediate_size": 5632},
+    "qwen3": {"num_key_value_heads": 32, "head_dim": 128},
+    "qwen3_moe": {"num_key_value_heads": 4},
+    "qwen3_next": {"num_key_value_heads": 2, "head_dim": 256, "shared_expert_intermediate_size": 512},
+    "qwen3_5_text": {"num_key_value_heads": 4, "head_dim": 256},
+    "qwen3_5_moe_text": {"num_key_value_heads": 2, "head_dim": 256, "shared_expert_intermediate_size": 512},
     "qwen3_vl_text": {"head_dim": 128},
     "qwen3_vl_moe_text": {"head_dim": 128},
-    "cohere2": {"tie_word_embeddings": True},
+    "cohere2": {"tie_word_embeddings": True, "sliding_window": 4096},
+    "minimax_m2": {"num_key_value_heads": 8, "head_dim": 128},
+    "deepseek_v2": {"q_lora_rank": 1536, "n_shared_experts": 2},
+    "deepseek_v3": {"q_lora_rank": 1536, "n_shared_experts": 1, "first_k_dense_replace": 3},
+    "deepseek_v32": {"q_lora_rank": 1536, "n_shared_experts": 1, "first_k_dense_replace": 3},
+    "glm_moe_dsa": {"q_lora_rank": 2048, "n_shared_experts": 1, "first_k_dense_replace": 3},
+    "glm4_moe_lite": {"q_lora_rank": 768},
+    "nemotron_h": {"num_key_value_heads": 8, "head_dim": 128},
+    "llama4_text": {"num_key_value_heads": 8, "head_dim": 128, "attention_chunk_size": 8192},
 }
 _ALIASES = {
     "num_hidden_layers": ("n_layer", "num_layers", "n_layers"),
@@ -60,7 +80,8 @@ class ConfigReader:
 
     def __init__(self, config: Config) -> None:
         self.kind = str(config.get("model_type", ""))
-        self._fields = {**_DEFAULTS.get(self.kind, {}), **{k: v for k, v in config.items() if v is not None}}
+        # A class assumes something where a file is silent, and nothing where it says null.
+        self._fields = {k: v for k, v in {**_DEFAULTS.get(self.kind, {}), **config}.items() if v is not None}
 
     def get(self, name: str, default: Any = None) -> Any:
         for key in (name, *_ALIASES.get(name, ())):
@@ -99,8 +120,8 @@ def text_config(config: dict[str, Any]) -> dict[str, Any]:
     text = mapping(config.get("text_config") or config.get("llm_config") or config.get("language_config"))
     if not text:
         return config
-    if text.get("tie_word_embeddings") is None:
-        text["tie_word_embeddings"] = config.get("tie_word_embeddings")
+    if text.get("tie_word_embeddings") is None and config.get("tie_word_embeddings") is not None:
+        text["tie_word_embeddings"] = config["tie_word_embeddings"]
     if "model_type" not in text and config.get("model_type") == "gemma3":
         text["model_type"] = "gemma3_text"
     return text

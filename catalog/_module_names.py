@@ -6,51 +6,64 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from catalog._config_reader import UnreadableConfigError
 from catalog._formats import LinearPart
 
 _PREFIXES = ("model.", "model.language_model.", "language_model.model.", "backbone.", "")
 """Where the language model's layers stand in the checkpoints of different releases of transformers."""
 
-# By part: what a layer calls its linear layers. Those of one line are fused by vLLM and must be stored alike.
-_IN_LAYER: dict[LinearPart, tuple[str, ...]] = {
+Spelling = tuple[str, tuple[str, ...]]
+"""What vLLM calls a linear layer, and the layers of the checkpoint that it fuses in it; none: it is one of them."""
+
+_QKV: Spelling = ("self_attn.qkv_proj", ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"))
+_LATENT: tuple[Spelling, ...] = (
+    ("self_attn.fused_qkv_a_proj", ("self_attn.q_a_proj", "self_attn.kv_a_proj_with_mqa")),
+    ("self_attn.q_b_proj", ()),
+    ("self_attn.q_proj", ()),
+)
+
+
+def _gated(prefix: str) -> Spelling:
+    return (f"{prefix}.gate_up_proj", (f"{prefix}.gate_proj", f"{prefix}.up_proj"))
+
+
+_IN_LAYER: dict[LinearPart, tuple[Spelling, ...]] = {
     LinearPart.ATTENTION: (
-        "self_attn.q_proj",
-        "self_attn.qkv_proj",
-        "self_attn.q_b_proj",
-        "self_attn.kv_a_proj_with_mqa",
-        "self_attn.query_key_value",
-        "self_attention.query_key_value",
-        "mixer.q_proj",
+        _QKV,
+        ("self_attn.query_key_value", ()),
+        ("self_attention.query_key_value", ()),
+        ("mixer.qkv_proj", ("mixer.q_proj", "mixer.k_proj", "mixer.v_proj")),
     ),
-    LinearPart.LATENT_EXPANSION: ("self_attn.kv_b_proj",),
-    LinearPart.ATTENTION_OUTPUT: ("self_attn.o_proj", "self_attn.dense", "mixer.o_proj"),
-    LinearPart.INDEXER: ("self_attn.indexer.wq_b",),
-    LinearPart.STATE: ("linear_attn.in_proj_qkv", "linear_attn.in_proj_qkvz", "mixer.in_proj"),
-    LinearPart.STATE_OUTPUT: ("linear_attn.out_proj", "mixer.out_proj"),
-    LinearPart.DENSE: (
-        "mlp.gate_proj",
-        "mlp.gate_up_proj",
-        "mlp.up_proj",
-        "mlp.fc1",
-        "feed_forward.gate_proj",
-        "mixer.up_proj",
+    LinearPart.LATENT_EXPANSION: (("self_attn.kv_b_proj", ()),),
+    LinearPart.ATTENTION_OUTPUT: (("self_attn.o_proj", ()), ("self_attn.dense", ()), ("mixer.o_proj", ())),
+    LinearPart.INDEXER: (("self_attn.indexer.wq_b", ()),),
+    LinearPart.STATE: (
+        ("linear_attn.in_proj_qkv", ()),
+        ("linear_attn.in_proj_qkvz", ()),
+        ("mixer.in_proj", ()),
     ),
-    LinearPart.DENSE_OUTPUT: ("mlp.down_proj", "mlp.fc2", "feed_forward.down_proj", "mixer.down_proj"),
+    LinearPart.STATE_OUTPUT: (("linear_attn.out_proj", ()), ("mixer.out_proj", ())),
+    LinearPart.DENSE: (_gated("mlp"), ("mlp.fc1", ()), _gated("feed_forward"), ("mixer.up_proj", ())),
+    LinearPart.DENSE_OUTPUT: (
+        ("mlp.down_proj", ()),
+        ("mlp.fc2", ()),
+        ("feed_forward.down_proj", ()),
+        ("mixer.down_proj", ()),
+    ),
     LinearPart.EXPERTS: (
-        "mlp.experts",
-        "block_sparse_moe.experts",
-        "feed_forward.experts",
-        "mixer.experts",
+        ("mlp.experts", ()),
+        ("block_sparse_moe.experts", ()),
+        ("feed_forward.experts", ()),
+        ("mixer.experts", ()),
     ),
     LinearPart.SHARED_EXPERTS: (
-        "mlp.shared_experts.gate_proj",
-        "mlp.shared_experts.up_proj",
-        "mlp.shared_expert.gate_proj",
-        "feed_forward.shared_expert.gate_proj",
-        "mixer.shared_experts.up_proj",
+        _gated("mlp.shared_experts"),
+        _gated("mlp.shared_expert"),
+        _gated("feed_forward.shared_expert"),
+        ("mixer.shared_experts.up_proj", ()),
     ),
 }
-_EXPERTS_BESIDE_DENSE = ("moe.experts", "experts")
+_EXPERTS_BESIDE_DENSE: tuple[Spelling, ...] = (("moe.experts", ()), ("experts", ()))
 """Where a layer has a dense part as well, `mlp` names that (Gemma 4)."""
 _OUTSIDE: dict[LinearPart, tuple[str, ...]] = {
     LinearPart.OUTPUT_EMBEDDING: ("lm_head", "language_model.lm_head"),
@@ -70,10 +83,14 @@ _OUTSIDE: dict[LinearPart, tuple[str, ...]] = {
 
 
 class Match(StrEnum):
-    """How a format's entries name modules."""
+    """How a format's entries name modules (vLLM 0.33.0, quantization/utils/quant_utils.py, is_layer_skipped)."""
 
+    EXACT = "exact"
+    """The module itself: fp8; of experts also any of them."""
+    EXPRESSION = "expression"
+    """The module itself, or `re:` with a regular expression: compressed-tensors (compressed_tensors/utils.py)."""
     COMPONENT = "component"
-    """A module, or one that it lies in: fp8, fbgemm_fp8, compressed-tensors, with `re:` for a regular expression."""
+    """A module, or one that it lies in: fbgemm_fp8."""
     SUBSTRING = "substring"
     """Any part of the name: awq, gptq (vllm/model_executor/layers/quantization/auto_awq.py)."""
     WILDCARD = "wildcard"
@@ -85,35 +102,49 @@ class ModuleNames:
     """The names in one model."""
 
     beside_dense: bool
+    latent: bool = False
 
-    def of(self, part: LinearPart, layer: int | None) -> tuple[str, ...]:
+    def of(self, part: LinearPart, layer: int | None) -> tuple[Spelling, ...]:
         """Every name that the part may have in a list; `layer` None for a part that lies outside the layers."""
         if layer is None:
-            return _OUTSIDE.get(part, ())
-        names = _IN_LAYER.get(part, ())
+            return tuple((name, ()) for name in _OUTSIDE.get(part, ()))
+        spellings = _IN_LAYER.get(part, ())
         if part is LinearPart.EXPERTS and self.beside_dense:
-            names = _EXPERTS_BESIDE_DENSE
-        return tuple(f"{prefix}layers.{layer}.{name}" for prefix in _PREFIXES for name in names)
+            spellings = _EXPERTS_BESIDE_DENSE
+        if part is LinearPart.ATTENTION and self.latent:
+            spellings = _LATENT
+        starts = [f"{prefix}layers.{layer}." for prefix in _PREFIXES]
+        return tuple(
+            (start + name, tuple(start + shard for shard in shards)) for start in starts for name, shards in spellings
+        )
 
     def spelled(self, part: LinearPart, layer: int | None) -> tuple[str, ...]:
-        """The same, with the names of the first expert for those of all."""
-        names = self.of(part, layer)
+        """All of these names, with those of the first expert for those of all."""
+        names = tuple(name for module, shards in self.of(part, layer) for name in (module, *shards))
         if part is not LinearPart.EXPERTS:
             return names
         return names + tuple(f"{name}.0.{inner}" for name in names for inner in ("gate_proj", "up_proj", "w1"))
 
     def named(self, part: LinearPart, layer: int | None, entries: "ModuleList", match: Match) -> bool:
-        """Whether one of the entries names the part."""
+        """Whether the entries name the part. Raises UnreadableConfigError where they name half of a fused layer."""
         candidates = entries.about(layer)
         if not candidates:
             return False
-        names = self.of(part, layer)
         if part is LinearPart.EXPERTS:
-            return any(_names_experts(name, entry, match) for name in names for entry in candidates)
-        if match is Match.SUBSTRING:
-            # `gate` means the router, and is part of this name by chance: vLLM wants it of both fused layers.
-            names = tuple(name for name in names if not name.endswith("gate_proj"))
-        return any(_matches(name, entry, match) for name in names for entry in candidates)
+            return any(_names_experts(name, entry, match) for name, _ in self.of(part, layer) for entry in candidates)
+        return any(_named(module, shards, candidates, match) for module, shards in self.of(part, layer))
+
+
+def _named(module: str, shards: tuple[str, ...], entries: list[str], match: Match) -> bool:
+    whole = [entry for entry in entries if not entry.startswith("re:")] if shards else entries
+    if any(_matches(module, entry, match) for entry in whole):
+        return True
+    found = [any(_matches(shard, entry, match) for entry in entries) for shard in shards]
+    if any(found) and not all(found):
+        raise UnreadableConfigError(
+            f"quantization_config: some but not all of {', '.join(shards)} are left out, and vLLM fuses them"
+        )
+    return bool(found) and all(found)
 
 
 class ModuleList:
@@ -157,10 +188,12 @@ def _names_experts(name: str, entry: str, match: Match) -> bool:
 def _matches(name: str, entry: str, match: Match) -> bool:
     if entry.startswith("re:"):
         return re.match(entry.removeprefix("re:"), name) is not None
-    if match is Match.SUBSTRING:
-        return entry in name
-    if match is Match.WILDCARD:
-        return (entry in name) if "*" not in entry else fnmatchcase(name, entry)
-    if "*" in entry:
-        return fnmatchcase(name, entry) or fnmatchcase(name, f"{entry}.*")
-    return f".{entry}." in f".{name}."
+    match match:
+        case Match.EXACT | Match.EXPRESSION:
+            return entry == name
+        case Match.SUBSTRING:
+            return entry in name
+        case Match.WILDCARD:
+            return (entry in name) if "*" not in entry else fnmatchcase(name, entry)
+        case Match.COMPONENT:
+            return f".{entry}." in f".{name}."

@@ -75,6 +75,26 @@ MODELLED: dict[str, Traits] = {
     "Mistral3ForConditionalGeneration": _USUAL,
 }
 
+DENSE = frozenset(
+    {
+        "LlamaForCausalLM",
+        "MistralForCausalLM",
+        "Ministral3ForCausalLM",
+        "Phi3ForCausalLM",
+        "InternLM3ForCausalLM",
+        "GraniteForCausalLM",
+        "SeedOssForCausalLM",
+        "Qwen2ForCausalLM",
+        "Qwen3ForCausalLM",
+        "Glm4ForCausalLM",
+        "GemmaForCausalLM",
+        "Gemma2ForCausalLM",
+        "Gemma3ForCausalLM",
+        "Cohere2ForCausalLM",
+    }
+)
+"""Classes that have heads and dense layers and read nothing else, whatever a file says of it."""
+
 RECORDED_ONLY = {
     "DeepseekV4ForCausalLM": "deepseek_v4",  # compressed caches and hyper-connections
     "KimiK3ForConditionalGeneration": "kimi_k3",  # KDA layers among latent ones, and residuals of whole blocks

@@ -29,7 +29,7 @@ from catalog._config_recorded import recorded_model
 from catalog._config_unmodelled import refuse_unmodelled
 from catalog._config_vision import vision_of
 from catalog._formats import LinearPart
-from catalog.architectures import RECORDED_ONLY
+from catalog.architectures import DENSE, RECORDED_ONLY
 from catalog.model import Experts, LinearAttention, MlaAttention, Model, NoAttention, StateSpace, Vision
 
 __all__ = ["QUANTIZATION_FILE", "UnreadableConfigError", "model_from_config"]
@@ -56,6 +56,23 @@ _OUTPUT_GATE = {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"}
 # Here `intermediate_size` is that of one expert.
 _EXPERTS_ONLY = {"mixtral", "gpt_oss", "minimax_m2"}
 
+# What another class reads of its own config, and leaves behind in one that is called something else.
+_UNREAD_BY_DENSE = {
+    "kv_lora_rank",
+    "index_n_heads",
+    "n_routed_experts",
+    "num_local_experts",
+    "num_experts",
+    "moe_num_experts",
+    "moe_intermediate_size",
+    "full_attention_interval",
+    "linear_num_value_heads",
+    "num_nextn_predict_layers",
+    "mtp_num_hidden_layers",
+    "use_qk_norm",
+    "attn_output_gate",
+}
+
 
 def model_from_config(config: Config, id: str, quantization: Mapping[str, Any] | None = None) -> Model:
     """The model that `config` describes. Raises UnreadableConfigError.
@@ -79,6 +96,8 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
     text = text_config(outer)
     reader = ConfigReader(text)
     architecture = _architecture(config, reader)
+    if architecture in DENSE:
+        reader = ConfigReader({key: value for key, value in text.items() if key not in _UNREAD_BY_DENSE})
     if architecture in RECORDED_ONLY:
         return recorded_model(config, reader, id, architecture)
     refuse_unmodelled(architecture, outer, reader)
@@ -119,6 +138,7 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
             layers_of(reader) + _draft_layers(reader),
             _parts(attention, experts, vision),
             beside_dense=experts is not None and experts.beside_dense,
+            latent=latent,
         ),
     }
     return Model.model_validate(fields, by_name=True)
@@ -139,7 +159,7 @@ def _parts(attention: Attention, experts: Experts | None, vision: Vision | None)
                 pass
             case _:
                 parts |= {LinearPart.ATTENTION, LinearPart.ATTENTION_OUTPUT}
-    if experts is None or experts.dense_layers or experts.every > 1 or experts.beside_dense:
+    if experts is None or experts.dense_layers or experts.every > 1 or experts.beside_dense or experts.layers:
         parts |= {LinearPart.DENSE, LinearPart.DENSE_OUTPUT}
     if experts is not None:
         parts.add(LinearPart.EXPERTS)

@@ -75,6 +75,9 @@ class Experts(Entry):
     )
     dense_layers: int = Field(default=0, ge=0, description="layers before the first one with experts")
     every: Count = Field(default=1, description="one layer in so many has experts, the last of each so many")
+    layers: tuple[int, ...] | None = Field(
+        default=None, description="numbers, from 0, of the layers with experts, where no rule gives them"
+    )
     beside_dense: bool = Field(default=False, description="these layers have a dense feed-forward part as well")
     bias: bool = Field(default=False, description="the experts have biases")
     wide_router: bool = Field(default=False, description="the router's weights are kept in float32")
@@ -224,6 +227,8 @@ class Model(Entry):
 
     def has_experts(self, layer: int) -> bool:
         experts = self.experts
+        if experts is not None and experts.layers is not None:
+            return layer in experts.layers
         return experts is not None and layer >= experts.dense_layers and (layer + 1) % experts.every == 0
 
     @property

@@ -174,6 +174,7 @@ def test_a_window_that_is_not_used_is_not_a_sliding_model() -> None:
 
 def test_linear_layers_are_read_from_the_interval() -> None:
     config = LLAMA | {
+        "architectures": ["Qwen3NextForCausalLM"],
         "model_type": "qwen3_next",
         "full_attention_interval": 4,
         "linear_num_key_heads": 16,
