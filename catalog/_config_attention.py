@@ -17,6 +17,8 @@ from catalog._config_reader import ConfigReader, UnreadableConfigError, integers
 
 _MOST_LAYERS = 1000
 _SLIDING_EVERY_OTHER = {"gemma2", "gpt_oss"}
+# vllm/model_executor/models/qwen2.py, Qwen2Model.
+_WINDOWS_BEHIND = {"qwen2", "qwen3", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"}
 _OWN_ROTARY = {"gemma3", "gemma3_text", "gemma4_text", "mimo_v2_flash"}
 # nemotron_h's hybrid_override_pattern: one letter a layer.
 _NEMOTRON = {"M": "state_space", "*": "full_attention", "-": "none", "E": "none"}
@@ -107,6 +109,9 @@ def _windows(reader: ConfigReader, layers: int) -> list[str]:
         return ["full_attention"] * layers
     if reader.get("use_sliding_window") is False and reader.kind != "mimo":
         return ["full_attention"] * layers
+    most = whole_number("max_window_layers", reader.get("max_window_layers", 28))
+    if reader.kind in _WINDOWS_BEHIND and most < layers:
+        raise UnreadableConfigError(f"max_window_layers: vLLM serves no {reader.kind} with windows on some layers only")
     pattern = reader.get("sliding_window_pattern")
     if pattern is None and reader.kind in ("gemma3", "gemma3_text", "gemma4_text"):
         pattern = 6

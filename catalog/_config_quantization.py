@@ -101,14 +101,18 @@ def _integer_groups(config: Mapping[str, Any], method: str, checkpoint: _Checkpo
     if bits not in (4, 8):
         raise UnreadableConfigError(f"quantization_config: {bits} bits of {method} are not modelled")
     group = config.get("group_size", config.get("q_group_size", 128))
+    if method.startswith("gptq"):
+        _refuse_old_gptq(config, group)
     size = whole_number("quantization_config.group_size", group)
     asymmetric = bool(config.get("zero_point", method.startswith("awq"))) or config.get("sym") is False
     main = Quantization(
         format=WeightFormat.INT8 if bits == 8 else WeightFormat.INT4,
         group=size if size > 0 else None,
         zero_points=asymmetric,
+        wide_zero_points=asymmetric and method.startswith("awq"),
     )
     skipped = _names(config, "modules_to_not_convert")
+    only = _quantised_alone(config)
     for name, change in mapping(config.get("dynamic")).items():
         if name.startswith("-:"):
             skipped.append(f"re:.*{name.removeprefix('-:')}")
@@ -120,7 +124,36 @@ def _integer_groups(config: Mapping[str, Any], method: str, checkpoint: _Checkpo
             skipped.append(name)
         elif other != bits:
             raise UnreadableConfigError(f"quantization_config: extra_config gives {name} {other} bits: not modelled")
-    return _excepting(main, skipped, Match.SUBSTRING, checkpoint)
+    if only:
+        return _but_for(main, only, checkpoint)
+    return _excepting(main, skipped, Match.SUBSTRING, checkpoint, head=bool(config.get("lm_head")))
+
+
+def _quantised_alone(config: Mapping[str, Any]) -> list[str]:
+    """GPTQ's list of what is quantised, where there is one; lists of layers that belong together are one list."""
+    names: list[str] = []
+    for entry in cast(list[Any], config.get("modules_in_block_to_quantize") or []):
+        names += [str(name) for name in (cast(list[Any], entry) if isinstance(entry, list) else [entry])]
+    return names
+
+
+def _but_for(main: Quantization, only: list[str], checkpoint: _Checkpoint) -> Quantization:
+    """The main format for what a list names, and no other part."""
+    known = ModuleList(only)
+
+    def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
+        named = part not in _WHOLE and checkpoint.names.named(part, layer, known, Match.SUBSTRING)
+        return main.format if named else None
+
+    return _described(main, format_of, checkpoint)
+
+
+def _refuse_old_gptq(config: Mapping[str, Any], group: Any) -> None:
+    """vLLM 0.33.0, quantization/auto_gptq.py and utils/gptq_utils.py."""
+    if config.get("desc_act") and group != -1:
+        raise UnreadableConfigError("quantization_config: vLLM 0.33 serves no GPTQ with desc_act and groups")
+    if config.get("sym") is False:
+        raise UnreadableConfigError("quantization_config: vLLM 0.33 serves no GPTQ without sym")
 
 
 def _modelopt(config: Mapping[str, Any], checkpoint: _Checkpoint) -> Quantization:
@@ -147,19 +180,24 @@ def _modelopt_format(algorithm: str) -> WeightFormat:
 
 
 def _modelopt_cache(config: Mapping[str, Any]) -> KvCacheDtype:
-    """vllm/utils/torch_utils.py, get_kv_cache_quant_algo_string."""
+    """vllm/utils/torch_utils.py, get_kv_cache_quant_algo_string: what it does not know is no wish."""
     said = config.get("kv_cache_scheme") or config.get("kv_cache_quant_algo")
     if isinstance(said, Mapping):
-        return _scheme_cache(cast(Mapping[str, Any], said))
-    if said is None:
-        return KvCacheDtype.AUTO
-    match str(said).lower():
-        case "fp8" | "fp8_e4m3":
-            return KvCacheDtype.FP8_E4M3
-        case "auto" | "none":
+        scheme = cast(Mapping[str, Any], said)
+        if scheme.get("type") != "float":
             return KvCacheDtype.AUTO
-        case other:
-            raise UnreadableConfigError(f"quantization_config: a KV cache in {other} is not modelled")
+        said = "nvfp4" if scheme.get("num_bits") == 4 else "fp8" if _is_fixed_fp8(scheme) else None
+    match str(said).lower():
+        case "fp8":
+            return KvCacheDtype.FP8_E4M3
+        case "nvfp4":
+            raise UnreadableConfigError("quantization_config: a KV cache in nvfp4 is not modelled")
+        case _:
+            return KvCacheDtype.AUTO
+
+
+def _is_fixed_fp8(scheme: Mapping[str, Any]) -> bool:
+    return scheme.get("num_bits") == 8 and scheme.get("dynamic") is False
 
 
 def _scheme_cache(scheme: Mapping[str, Any]) -> KvCacheDtype:
@@ -181,7 +219,8 @@ def _compressed_tensors(config: Mapping[str, Any], checkpoint: _Checkpoint) -> Q
     for scheme in schemes:
         targets = [str(target) for target in cast(list[Any], scheme.get("targets") or ["Linear"])]
         groups.append((targets, _scheme(mapping(scheme.get("weights")))))
-    cache = _scheme_cache(mapping(config.get("kv_cache_scheme")))
+    # Latent attention looks at no scheme (model_executor/layers/attention/attention.py, Attention alone).
+    cache = _scheme_cache({} if checkpoint.names.latent else mapping(config.get("kv_cache_scheme")))
     skipped = _names(config, "ignore")
     if len({scheme.format for _, scheme in groups}) > 1 or not _is_everything(groups[0][0]):
         return _mixed(groups, skipped, checkpoint, Match.EXPRESSION).model_copy(update={"kv_cache": cache})

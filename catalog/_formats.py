@@ -110,9 +110,10 @@ class Quantization(Entry):
         default=None, description="rows and columns that share a scale; shards must be a multiple of it"
     )
     group: Count | None = Field(
-        default=None, description="inputs that share a scale of an integer format; shards must be a multiple of it"
+        default=None, description="inputs that share a scale of an integer format, none: all; shards must be a multiple"
     )
     zero_points: bool = Field(default=False, description="an integer format has zero points beside its scales")
+    wide_zero_points: bool = Field(default=False, description="those of dense layers are in 16 bits in memory (awq)")
     otherwise: tuple[StoredOtherwise, ...] = Field(
         default=(), description="parts in another format, or in the model's dtype; the last that names a part holds"
     )

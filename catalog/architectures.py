@@ -16,6 +16,8 @@ class Traits:
     head_on_every_stage: bool = False
     """So is the output embedding."""
     vision_on_every_stage: bool = False
+    rotary_tables: bool = True
+    """What vLLM runs by transformers' own code computes positions anew."""
 
 
 _USUAL = Traits()
@@ -30,7 +32,7 @@ MODELLED: dict[str, Traits] = {
     "Phi3ForCausalLM": _USUAL,
     "InternLM3ForCausalLM": _USUAL,
     "GraniteForCausalLM": _USUAL,
-    "SeedOssForCausalLM": _USUAL,
+    "SeedOssForCausalLM": Traits(rotary_tables=False),
     "Qwen2ForCausalLM": _USUAL,
     "Qwen3ForCausalLM": _USUAL,
     "MiMoForCausalLM": _USUAL,

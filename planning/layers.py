@@ -198,10 +198,12 @@ def _experts(
     wide, hidden = model.dtype.bytes_per_element, model.hidden_size
     form = layer.formats[_PARTS.index(LinearPart.EXPERTS)]
     local = ceil(experts.count / expert_ranks)
-    size = padded_experts(model, form, tensor if expert_ranks == 1 else 1)
+    cut = tensor if expert_ranks == 1 else 1
+    size = padded_experts(model, form, cut)
+    rows = size if form is WeightFormat.FP8 else experts.intermediate_size / cut
     width = experts.latent_size or hidden
     gates = 2 if model.gated_mlp else 1
-    stored = partial(_stored(model, layer, LinearPart.EXPERTS), block=refined_block(model, size, expert_ranks))
+    stored = partial(_stored(model, layer, LinearPart.EXPERTS), block=refined_block(model, form, rows, cut))
     yield from stored(gates * size, width, count, copies=local)
     yield from stored(width, size, count, copies=local)
     if experts.bias:  # the kernel's own copy is in 32 bits

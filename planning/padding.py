@@ -3,20 +3,20 @@
 Read in vLLM 0.33.0 for Hopper (capability 9.0); on other cards it is an extrapolation.
 """
 
-from math import ceil, gcd, lcm
+from math import ceil, gcd
 
 from catalog.model import Model, Quantization, WeightFormat
 
 _MXFP4_TILE = 64
 """vllm/model_executor/layers/fused_moe/oracle/mxfp4.py: the Triton kernel rounds an expert's width up to it."""
-_MARLIN_TILE = 64
-"""vllm/model_executor/layers/quantization/utils/marlin_utils.py, marlin_moe_padded_intermediate."""
+_INTEGER_TILE = 128
+"""Of int4 experts, by vLLM's own code asked for 96 and 192 rows, with groups of 64 and 128."""
 _NVFP4_TILE = 128
 _FINEST_BLOCK = 32
 
 
 def padded_experts(model: Model, form: WeightFormat | None, tensor: int) -> float:
-    """Rows of one expert on one GPU, with what the kernel of that format pads."""
+    """Rows of one expert on one GPU, of `tensor` that cut it, with what the kernel of that format pads."""
     assert model.experts is not None
     size = model.experts.intermediate_size / tensor
     quantization = model.quantization
@@ -27,10 +27,21 @@ def padded_experts(model: Model, form: WeightFormat | None, tensor: int) -> floa
     return _up(size, _tile(form, quantization))
 
 
-def refined_block(model: Model, size: float, expert_ranks: int) -> int | None:
-    """The block that fp8 experts get where a shard cuts the checkpoint's (fused_moe/oracle/fp8.py); None: its own."""
-    block = model.quantization.block if model.quantization else None
-    return None if block is None or expert_ranks > 1 or size % block == 0 else _refined(model, size)
+def refined_block(model: Model, form: WeightFormat | None, size: float, tensor: int) -> int | None:
+    """The block or group that experts get where a shard of `size` rows cuts the checkpoint's; None: its own.
+
+    vllm/model_executor/layers/fused_moe/oracle/fp8.py, quantization/moe_wna16.py.
+    """
+    quantization = model.quantization
+    if quantization is None or tensor == 1:
+        return None
+    if form is WeightFormat.INT4 and quantization.group is not None:
+        group = quantization.group
+        while size % group:
+            group //= 2
+        return group
+    block = quantization.block
+    return None if block is None or size % block == 0 else _refined(model, size)
 
 
 def _refined(model: Model, size: float) -> int:
@@ -45,7 +56,7 @@ def _tile(form: WeightFormat, quantization: Quantization) -> int:
         case WeightFormat.NVFP4:
             return _NVFP4_TILE
         case WeightFormat.INT4:
-            return lcm(_MARLIN_TILE, quantization.group or 1)
+            return _INTEGER_TILE
         case _:
             return 1
 

@@ -8,8 +8,8 @@ from catalog.model import Quantization, WeightFormat
 Tensor = tuple[float, int]
 """Bytes of one tensor on one GPU, and how many there are of it."""
 
-_DEFAULT_GROUP = 128
-"""Weights that share a scale where an integer checkpoint does not say (AWQ's and GPTQ's own default)."""
+_WIDE_ZERO_POINT = 2
+"""Bytes: the kernel that vLLM 0.33 takes on Hopper for awq's dense layers unpacks them."""
 
 
 def matrix(
@@ -24,7 +24,8 @@ def matrix(
 ) -> Iterator[Tensor]:
     """The tensors of `count` matrices.
 
-    `copies` is how many experts one tensor holds, `wide` bytes of the dtype, `block` a finer one than the checkpoint's.
+    `copies` is how many experts one tensor holds, `wide` bytes of the dtype, `block` a finer block or group
+    than the checkpoint's.
     """
     elements = outputs * inputs * copies
     if form is None or quantization is None:
@@ -36,10 +37,13 @@ def matrix(
             block = block or quantization.block
             yield (ceil(outputs / block) * ceil(inputs / block) * copies * 4, count)
         case WeightFormat.INT4 | WeightFormat.INT8 if quantization.group is not None or form is WeightFormat.INT4:
-            groups = ceil(inputs / (quantization.group or _DEFAULT_GROUP))
+            group = block or quantization.group
+            groups = 1 if group is None else ceil(inputs / group)
             yield (outputs * groups * copies * 2, count)
             if quantization.zero_points:
-                yield (outputs * groups * copies * form.bytes_per_element, count)
+                wide_zero = quantization.wide_zero_points and copies == 1
+                zero = _WIDE_ZERO_POINT if wide_zero else form.bytes_per_element
+                yield (outputs * groups * copies * zero, count)
         case WeightFormat.FP8 | WeightFormat.INT8:
             yield (outputs * copies * 4, count)
         case WeightFormat.NVFP4:

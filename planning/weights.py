@@ -122,7 +122,7 @@ def _tensors(model: Model, sharding: Sharding, stage: Stage, *, rotary: bool = T
         cut = wide if form is None else form.bytes_per_element
         yield (model.vision.parameters / sharding.tensor * cut, 1)
         yield (model.vision.whole_parameters * wide, 1)
-    if rotary:
+    if rotary and traits_of(model.architecture).rotary_tables:
         yield from _rotary_tables(model)
 
 
