@@ -112,8 +112,14 @@ class Quantization(Entry):
     group: Count | None = Field(
         default=None, description="inputs that share a scale of an integer format, none: all; shards must be a multiple"
     )
+    one_scale: bool = Field(
+        default=False, description="fp8 has one scale a matrix, and not one a row"
+    )
     zero_points: bool = Field(default=False, description="an integer format has zero points beside its scales")
     wide_zero_points: bool = Field(default=False, description="those of dense layers are in 16 bits in memory (awq)")
+    finer_expert_groups: bool = Field(
+        default=False, description="a shard may cut a group of an expert, whose scale is then repeated (awq, gptq)"
+    )
     otherwise: tuple[StoredOtherwise, ...] = Field(
         default=(), description="parts in another format, or in the model's dtype; the last that names a part holds"
     )
@@ -123,9 +129,10 @@ class Quantization(Entry):
 
     @model_validator(mode="after")
     def _units_fit_the_format(self) -> Self:
-        if self.block is not None and self.format is not WeightFormat.FP8:
+        formats = {self.format, *(other.format for other in self.otherwise)}
+        if self.block is not None and WeightFormat.FP8 not in formats:
             raise ValueError(f"block belongs to fp8, not to {self.format}")
-        if self.group is not None and self.format not in (WeightFormat.INT4, WeightFormat.INT8):
+        if self.group is not None and not formats & {WeightFormat.INT4, WeightFormat.INT8}:
             raise ValueError(f"group belongs to int4 and int8; that of {self.format} is fixed")
         return self
 

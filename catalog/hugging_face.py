@@ -132,8 +132,7 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
         "vision": vision,
         "dtype": dtype_of(reader, config),
         "quantization": quantization_of(
-            mapping(outer.get("quantization_config") or reader.get("quantization_config")),
-            quantization,
+            *_quantization(outer, text, quantization),
             # The draft layers come after the others, and lists name them in the same way.
             layers_of(reader) + _draft_layers(reader),
             _parts(attention, experts, vision),
@@ -142,6 +141,22 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
         ),
     }
     return Model.model_validate(fields, by_name=True)
+
+
+def _quantization(
+    outer: Config, text: Config, beside: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    """What describes the formats, and the file beside the config, which comes before the part for the language model.
+
+    vllm/transformers_utils/config.py and model_arch_config_convertor.py, get_quantization_config (0.33.0).
+    """
+    said = mapping(outer.get("quantization_config"))
+    if said or beside:
+        return said, beside
+    for part in (outer.get("compression_config"), text.get("quantization_config"), text.get("compression_config")):
+        if found := mapping(part):
+            return found, None
+    return {}, None
 
 
 def _parts(attention: Attention, experts: Experts | None, vision: Vision | None) -> frozenset[LinearPart]:

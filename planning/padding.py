@@ -1,4 +1,4 @@
-"""What vLLM's kernels for experts make of a shard whose width they cannot take: they pad it, or refuse it.
+"""What vLLM's kernels make of a shard whose width they cannot take: they pad it, or refuse it.
 
 Read in vLLM 0.33.0 for Hopper (capability 9.0); on other cards it is an extrapolation.
 """
@@ -12,6 +12,9 @@ _MXFP4_TILE = 64
 _INTEGER_TILE = 128
 """Of int4 experts, by vLLM's own code asked for 96 and 192 rows, with groups of 64 and 128."""
 _NVFP4_TILE = 128
+"""Of experts and of each projection of a dense layer, by vLLM's own code asked for 96, 192 and 5,520 rows."""
+_UNGATED_TILE = 128
+"""Of fp8 experts without a gate, by vLLM's own code asked for 232, 464 and 1,856 rows of Nemotron."""
 _FINEST_BLOCK = 32
 
 
@@ -24,7 +27,12 @@ def padded_experts(model: Model, form: WeightFormat | None, tensor: int) -> floa
         return size
     if form is WeightFormat.FP8 and quantization.block and tensor > 1:
         return size if _refined(model, size) >= _FINEST_BLOCK else _up(size, quantization.block)
-    return _up(size, _tile(form, quantization))
+    return _up(size, _tile(form, quantization, gated=model.gated_mlp))
+
+
+def padded_dense(form: WeightFormat | None, size: float) -> float:
+    """Rows of each projection of a dense layer on one GPU, with what the kernel pads."""
+    return _up(size, _NVFP4_TILE) if form is WeightFormat.NVFP4 else size
 
 
 def refined_block(model: Model, form: WeightFormat | None, size: float, tensor: int) -> int | None:
@@ -35,7 +43,7 @@ def refined_block(model: Model, form: WeightFormat | None, size: float, tensor: 
     quantization = model.quantization
     if quantization is None or tensor == 1:
         return None
-    if form is WeightFormat.INT4 and quantization.group is not None:
+    if form is WeightFormat.INT4 and quantization.group is not None and quantization.finer_expert_groups:
         group = quantization.group
         while size % group:
             group //= 2
@@ -49,8 +57,10 @@ def _refined(model: Model, size: float) -> int:
     return gcd(model.quantization.block, int(size), model.hidden_size)
 
 
-def _tile(form: WeightFormat, quantization: Quantization) -> int:
+def _tile(form: WeightFormat, quantization: Quantization, *, gated: bool) -> int:
     match form:
+        case WeightFormat.FP8 if not gated and quantization.block is None:
+            return _UNGATED_TILE
         case WeightFormat.MXFP4:
             return _MXFP4_TILE
         case WeightFormat.NVFP4:

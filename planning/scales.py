@@ -42,12 +42,24 @@ def cut_expert_scales(model: Model, tensor: int, *, refines: bool) -> str | None
     size = experts.intermediate_size
     if size % tensor:
         return f"the experts' intermediate size {size} is no multiple of it"
+    if quantization is not None and (why := _cut_groups(quantization, size // tensor)) is not None:
+        return why
     block = quantization.block if quantization else None
     if block is None or size // tensor % block == 0:
         return None
     if refines and size % block == 0 and model.hidden_size % block == 0 and not experts.bias:
         return None
     return f"{size // tensor} rows of an expert are no multiple of the quantisation block of {block}"
+
+
+def _cut_groups(quantization: Quantization, rows: int) -> str | None:
+    """vLLM's awq and gptq repeat the scales of a group that is cut, and compressed-tensors refuses."""
+    group = quantization.group
+    if group is None or quantization.finer_expert_groups or rows % group == 0:
+        return None
+    if quantization.format_of(LinearPart.EXPERTS) not in (WeightFormat.INT4, WeightFormat.INT8):
+        return None
+    return f"{rows} rows of an expert are no multiple of the {group} weights that share a scale"
 
 
 def _unit(model: Model, quantization: Quantization, part: LinearPart, inputs: bool, tensor: int) -> int | None:

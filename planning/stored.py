@@ -45,7 +45,7 @@ def matrix(
                 zero = _WIDE_ZERO_POINT if wide_zero else form.bytes_per_element
                 yield (outputs * groups * copies * zero, count)
         case WeightFormat.FP8 | WeightFormat.INT8:
-            yield (outputs * copies * 4, count)
+            yield ((1 if quantization.one_scale else outputs) * copies * 4, count)
         case WeightFormat.NVFP4:
             yield (elements / 16, count)
         case WeightFormat.MXFP4:  # the kernel's tiles hold a multiple of eight scales

@@ -1,0 +1,84 @@
+"""NVIDIA's ModelOpt in a `quantization_config`, or in the `hf_quant_config.json` beside it."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from catalog._config_parts import Checkpoint, excepting, mixed, names_in
+from catalog._config_reader import UnreadableConfigError, mapping
+from catalog._formats import KvCacheDtype, LinearPart, Quantization, WeightFormat
+from catalog._module_names import Match
+
+# vllm/model_executor/layers/quantization/modelopt.py
+_MODELOPT = {
+    "FP8": WeightFormat.FP8,
+    "FP8_PER_CHANNEL_PER_TOKEN": WeightFormat.FP8,
+    "FP8_PB_WO": WeightFormat.FP8,
+    "NVFP4": WeightFormat.NVFP4,
+    "NVFP4_AWQ": WeightFormat.NVFP4,
+    "W4A16_NVFP4": WeightFormat.NVFP4,
+    "W4A8_NVFP4_FP8": WeightFormat.NVFP4,
+    "MXFP8": WeightFormat.MXFP8,
+}
+
+
+def is_modelopt(beside: Mapping[str, Any]) -> bool:
+    """vLLM takes the file for modelopt's by its producer or its own method, and else leaves it alone."""
+    names = (beside.get("quant_method"), mapping(beside.get("producer")).get("name"))
+    return any(str(name).lower().startswith("modelopt") for name in names)
+
+
+def modelopt(config: Mapping[str, Any], checkpoint: Checkpoint) -> Quantization | None:
+    config = {**config, **mapping(config.get("quantization"))}
+    if config.get("quant_algo") is None and "quant_algo" in config:
+        return None  # the cache alone is meant, and vLLM then takes neither
+    algorithm = str(config.get("quant_algo", "")).upper()
+    cache = _modelopt_cache(config)
+    skipped = names_in(config, "exclude_modules", "ignore")
+    if algorithm == "MIXED_PRECISION":
+        stored = mapping(config.get("quantized_layers"))
+        if not stored:
+            raise UnreadableConfigError("quantization_config: MIXED_PRECISION without quantized_layers")
+        groups = [([name], _modelopt_format(str(mapping(how).get("quant_algo", "")))) for name, how in stored.items()]
+        return mixed(_by_format(groups), skipped, checkpoint, Match.WILDCARD).model_copy(update={"kv_cache": cache})
+    main = Quantization(
+        format=_modelopt_format(algorithm),
+        block=128 if algorithm == "FP8_PB_WO" else None,
+        one_scale=algorithm == "FP8",
+        kv_cache=cache,
+    )
+    head = LinearPart.OUTPUT_EMBEDDING in checkpoint.parts
+    return excepting(main, skipped, Match.WILDCARD, checkpoint, head=head)
+
+
+def _modelopt_format(algorithm: str) -> WeightFormat:
+    if algorithm.upper() not in _MODELOPT:
+        raise UnreadableConfigError(f"quantization_config: the algorithm {algorithm or 'unnamed'} is not modelled")
+    return _MODELOPT[algorithm.upper()]
+
+
+def _modelopt_cache(config: Mapping[str, Any]) -> KvCacheDtype:
+    """vllm/utils/torch_utils.py, get_kv_cache_quant_algo_string: what it does not know is no wish."""
+    said = config.get("kv_cache_scheme") or config.get("kv_cache_quant_algo")
+    if isinstance(said, Mapping):
+        scheme = cast(Mapping[str, Any], said)
+        if scheme.get("type") != "float":
+            return KvCacheDtype.AUTO
+        said = "nvfp4" if scheme.get("num_bits") == 4 else "fp8" if _is_fixed_fp8(scheme) else None
+    match str(said).lower():
+        case "fp8":
+            return KvCacheDtype.FP8_E4M3
+        case "nvfp4":
+            raise UnreadableConfigError("quantization_config: a KV cache in nvfp4 is not modelled")
+        case _:
+            return KvCacheDtype.AUTO
+
+
+def _is_fixed_fp8(scheme: Mapping[str, Any]) -> bool:
+    return scheme.get("num_bits") == 8 and scheme.get("dynamic") is False
+
+
+def _by_format(groups: list[tuple[list[str], WeightFormat]]) -> list[tuple[list[str], Quantization]]:
+    joined: dict[WeightFormat, list[str]] = {}
+    for targets, form in groups:
+        joined.setdefault(form, []).extend(targets)
+    return [(targets, Quantization(format=form)) for form, targets in joined.items()]

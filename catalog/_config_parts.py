@@ -1,0 +1,133 @@
+"""Which parts of a model have which format, from the lists of modules that a checkpoint has."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from catalog._config_reader import UnreadableConfigError
+from catalog._formats import LinearPart, Quantization, StoredOtherwise, WeightFormat
+from catalog._module_names import Match, ModuleList, ModuleNames
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What of the model its description needs."""
+
+    layers: int
+    parts: frozenset[LinearPart]
+    names: ModuleNames
+
+
+FormatOf = Callable[[LinearPart, int | None], WeightFormat | None]
+"""How a part of a layer is stored; the layer is None for a part outside the layers."""
+
+_WHOLE = frozenset({LinearPart.OUTPUT_EMBEDDING, LinearPart.VISION})
+
+
+def excepting(
+    main: Quantization,
+    skipped: list[str],
+    match: Match,
+    checkpoint: Checkpoint,
+    *,
+    head: bool = False,
+    vision: bool = False,
+) -> Quantization:
+    """The main format, but for what a list names."""
+    known = ModuleList(skipped)
+
+    def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
+        if (part is LinearPart.OUTPUT_EMBEDDING and not head) or (part is LinearPart.VISION and not vision):
+            return None
+        return None if checkpoint.names.named(part, layer, known, match) else main.format
+
+    return _described(main, format_of, checkpoint)
+
+
+def nothing_but(main: Quantization, only: list[str], checkpoint: Checkpoint) -> Quantization:
+    """The main format for what a list names, and no other part."""
+    known = ModuleList(only)
+
+    def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
+        named = part not in _WHOLE and checkpoint.names.named(part, layer, known, Match.SUBSTRING)
+        return main.format if named else None
+
+    return _described(main, format_of, checkpoint)
+
+
+def mixed(
+    groups: list[tuple[list[str], Quantization]], skipped: list[str], checkpoint: Checkpoint, match: Match
+) -> Quantization:
+    """Parts take the format of the group that names them; the first group's is the main one."""
+    known = ModuleList(skipped)
+    by_name = [(set(targets), _patterns(targets), scheme) for targets, scheme in groups]
+
+    def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
+        if checkpoint.names.named(part, layer, known, match):
+            return None
+        for names, patterns, scheme in by_name:
+            spelled = any(name in names for name in checkpoint.names.spelled(part, layer))
+            if spelled or checkpoint.names.named(part, layer, patterns, Match.EXPRESSION):
+                return scheme.format
+        whole = next((scheme.format for targets, scheme in groups if is_everything(targets)), None)
+        return None if part in _WHOLE else whole
+
+    return _described(_together([scheme for _, scheme in groups]), format_of, checkpoint)
+
+
+def _together(schemes: list[Quantization]) -> Quantization:
+    """The first scheme, with the blocks and groups of the others. Raises UnreadableConfigError where they differ."""
+    main = schemes[0]
+    for scheme in schemes[1:]:
+        for field in ("block", "group"):
+            ours, theirs = getattr(main, field), getattr(scheme, field)
+            if ours is not None and theirs is not None and ours != theirs:
+                raise UnreadableConfigError(f"quantization_config: formats with a {field} of {ours} and of {theirs}")
+        main = main.model_copy(
+            update={
+                "block": main.block or scheme.block,
+                "group": main.group or scheme.group,
+                "zero_points": main.zero_points or scheme.zero_points,
+            }
+        )
+    return main
+
+
+def _patterns(targets: list[str]) -> ModuleList:
+    return ModuleList(target for target in targets if target.startswith("re:") or "*" in target)
+
+
+def is_everything(targets: list[str]) -> bool:
+    return any(target in ("Linear", "re:.*") for target in targets)
+
+
+def _described(main: Quantization, format_of: FormatOf, checkpoint: Checkpoint) -> Quantization:
+    """As short a description as gives the same answer for every part and layer."""
+    otherwise: list[StoredOtherwise] = []
+    for part in sorted(checkpoint.parts):
+        if part in _WHOLE:
+            form = format_of(part, None)
+            if form != main.format_of(part):
+                otherwise.append(StoredOtherwise(part=part, format=form))
+            continue
+        by_form: dict[WeightFormat | None, list[int]] = {}
+        for layer in range(checkpoint.layers):
+            by_form.setdefault(format_of(part, layer), []).append(layer)
+        for form, numbers in by_form.items():
+            if form != main.format_of(part, numbers[0]):
+                every = len(numbers) == checkpoint.layers
+                otherwise.append(StoredOtherwise(part=part, format=form, layers=None if every else tuple(numbers)))
+    return main.model_copy(update={"otherwise": tuple(otherwise)})
+
+
+def names_in(config: Mapping[str, Any], *keys: str) -> list[str]:
+    """The first of these lists that says something."""
+    for key in keys:
+        value = config.get(key)
+        if value is None:
+            continue
+        if not isinstance(value, list):
+            raise UnreadableConfigError(f"quantization_config: {key} is no list of names")
+        if value:
+            return [str(name) for name in cast(list[Any], value)]
+    return []
