@@ -39,7 +39,12 @@ def quantization_of(
         case "fp8" | "fbgemm-fp8":
             block = _first_integer(config.get("weight_block_size"))
             skipped = names_in(config, "ignored_layers", "modules_to_not_convert")
-            main = Quantization(format=WeightFormat.FP8, block=block, one_scale=method == "fp8" and block is None)
+            main = Quantization(
+                format=WeightFormat.FP8,
+                block=block,
+                one_scale=method == "fp8" and block is None,
+                deprecated=method != "fp8",
+            )
             match = Match.EXACT if method == "fp8" else Match.COMPONENT
             return excepting(main, skipped, match, checkpoint, vision=True)
         case "mxfp4":

@@ -112,9 +112,10 @@ class Quantization(Entry):
     group: Count | None = Field(
         default=None, description="inputs that share a scale of an integer format, none: all; shards must be a multiple"
     )
-    one_scale: bool = Field(
-        default=False, description="fp8 has one scale a matrix, and not one a row"
+    deprecated: bool = Field(
+        default=False, description="vLLM 0.33 starts it with --allow-deprecated-quantization alone"
     )
+    one_scale: bool = Field(default=False, description="fp8 has one scale a matrix, and not one a row")
     zero_points: bool = Field(default=False, description="an integer format has zero points beside its scales")
     wide_zero_points: bool = Field(default=False, description="those of dense layers are in 16 bits in memory (awq)")
     finer_expert_groups: bool = Field(

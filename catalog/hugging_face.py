@@ -56,6 +56,7 @@ _OUTPUT_GATE = {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"}
 # Here `intermediate_size` is that of one expert.
 _EXPERTS_ONLY = {"mixtral", "gpt_oss", "minimax_m2"}
 
+_WHOLE_HEADS = {"llama", "gemma2", "gemma3_text", "deepseek_v2"}
 # What another class reads of its own config, and leaves behind in one that is called something else.
 _UNREAD_BY_DENSE = {
     "kv_lora_rank",
@@ -103,6 +104,11 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
     refuse_unmodelled(architecture, outer, reader)
     attention = attention_of(reader)
     heads = reader.integer("num_attention_heads")
+    if reader.kind in _WHOLE_HEADS and reader.integer("hidden_size") % heads:
+        raise UnreadableConfigError(
+            f"num_attention_heads: vLLM starts no {reader.kind} whose {heads} heads do not divide "
+            "hidden_size (transformers 5.24.0, validate_architecture)"
+        )
     latent = any(isinstance(group, MlaAttention) for group in attention.groups)
     experts = experts_of(reader)
     vision = vision_of(reader, config)

@@ -121,7 +121,7 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         max_num_batched_tokens=settings.max_num_batched_tokens,
         kv_cache_dtype=settings.kv_cache_dtype,
         reasons=tuple(reasons),
-        warnings=(*_warnings(model, memory), *shape_warnings(model, node, tensor, settings)),
+        warnings=(*_warnings(model, memory), *shape_warnings(model, node, settings)),
     )
 
 

@@ -10,12 +10,12 @@ _TIGHT_GIB = 100.0
 """On larger cards what a kernel pads does not decide whether a model starts."""
 
 
-def shape_warnings(model: Model, node: GpuNode, tensor: int, settings: ServeSettings) -> tuple[str, ...]:
+def shape_warnings(model: Model, node: GpuNode, settings: ServeSettings) -> tuple[str, ...]:
     """What whoever starts the server should know."""
-    return tuple(_warnings(model, node, tensor, settings))
+    return tuple(_warnings(model, node, settings))
 
 
-def _warnings(model: Model, node: GpuNode, tensor: int, settings: ServeSettings) -> Iterator[str]:
+def _warnings(model: Model, node: GpuNode, settings: ServeSettings) -> Iterator[str]:
     if settings.fewer_sequences:
         yield (
             f"max_num_seqs {settings.max_num_seqs}: vLLM ends at its start if more sequences may decode than there are "
@@ -27,7 +27,5 @@ def _warnings(model: Model, node: GpuNode, tensor: int, settings: ServeSettings)
             "experts in MXFP4 are counted as vLLM 0.33's Triton kernel lays them out; other kernels pad them, and "
             "older releases held 3.5 to 5 GiB more of gpt-oss-120b on one GPU (vLLM issues 33155, 23278)"
         )
-    if form in (WeightFormat.NVFP4, WeightFormat.INT4) and model.experts is not None:
-        rows = model.experts.intermediate_size / tensor
-        if rows % 128:
-            yield f"{rows:g} rows of an expert are no whole tile of the kernel, which pads: allow for 5 % more weights"
+    if model.quantization is not None and model.quantization.deprecated:
+        yield "vLLM 0.33 starts this format only with --allow-deprecated-quantization among the server's arguments"

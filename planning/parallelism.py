@@ -232,7 +232,7 @@ def _warnings(model: Model, node: GpuNode, chosen: Candidate) -> tuple[str, ...]
         )
     if not model.counted and not model.recorded_only:
         warnings.append("the weights follow from the checkpoint's size, not from the model's shape: allow for 5 %")
-    warnings += shape_warnings(model, node, chosen.tensor, chosen.settings)
+    warnings += shape_warnings(model, node, chosen.settings)
     return tuple(warnings)
 
 
