@@ -22,7 +22,7 @@ from catalog.model import (
     StateSpace,
     WeightFormat,
 )
-from planning.padding import padded_dense, padded_experts, refined_block
+from planning.padding import padded_experts, refined_block
 from planning.stored import Tensor, matrix
 
 Formats = tuple[WeightFormat | None, ...]
@@ -187,8 +187,7 @@ def _state_space(model: Model, group: StateSpace, layer: Layer, count: int, tens
 def _mlp(
     model: Model, layer: Layer, size: int, count: int, tensor: int, inwards: LinearPart, outwards: LinearPart
 ) -> Iterator[Tensor]:
-    hidden = model.hidden_size
-    shard = padded_dense(layer.formats[_PARTS.index(inwards)], size / tensor)
+    shard, hidden = size / tensor, model.hidden_size
     yield from _stored(model, layer, inwards)(shard * (2 if model.gated_mlp else 1), hidden, count)
     yield from _stored(model, layer, outwards)(hidden, shard, count)
 

@@ -3,16 +3,15 @@
 Read in vLLM 0.33.0 for Hopper (capability 9.0); on other cards it is an extrapolation.
 """
 
-from math import ceil, gcd
+from math import gcd
 
 from catalog.model import Model, Quantization, WeightFormat
+from planning.stored import rounded_up
 
 _MXFP4_TILE = 64
 """vllm/model_executor/layers/fused_moe/oracle/mxfp4.py: the Triton kernel rounds an expert's width up to it."""
 _INTEGER_TILE = 128
 """Of int4 experts, by vLLM's own code asked for 96 and 192 rows, with groups of 64 and 128."""
-_NVFP4_TILE = 128
-"""Of experts and of each projection of a dense layer, by vLLM's own code asked for 96, 192 and 5,520 rows."""
 _UNGATED_TILE = 128
 """Of fp8 experts without a gate, by vLLM's own code asked for 232, 464 and 1,856 rows of Nemotron."""
 _FINEST_BLOCK = 32
@@ -26,13 +25,8 @@ def padded_experts(model: Model, form: WeightFormat | None, tensor: int) -> floa
     if form is None or quantization is None:
         return size
     if form is WeightFormat.FP8 and quantization.block and tensor > 1:
-        return size if _refined(model, size) >= _FINEST_BLOCK else _up(size, quantization.block)
-    return _up(size, _tile(form, quantization, gated=model.gated_mlp))
-
-
-def padded_dense(form: WeightFormat | None, size: float) -> float:
-    """Rows of each projection of a dense layer on one GPU, with what the kernel pads."""
-    return _up(size, _NVFP4_TILE) if form is WeightFormat.NVFP4 else size
+        return size if _refined(model, size) >= _FINEST_BLOCK else rounded_up(size, quantization.block)
+    return rounded_up(size, _tile(form, quantization, gated=model.gated_mlp))
 
 
 def refined_block(model: Model, form: WeightFormat | None, size: float, tensor: int) -> int | None:
@@ -63,13 +57,7 @@ def _tile(form: WeightFormat, quantization: Quantization, *, gated: bool) -> int
             return _UNGATED_TILE
         case WeightFormat.MXFP4:
             return _MXFP4_TILE
-        case WeightFormat.NVFP4:
-            return _NVFP4_TILE
         case WeightFormat.INT4:
             return _INTEGER_TILE
         case _:
             return 1
-
-
-def _up(size: float, tile: int) -> float:
-    return ceil(size / tile) * tile

@@ -12,6 +12,15 @@ _WIDE_ZERO_POINT = 2
 """Bytes: the kernel that vLLM 0.33 takes on Hopper for awq's dense layers unpacks them."""
 
 
+_NVFP4_OUTPUTS, _NVFP4_INPUTS = 256, 128
+"""Of which the kernel that vLLM 0.33 takes on Hopper makes the sides of a matrix multiples, fused projections together
+(its own code, asked for Nemotron's 232 to 3,712 rows and hidden size of 2,688)."""
+
+
+def rounded_up(size: float, tile: int) -> float:
+    return ceil(size / tile) * tile
+
+
 def matrix(
     outputs: float,
     inputs: float,
@@ -27,6 +36,8 @@ def matrix(
     `copies` is how many experts one tensor holds, `wide` bytes of the dtype, `block` a finer block or group
     than the checkpoint's.
     """
+    if form is WeightFormat.NVFP4:
+        outputs, inputs = rounded_up(outputs, _NVFP4_OUTPUTS), rounded_up(inputs, _NVFP4_INPUTS)
     elements = outputs * inputs * copies
     if form is None or quantization is None:
         yield (elements * (wide if form is None else form.bytes_per_element), count)
