@@ -50,7 +50,12 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "qwen2_moe": {"num_key_value_heads": 16, "shared_expert_intermediate_size": 5632},
     "qwen3": {"num_key_value_heads": 32, "head_dim": 128},
     "qwen3_moe": {"num_key_value_heads": 4},
-    "qwen3_next": {"num_key_value_heads": 2, "head_dim": 256, "shared_expert_intermediate_size": 512},
+    "qwen3_next": {
+        "num_key_value_heads": 2,
+        "head_dim": 256,
+        "shared_expert_intermediate_size": 512,
+        "num_nextn_predict_layers": 1,
+    },
     "qwen3_5_text": {"num_key_value_heads": 4, "head_dim": 256},
     "qwen3_5_moe_text": {"num_key_value_heads": 2, "head_dim": 256, "shared_expert_intermediate_size": 512},
     "qwen3_vl_text": {"head_dim": 128},
