@@ -109,9 +109,11 @@ def _windows(reader: ConfigReader, layers: int) -> list[str]:
         return ["full_attention"] * layers
     if reader.get("use_sliding_window") is False and reader.kind != "mimo":
         return ["full_attention"] * layers
-    most = whole_number("max_window_layers", reader.get("max_window_layers", 28))
-    if reader.kind in _WINDOWS_BEHIND and most < layers:
-        raise UnreadableConfigError(f"max_window_layers: vLLM serves no {reader.kind} with windows on some layers only")
+    if reader.kind in _WINDOWS_BEHIND:
+        before = whole_number("max_window_layers", reader.get("max_window_layers", 28))
+        if 0 < before < layers:
+            raise UnreadableConfigError(f"max_window_layers: vLLM serves no {reader.kind} with windows on some layers")
+        return ["sliding_attention" if before == 0 else "full_attention"] * layers
     pattern = reader.get("sliding_window_pattern")
     if pattern is None and reader.kind in ("gemma3", "gemma3_text", "gemma4_text"):
         pattern = 6

@@ -10,7 +10,7 @@ _SHARED_GATE = {"qwen2_moe", "qwen3_next", "qwen3_5_moe_text"}
 
 
 def experts_of(reader: ConfigReader) -> Experts | None:
-    """None where all layers are dense. Raises UnreadableConfigError."""
+    """The experts; None where all layers are dense. Raises UnreadableConfigError."""
     names = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
     count = next((value for name in names if (value := reader.get(name))), None)
     if not count or (reader.kind == "nemotron_h" and "E" not in nemotron_pattern(reader)):

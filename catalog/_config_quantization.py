@@ -43,7 +43,7 @@ def quantization_of(
                 format=WeightFormat.FP8,
                 block=block,
                 one_scale=method == "fp8" and block is None,
-                deprecated=method != "fp8",
+                behind_flag=method != "fp8",
             )
             match = Match.EXACT if method == "fp8" else Match.COMPONENT
             return excepting(main, skipped, match, checkpoint, vision=True)

@@ -112,7 +112,7 @@ class Quantization(Entry):
     group: Count | None = Field(
         default=None, description="inputs that share a scale of an integer format, none: all; shards must be a multiple"
     )
-    deprecated: bool = Field(
+    behind_flag: bool = Field(
         default=False, description="vLLM 0.33 starts it with --allow-deprecated-quantization alone"
     )
     one_scale: bool = Field(default=False, description="fp8 has one scale a matrix, and not one a row")

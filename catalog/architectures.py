@@ -17,7 +17,7 @@ class Traits:
     """So is the output embedding."""
     vision_on_every_stage: bool = False
     rotary_tables: bool = True
-    """What vLLM runs by transformers' own code computes positions anew."""
+    """Whether a table of positions is kept: what vLLM runs by transformers' own code keeps none."""
 
 
 _USUAL = Traits()

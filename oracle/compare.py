@@ -19,13 +19,14 @@ from catalog.model import MODELS, Model
 from oracle.ask import Answer
 from oracle.question import Config, Question
 from oracle.records import case_of
+from planning.candidates import draft_objection
 from planning.engine import ServeSettings, engine_of
 from planning.kv_cache import KvLayout, kv_layout
 from planning.legality import cache_objection, pipeline_objection, tensor_objection
 from planning.memory import cache_settings
 from planning.recorded import Answer as Recorded
 from planning.recorded import recorded_answer
-from planning.shape import GpuNode
+from planning.shape import GpuNode, ShapeRequest
 from planning.weights import COMMUNICATOR, Sharding, buffer_bytes, stages_of, weight_bytes
 
 _LIMIT = 1.0
@@ -106,7 +107,7 @@ def compare(answers: Iterable[tuple[Question, Answer]], capability: str, *, form
     widest = max(accelerator.machine_types, key=lambda machine: machine.gpus)
     node = GpuNode.of(accelerator, widest)
     for question, answer in answers:
-        if question.draft_tokens or question.ranks > node.gpus:
+        if question.ranks > node.gpus:
             continue
         if "failure" in answer:
             table.unanswered.append(f"{question.config.id}, {question.shape}: {answer['failure']}")
@@ -153,6 +154,7 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
         tensor_objection(model, node, question.tensor, experts)
         or pipeline_objection(model, node, question.tensor, question.pipeline)
         or cache_objection(model, question.cache)
+        or draft_objection(model, ShapeRequest(PINS.vllm, own_draft=question.draft_tokens > 0))
     )
     if objection is not None:
         return objection

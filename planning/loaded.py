@@ -27,5 +27,5 @@ def _warnings(model: Model, node: GpuNode, settings: ServeSettings) -> Iterator[
             "experts in MXFP4 are counted as vLLM 0.33's Triton kernel lays them out; other kernels pad them, and "
             "older releases held 3.5 to 5 GiB more of gpt-oss-120b on one GPU (vLLM issues 33155, 23278)"
         )
-    if model.quantization is not None and model.quantization.deprecated:
+    if model.quantization is not None and model.quantization.behind_flag:
         yield "vLLM 0.33 starts this format only with --allow-deprecated-quantization among the server's arguments"

@@ -11,9 +11,9 @@ from planning.stored import rounded_up
 _MXFP4_TILE = 64
 """vllm/model_executor/layers/fused_moe/oracle/mxfp4.py: the Triton kernel rounds an expert's width up to it."""
 _INTEGER_TILE = 128
-"""Of int4 experts, by vLLM's own code asked for 96 and 192 rows, with groups of 64 and 128."""
+"""Rows of int4 experts are a multiple of it (vLLM's own code, asked for 96 and 192 rows)."""
 _UNGATED_TILE = 128
-"""Of fp8 experts without a gate, by vLLM's own code asked for 232, 464 and 1,856 rows of Nemotron."""
+"""Rows of fp8 experts without a gate are a multiple of it (vLLM's own code, asked for Nemotron's 232 to 1,856)."""
 _FINEST_BLOCK = 32
 
 

@@ -13,7 +13,7 @@ _WIDE_ZERO_POINT = 2
 
 
 _NVFP4_OUTPUTS, _NVFP4_INPUTS = 256, 128
-"""Of which the kernel that vLLM 0.33 takes on Hopper makes the sides of a matrix multiples, fused projections together
+"""The sides of a matrix, fused projections together, are multiples of these for the kernel of vLLM 0.33 on Hopper
 (its own code, asked for Nemotron's 232 to 3,712 rows and hidden size of 2,688)."""
 
 

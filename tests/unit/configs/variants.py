@@ -1,0 +1,54 @@
+"""Configs that are hard to read, as questions to vLLM's own code, and its recorded answers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog.model import KvCacheDtype
+from oracle.question import Config, Question
+
+_FILE = Path(__file__).with_suffix(".yaml")
+ANSWERS = Path(__file__).with_suffix(".json")
+"""Of vLLM 0.33.0 for capability 9.0, by variant and shape."""
+
+UNMODELLED = {
+    "gptq-dynamic-bits": "dynamic gives",
+    "modelopt-nvfp4-cache": "a KV cache in nvfp4",
+}
+"""What vLLM serves and the plan refuses, with the words by which it does."""
+EXCUSED = {"fbgemm": "vLLM wants a flag for it, and the plan says which"}
+"""Where the plan says otherwise than vLLM, and why."""
+
+
+def questions() -> list[tuple[str, Question]]:
+    """Every shape of every variant, with its key."""
+    written = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return [
+        (f"{name}: {question.shape}", question)
+        for name, variant in written["variants"].items()
+        for question in _of(name, variant, written["bases"][variant["base"]])
+    ]
+
+
+def answers() -> dict[str, dict[str, Any]]:
+    return json.loads(ANSWERS.read_text(encoding="utf-8"))
+
+
+def _of(name: str, variant: dict[str, Any], base: dict[str, Any]) -> Iterator[Question]:
+    changed = {**base, **variant.get("with", {})}
+    config = Config(
+        f"variant/{name}", "a test", {k: v for k, v in changed.items() if v is not None}, variant.get("beside")
+    )
+    for pipeline in variant.get("pipeline", [1]):
+        for tensor in variant.get("tensor", [1]):
+            yield Question(
+                config,
+                tensor,
+                pipeline,
+                expert_parallel=variant.get("experts", False),
+                cache=KvCacheDtype(variant.get("cache", "auto")),
+                draft_tokens=variant.get("drafts", 0),
+            )
