@@ -12,7 +12,7 @@ from oracle.question import Config, Question
 
 _FILE = Path(__file__).with_suffix(".yaml")
 ANSWERS = Path(__file__).with_suffix(".json")
-"""Of vLLM 0.33.0 for capability 9.0, by variant and shape."""
+"""The answers of vLLM 0.33.0 for capability 9.0, by variant and shape."""
 
 UNMODELLED = {
     "gptq-dynamic-bits": "dynamic gives",
