@@ -10,6 +10,7 @@ import pytest
 from config.objective import ServiceObjective
 from planning.performance.expected import ExpectedService
 from sandbox.models.behaviour import Behaviour
+from verification.load import client as load_client
 from verification.load.__main__ import main, pace
 from verification.load.client import Seen, Target, command, read, write_word_tokenizer
 from verification.load.environment import ClientUnavailable, client
@@ -66,6 +67,13 @@ def test_the_client_sends_the_objective_s_own_load_at_random() -> None:
     assert flags["--endpoint"] == "/proxy/v1/completions"
     assert "ignore_eos:true" in words
     assert "--use-server-token-count" in words
+
+
+@pytest.mark.parametrize("browser", [None, "/usr/bin/chromium"])
+def test_the_client_draws_its_plots_where_it_can(monkeypatch: pytest.MonkeyPatch, browser: str | None) -> None:
+    monkeypatch.setattr(load_client.shutil, "which", lambda _: browser)
+    words = command(Path("aiperf"), TARGET, OBJECTIVE, 240, Path("out"))
+    assert ("--auto-plot" in words) == (browser is not None)
 
 
 def test_what_is_as_fast_as_expected_meets_the_objective() -> None:

@@ -14,7 +14,7 @@ from planning.performance.expected import ExpectedService
 from planning.plan import ModelServerPlan
 from planning.platform import plan_platform
 from verification.kubectl import Kubectl, ServiceAddress
-from verification.load.client import Target, command, read, shown, write_word_tokenizer
+from verification.load.client import Target, command, draws_plots, read, shown, write_word_tokenizer
 from verification.load.environment import ClientUnavailable, client
 from verification.load.verdict import table, verdict
 from verification.results import CheckFailed
@@ -73,6 +73,8 @@ def _try(options: argparse.Namespace, model: ModelServerPlan, expected: Expected
     met = all(line.met for line in lines)
     what = "a stand-in's pace, no measurement: " if simulated else ""
     print(f"{what}the objective is {'met' if met else 'MISSED'}; the client's own tables are in {folder}")
+    plots = folder / "plots"
+    print(f"its plots are in {plots}" if draws_plots() else "it draws no plots here, for which it needs Chrome")
     return 0 if met else 1
 
 

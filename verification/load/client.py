@@ -1,6 +1,7 @@
 """The load client's command line, and what it found."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from config.objective import ServiceObjective
 from verification.load.environment import ClientUnavailable
 
 _EXPORT = "profile_export_aiperf.json"
+_BROWSERS = ("google-chrome", "google-chrome-stable", "chrome", "chromium", "chromium-browser")
 _WARM_UP = 4
 """Requests before those that count: the first ones compile kernels and fill caches."""
 
@@ -67,7 +69,13 @@ def command(client: Path, target: Target, objective: ServiceObjective, requests:
         *("--request-count", str(requests), "--warmup-request-count", str(_WARM_UP), "--random-seed", "1"),
         *("--ui-type", "none", "--no-gpu-telemetry", "--no-server-metrics"),
         *("--output-artifact-dir", str(folder)),
+        *(["--auto-plot"] if draws_plots() else []),
     ]
+
+
+def draws_plots() -> bool:
+    """Whether the client can draw its own plots here: it draws them with Chrome."""
+    return any(shutil.which(name) for name in _BROWSERS)
 
 
 def read(folder: Path) -> Seen:
