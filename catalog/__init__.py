@@ -44,6 +44,7 @@ from catalog.model import MODELS, Model
 from catalog.price import FEES, REGION_PRICES, Fees, Price, PriceKind, RegionPrices, price
 from catalog.release import (
     ChartRelease,
+    Copy,
     GkeChannel,
     GkeFeature,
     GkeRelease,
@@ -96,6 +97,7 @@ __all__ = [
     "BootDisk",
     "CapacityKind",
     "ChartRelease",
+    "Copy",
     "DeviceMemory",
     "DeviceMode",
     "DiskType",

@@ -36,6 +36,8 @@ class CapacityKind(StrEnum):
 
 
 class DiskType(StrEnum):
+    """Kind of a boot disk, by Google's names."""
+
     PD_STANDARD = "pd-standard"
     PD_BALANCED = "pd-balanced"
     PD_SSD = "pd-ssd"
@@ -57,6 +59,8 @@ class LocalSsdMode(StrEnum):
 
 
 class TaintEffect(StrEnum):
+    """By Kubernetes' names; the members' are Google's."""
+
     NO_SCHEDULE = "NoSchedule"
     PREFER_NO_SCHEDULE = "PreferNoSchedule"
     NO_EXECUTE = "NoExecute"
@@ -75,9 +79,13 @@ class Basis(StrEnum):
 
 
 class Taint(Entry):
-    key: str
-    value: str
-    effect: TaintEffect = TaintEffect.NO_SCHEDULE
+    """A taint of a node, which only pods that tolerate it are put on."""
+
+    key: str = Field(description="of the taint")
+    value: str = Field(description="of the taint")
+    effect: TaintEffect = Field(
+        default=TaintEffect.NO_SCHEDULE, description="what happens to a pod that does not tolerate it"
+    )
 
 
 class DeviceMemory(Entry):

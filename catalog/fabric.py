@@ -12,6 +12,8 @@ from catalog._entry import Entry
 
 
 class Transport(StrEnum):
+    """By which NCCL's data go from node to node."""
+
     NONE = "none"
     TCPX = "gpudirect-tcpx"
     TCPXO = "gpudirect-tcpxo"

@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field
 
 from catalog._entry import Entry
+from catalog.accelerator import DiskType
 
 
 class Step(Entry):
@@ -73,9 +74,11 @@ class NodeReservations(Entry):
 
 
 class SystemPool(Entry):
-    machine_type: str
-    disk_type: str
-    disk_size_gib: int
+    """Machines of a pool that runs no model."""
+
+    machine_type: str = Field(description="Google's name")
+    disk_type: DiskType = Field(description="of the boot disk")
+    disk_size_gib: int = Field(description="GiB of the boot disk")
 
 
 class Nat(Entry):
@@ -93,7 +96,7 @@ class SystemPods(Entry):
     disk_gib: float = Field(description="of ephemeral storage, for images")
 
 
-class Dranet(Entry):
+class ManagedDranet(Entry):
     """GKE's managed DRANET: the label that puts its driver on a node, and the class of RDMA NICs it publishes."""
 
     node_labels: dict[str, str]
@@ -119,7 +122,7 @@ class GooglePlatform(Entry):
     system_pool: SystemPool
     first_pool: SystemPool = Field(description="made with a cluster, and removed at once")
     flex_start_max_hours: int
-    dranet: Dranet
+    dranet: ManagedDranet
     system_pods: SystemPods
     reserved: NodeReservations
 

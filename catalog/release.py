@@ -13,10 +13,10 @@ from catalog.fabric import Transport
 class Image(Entry):
     """A container image by tag. Only `make lock-images` writes `digest` and `digest_date`, from the image registry."""
 
-    repository: str
-    tag: str
-    digest: str | None = None
-    digest_date: date | None = None
+    repository: str = Field(description="with its registry")
+    tag: str = Field(description="of the image")
+    digest: str | None = Field(default=None, description="sha256:...; None: not locked yet")
+    digest_date: date | None = Field(default=None, description="on which the tag had this digest; None: not locked yet")
 
     @model_validator(mode="after")
     def _digest_is_dated(self) -> Self:
@@ -100,38 +100,40 @@ class ChartRelease(Entry):
 class HostPath(Entry):
     """A folder of the node and where the installer or daemon sees it."""
 
-    name: str
-    host_path: str
-    mount_path: str
-    type: str | None = None
+    name: str = Field(description="of the volume")
+    host_path: str = Field(description="folder of the node")
+    mount_path: str = Field(description="folder in the container")
+    type: str | None = Field(default=None, description="of Kubernetes' hostPath; None: it is not checked")
 
 
 class PodMount(Entry):
     """A folder in a pod: the node's, or one that the pod's containers share."""
 
-    name: str
+    name: str = Field(description="of the volume")
     host_path: str | None = Field(description="None: an emptyDir")
-    mount_path: str
+    mount_path: str = Field(description="folder in the container")
 
 
 class Copy(Entry):
     """Files that the installer copies, contents into contents."""
 
-    source: str
-    target: str
+    source: str = Field(description="folder in the installer's container")
+    target: str = Field(description="folder that the same container sees of the node")
 
 
 class Sidecar(Entry):
     """The daemon that must run beside each workload of GPUDirect-TCPX and TCPXO."""
 
-    name: str
-    image: Image
-    command: tuple[str, ...]
-    capabilities: tuple[str, ...]
-    mounts: tuple[PodMount, ...]
-    environment: dict[str, str]
-    device_annotation: str
-    devices: tuple[str, ...]
+    name: str = Field(description="of the container")
+    image: Image = Field(description="of the container")
+    command: tuple[str, ...] = Field(description="of the container")
+    capabilities: tuple[str, ...] = Field(description="Linux capabilities, without CAP_")
+    mounts: tuple[PodMount, ...] = Field(description="of the container")
+    environment: dict[str, str] = Field(description="variables of the container")
+    device_annotation: str = Field(
+        description="annotation of the pod by which the device injector gives this container its devices"
+    )
+    devices: tuple[str, ...] = Field(description="paths in the container")
 
 
 class InstallerRelease(Entry):

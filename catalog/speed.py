@@ -28,7 +28,7 @@ class Measurement(Entry):
     output_tokens: int
     output_tokens_per_second: float = Field(gt=0)
     input_tokens_per_second: float = Field(gt=0)
-    engine: str
+    served_by: str = Field(description="vLLM or another, with what is known of the run")
     basis: Basis
     source: str
     as_of: date
@@ -46,6 +46,6 @@ def speed() -> Speed:
 
 
 def measurement(model: str, accelerator: str, gpus: int) -> Measurement | None:
-    """The best figure for that model and number of GPUs: one of vLLM's before another engine's."""
+    """The best figure for that model and number of GPUs: one of vLLM's before another server's."""
     rows = [m for m in speed().measurements if (m.model, m.accelerator, m.gpus) == (model, accelerator, gpus)]
-    return min(rows, key=lambda row: (row.basis is not Basis.MEASURED, "vLLM" not in row.engine), default=None)
+    return min(rows, key=lambda row: (row.basis is not Basis.MEASURED, "vLLM" not in row.served_by), default=None)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import compute, container
 
+from catalog import CapacityKind, Taint
 from components.faces import AnyCluster, AnyFabric, StackContext
-from planning.plan import NodePoolPlan, Provisioning, ReservationPlan, Taint, UpgradePlan
+from config.node_pools import SurgeSettings
+from planning.plan import NodePoolPlan, ReservationPlan
 
-_TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
 _RESERVATION_KEY = "compute.googleapis.com/reservation-name"
 _KEEPS_VERSION: list[container.NodePoolMaintenancePolicyArgsDict] = [
     {"exclusion_until_end_of_supports": [{"enabled": True}]}
@@ -113,7 +114,7 @@ def _ignored(plan: NodePoolPlan) -> list[str]:
     return ignored
 
 
-def _upgrade(plan: UpgradePlan) -> container.NodePoolUpgradeSettingsArgsDict:
+def _upgrade(plan: SurgeSettings) -> container.NodePoolUpgradeSettingsArgsDict:
     return {"strategy": "SURGE", "max_surge": plan.max_surge, "max_unavailable": plan.max_unavailable}
 
 
@@ -150,8 +151,8 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
     cluster = args.cluster
     config: container.NodePoolNodeConfigArgsDict = {
         "machine_type": plan.machine_type,
-        "spot": plan.provisioning is Provisioning.SPOT,
-        "disk_type": plan.boot_disk_type,
+        "spot": plan.provisioning is CapacityKind.SPOT,
+        "disk_type": plan.boot_disk_type.value,
         "disk_size_gb": plan.boot_disk_size_gib,
         "image_type": "COS_CONTAINERD",
         "service_account": cluster.node_service_account,
@@ -162,7 +163,7 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
             {
                 "type": plan.gpu_type,
                 "count": plan.gpus_per_node,
-                "gpu_driver_installation_config": {"gpu_driver_version": plan.gpu_driver_version},
+                "gpu_driver_installation_config": {"gpu_driver_version": plan.gpu_driver_version.value},
             }
         ],
         "taints": [_taint(taint) for taint in plan.taints],
@@ -192,10 +193,10 @@ def _add_capacity(config: container.NodePoolNodeConfigArgsDict, plan: NodePoolPl
             "key": _RESERVATION_KEY,
             "values": [_reservation(plan.reservation, cluster.project)],
         }
-    elif plan.provisioning is not Provisioning.ON_DEMAND:
+    elif plan.provisioning is not CapacityKind.ON_DEMAND:
         # None of these pools may use up a reservation that happens to match.
         config["reservation_affinity"] = {"consume_reservation_type": "NO_RESERVATION"}
-    if plan.provisioning is Provisioning.FLEX_START:
+    if plan.provisioning is CapacityKind.FLEX_START:
         config["flex_start"] = True
     if plan.max_run_seconds:
         config["max_run_duration"] = f"{plan.max_run_seconds}s"
@@ -206,4 +207,4 @@ def _reservation(plan: ReservationPlan, project: str) -> str:
 
 
 def _taint(taint: Taint) -> container.NodePoolNodeConfigTaintArgsDict:
-    return {"key": taint.key, "value": taint.value, "effect": _TAINT_EFFECTS[taint.effect]}
+    return {"key": taint.key, "value": taint.value, "effect": taint.effect.name}

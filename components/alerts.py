@@ -43,7 +43,7 @@ class Alerts(pulumi.ComponentResource):
                 f"{name}-{policy.name}",
                 project=args.project,
                 display_name=policy.title,
-                severity=policy.severity,
+                severity=policy.severity.value,
                 combiner="OR",
                 conditions=[_condition(policy)],
                 documentation={"content": policy.advice, "mime_type": "text/markdown"},

@@ -80,7 +80,7 @@ class GkeCluster(pulumi.ComponentResource):
             master_authorized_networks_config=_authorized_networks(plan),
             workload_identity_config={"workload_pool": f"{args.stack.project}.svc.id.goog"},
             enable_shielded_nodes=plan.shielded_nodes,
-            release_channel={"channel": plan.release_channel},
+            release_channel={"channel": plan.release_channel.name},
             min_master_version=plan.version,
             maintenance_policy=_maintenance(plan),
             monitoring_config={
@@ -96,7 +96,7 @@ class GkeCluster(pulumi.ComponentResource):
             addons_config={"gcs_fuse_csi_driver_config": {"enabled": plan.gcs_fuse}},
             secret_manager_config={"enabled": plan.secret_manager},
             cost_management_config={"enabled": plan.cost_allocation},
-            security_posture_config={"mode": plan.security_posture},
+            security_posture_config={"mode": plan.security_posture.name},
             resource_labels=args.stack.labels,
             # The default pool is removed at once; its settings must not change the cluster.
             remove_default_node_pool=True,
@@ -104,7 +104,7 @@ class GkeCluster(pulumi.ComponentResource):
             node_config={
                 "service_account": identity.email,
                 "machine_type": plan.first_pool.machine_type,
-                "disk_type": plan.first_pool.disk_type,
+                "disk_type": plan.first_pool.disk_type.value,
                 "disk_size_gb": plan.first_pool.disk_size_gib,
             },
             deletion_protection=args.protect,
@@ -138,7 +138,7 @@ class GkeCluster(pulumi.ComponentResource):
             upgrade_settings={"strategy": "SURGE", "max_surge": 1, "max_unavailable": 0},
             node_config={
                 "machine_type": pool.machine_type,
-                "disk_type": pool.disk_type,
+                "disk_type": pool.disk_type.value,
                 "disk_size_gb": pool.disk_size_gib,
                 "image_type": "COS_CONTAINERD",
                 "service_account": identity.email,
@@ -164,7 +164,7 @@ def _authorized_networks(plan: ClusterPlan) -> container.ClusterMasterAuthorized
     if not plan.authorized_networks:
         return None
     blocks: list[container.ClusterMasterAuthorizedNetworksConfigCidrBlockArgsDict] = [
-        {"cidr_block": each.cidr, "display_name": each.name} for each in plan.authorized_networks
+        {"cidr_block": str(each.cidr), "display_name": each.name} for each in plan.authorized_networks
     ]
     return {"cidr_blocks": blocks, "gcp_public_cidrs_access_enabled": False}
 
@@ -182,12 +182,12 @@ def _maintenance(plan: ClusterPlan) -> container.ClusterMaintenancePolicyArgsDic
                     "exclusion_name": each.name,
                     "start_time": each.start,
                     "end_time": each.end,
-                    "exclusion_options": {"scope": each.scope},
+                    "exclusion_options": {"scope": each.scope.name},
                 }
             )
         else:
             options: container.ClusterMaintenancePolicyMaintenanceExclusionExclusionOptionsArgsDict = {
-                "scope": each.scope,
+                "scope": each.scope.name,
                 "end_time_behavior": "UNTIL_END_OF_SUPPORT",
             }
             exclusions.append({"exclusion_name": each.name, "start_time": each.start, "exclusion_options": options})

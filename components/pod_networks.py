@@ -26,7 +26,7 @@ class PodNetworks(pulumi.ComponentResource):
             parameters = KubernetesObject(
                 f"{name}-{plan.name}-parameters",
                 manifests.parameter_set(
-                    plan.name, plan.device_mode, attachment.network_name, attachment.subnetwork_name
+                    plan.name, plan.device_mode.value, attachment.network_name, attachment.subnetwork_name
                 ),
                 pulumi.ResourceOptions(parent=self),
             )

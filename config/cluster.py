@@ -14,6 +14,9 @@ from config.network import GoogleName
 
 
 class ReleaseChannel(StrEnum):
+    """How soon GKE's versions arrive."""
+
+    # The members' names are Google's, here and in the next two.
     RAPID = "rapid"
     REGULAR = "regular"
     STABLE = "stable"
@@ -28,6 +31,8 @@ class ExclusionScope(StrEnum):
 
 
 class SecurityPosture(StrEnum):
+    """Google's checks of workloads."""
+
     DISABLED = "disabled"
     BASIC = "basic"
 

@@ -13,6 +13,8 @@ from config.objective import ServiceObjective
 
 
 class Objective(StrEnum):
+    """What a shape is chosen for: how soon each request has its tokens, or how many tokens a US dollar gives."""
+
     LATENCY = "latency"
     THROUGHPUT = "throughput"
 

@@ -160,12 +160,12 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
         return objection
     sharding = Sharding(question.tensor, question.pipeline, question.tensor if question.expert_parallel else 1)
     settings = ServeSettings(
-        model.context,
-        0.9,
-        256,
-        8192,
-        engine.block_size,
-        question.cache,
+        max_model_len=model.context,
+        gpu_memory_utilization=0.9,
+        max_num_seqs=256,
+        max_num_batched_tokens=8192,
+        block_size=engine.block_size,
+        kv_cache_dtype=question.cache,
         draft_tokens=question.draft_tokens,
         own_draft=question.draft_tokens > 0,
     )

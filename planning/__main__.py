@@ -14,11 +14,12 @@ from catalog.hugging_face import QUANTIZATION_FILE, UnreadableConfigError
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import with_records_beside
 from config import ConfigurationError
+from config.models import Objective
 from planning.choose import Ranking, rank
 from planning.engine import engine_of
 from planning.fit import Fit, fit
 from planning.performance.steps import LibraryMissing
-from planning.shape import Objective, ShapeRefused, ShapeRequest
+from planning.shape import ShapeRefused, ShapeRequest
 from planning.stack_question import Format, describe_stack, plan_schema
 
 if TYPE_CHECKING:

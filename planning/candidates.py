@@ -1,6 +1,5 @@
 """Enumerates the legal shapes of a model on a machine and works out what each does to memory."""
 
-from dataclasses import replace
 from math import ceil, floor
 
 from catalog.model import Model
@@ -45,11 +44,11 @@ def evaluate(
     if request.max_model_len is None and request.min_context is not None and not memory.fits:
         longest = memory.largest_max_model_len
         if longest >= request.min_context:
-            settings = replace(settings, max_model_len=longest)
+            settings = settings.model_copy(update={"max_model_len": longest})
             memory = gpu_memory(model, node.card, sharding, settings, engine)
     context = request.min_context or settings.max_model_len
     if context < settings.max_model_len:
-        shorter = gpu_memory(model, node.card, sharding, replace(settings, max_model_len=context), engine)
+        shorter = gpu_memory(model, node.card, sharding, settings.model_copy(update={"max_model_len": context}), engine)
         concurrency = shorter.max_concurrency
     else:
         concurrency = memory.max_concurrency
@@ -67,7 +66,7 @@ def _with_states(settings: ServeSettings, blocks: int) -> ServeSettings:
     room = max(1, int(blocks * _SPARE_STATES))
     if settings.max_num_seqs <= room:
         return settings
-    return replace(settings, max_num_seqs=room, fewer_sequences=True)
+    return settings.model_copy(update={"max_num_seqs": room, "fewer_sequences": True})
 
 
 def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> ServeSettings:

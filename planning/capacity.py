@@ -3,7 +3,7 @@
 What Google would refuse after minutes, or answer by never bringing a node, is refused here with the key to change.
 """
 
-from catalog import Accelerator, CapacityKind, MachineType
+from catalog import CapacityKind
 from catalog.google import google_platform
 from config.node_pools import (
     FlexStartCapacity,
@@ -11,45 +11,43 @@ from config.node_pools import (
     ReservationCapacity,
 )
 from planning.errors import Findings
+from planning.pools import ResolvedPool
 
 
-def check_capacity(
-    pool: NodePoolSettings,
-    path: str,
-    accelerator: Accelerator,
-    machine: MachineType,
-    project: str | None,
-    findings: Findings,
-) -> bool:
-    """Whether Google offers the machine in that way at all; everything else that is wrong becomes findings."""
-    kind = CapacityKind(pool.capacity.kind)
-    if kind not in machine.capacity:
+def offered_pools(pools: tuple[ResolvedPool, ...], findings: Findings) -> tuple[ResolvedPool, ...]:
+    """Those whose machines Google offers at all in the way that is asked for; the others become refusals."""
+    for pool in pools:
+        if pool.kind not in pool.machine.capacity:
+            findings.refuse(
+                f"{pool.path}.capacity.kind",
+                f"Google does not offer {pool.machine.name} as {pool.kind}",
+                f"Write one of {', '.join(pool.machine.capacity)}",
+            )
+    return tuple(pool for pool in pools if pool.kind in pool.machine.capacity)
+
+
+def check_capacity(pool: ResolvedPool, project: str | None, findings: Findings) -> None:
+    """Checks whether a pool whose machines are offered in that way can be obtained as it is asked for."""
+    wanted, flexible = pool.settings, pool.kind is CapacityKind.FLEX_START
+    if isinstance(wanted.capacity, ReservationCapacity):
+        _check_reservation(pool, wanted.capacity, project, findings)
+    if isinstance(wanted.capacity, FlexStartCapacity):
+        _check_run_duration(wanted.capacity, pool.path, findings)
+    _check_bounds(pool, findings)
+    if wanted.compact_placement:
+        _check_placement(pool, findings)
+    if flexible and wanted.auto_repair:
         findings.refuse(
-            f"{path}.capacity.kind",
-            f"Google does not offer {machine.name} as {kind}",
-            f"Write one of {', '.join(machine.capacity)}",
-        )
-        return False
-    if isinstance(pool.capacity, ReservationCapacity):
-        _check_reservation(pool, pool.capacity, path, accelerator, machine, project, findings)
-    if isinstance(pool.capacity, FlexStartCapacity):
-        _check_run_duration(pool.capacity, path, findings)
-    _check_bounds(pool, path, kind, accelerator, machine, findings)
-    if pool.compact_placement:
-        _check_placement(pool, path, kind, machine, findings)
-    if kind is CapacityKind.FLEX_START and pool.auto_repair:
-        findings.refuse(
-            f"{path}.autoRepair",
+            f"{pool.path}.autoRepair",
             "GKE cannot remake a flexStart node, and refuses such a pool with auto-repair",
             "Leave autoRepair out",
         )
-    if kind is CapacityKind.FLEX_START and "surge" in pool.model_fields_set:
+    if flexible and "surge" in wanted.model_fields_set:
         findings.refuse(
-            f"{path}.surge",
+            f"{pool.path}.surge",
             "GKE upgrades flexStart nodes by letting them run out and making new ones, so there is nothing to choose",
             "Leave surge out",
         )
-    return True
 
 
 def max_run_seconds(pool: NodePoolSettings) -> int | None:
@@ -62,35 +60,29 @@ def max_run_seconds(pool: NodePoolSettings) -> int | None:
 
 
 def _check_reservation(
-    pool: NodePoolSettings,
-    reservation: ReservationCapacity,
-    path: str,
-    accelerator: Accelerator,
-    machine: MachineType,
-    project: str | None,
-    findings: Findings,
+    pool: ResolvedPool, reservation: ReservationCapacity, project: str | None, findings: Findings
 ) -> None:
-    if accelerator.reservation_sub_block_required and reservation.sub_block is None:
+    if pool.accelerator.reservation_sub_block_required and reservation.sub_block is None:
         findings.refuse(
-            f"{path}.capacity.subBlock",
-            f"is missing: {machine.name} is reserved by sub-blocks, one NVLink domain each",
+            f"{pool.path}.capacity.subBlock",
+            f"is missing: {pool.machine.name} is reserved by sub-blocks, one NVLink domain each",
             "Write block: and subBlock: as `gcloud compute reservations sub-blocks list` names them",
         )
     if reservation.block and reservation.project not in (None, project):
         findings.refuse(
-            f"{path}.capacity.block",
+            f"{pool.path}.capacity.block",
             f"names a block of a reservation that project {reservation.project} shares, which GKE does not take",
             "Leave block and subBlock out, or use a reservation of the stack's own project",
         )
-    if pool.surge.max_surge:
+    if pool.settings.surge.max_surge:
         findings.warn(
-            f"{path}.surge.maxSurge",
-            f"an upgrade asks for {pool.surge.max_surge} machine(s) more than the pool has, and a full reservation has "
-            "none",
+            f"{pool.path}.surge.maxSurge",
+            f"an upgrade asks for {pool.settings.surge.max_surge} machine(s) more than the pool has, and a full "
+            "reservation has none",
         )
     if not reservation.active:
         findings.warn(
-            f"{path}.capacity.active",
+            f"{pool.path}.capacity.active",
             f"the pool has no nodes, and its models are not deployed, until reservation {reservation.name} begins; "
             "then write active: true",
         )
@@ -106,26 +98,19 @@ def _check_run_duration(capacity: FlexStartCapacity, path: str, findings: Findin
         )
 
 
-def _check_bounds(
-    pool: NodePoolSettings,
-    path: str,
-    kind: CapacityKind,
-    accelerator: Accelerator,
-    machine: MachineType,
-    findings: Findings,
-) -> None:
-    nodes = pool.nodes
-    if kind is CapacityKind.FLEX_START and not (nodes.min == 0 < nodes.max):
+def _check_bounds(pool: ResolvedPool, findings: Findings) -> None:
+    nodes, machine, path = pool.settings.nodes, pool.machine, pool.path
+    if pool.kind is CapacityKind.FLEX_START and not (nodes.min == 0 < nodes.max):
         findings.refuse(
             f"{path}.nodes",
             f"a flexStart pool begins with no nodes and gets them one by one, so it cannot hold {nodes.min} at least",
             f"Write nodes: {{min: 0, max: {max(1, nodes.max)}}}",
         )
-    if not accelerator.nodes.autoscaling and nodes.min < nodes.max:
+    if not pool.accelerator.nodes.autoscaling and nodes.min < nodes.max:
         findings.refuse(
             f"{path}.nodes", f"GKE does not autoscale {machine.name}", f"Write a number such as nodes: {nodes.max}"
         )
-    topology = accelerator.nodes.accelerator_topology
+    topology = pool.accelerator.nodes.accelerator_topology
     if topology and nodes.max > machine.nvlink_nodes:
         findings.refuse(
             f"{path}.nodes",
@@ -135,22 +120,20 @@ def _check_bounds(
         )
 
 
-def _check_placement(
-    pool: NodePoolSettings, path: str, kind: CapacityKind, machine: MachineType, findings: Findings
-) -> None:
-    key = f"{path}.compactPlacement"
+def _check_placement(pool: ResolvedPool, findings: Findings) -> None:
+    machine, nodes, key = pool.machine, pool.settings.nodes, f"{pool.path}.compactPlacement"
     most = machine.compact_placement_max_nodes
     if most is None:
         findings.refuse(key, f"{machine.name} has no compact placement", "Leave compactPlacement out")
-    elif pool.nodes.max > most:
+    elif nodes.max > most:
         findings.refuse(
-            f"{path}.nodes",
-            f"compact placement takes at most {most} nodes of {machine.name}, not {pool.nodes.max}",
+            f"{pool.path}.nodes",
+            f"compact placement takes at most {most} nodes of {machine.name}, not {nodes.max}",
             f"Write at most {most}, or leave compactPlacement out",
         )
-    if kind is CapacityKind.FLEX_START and not machine.flex_start_compact_placement:
+    if pool.kind is CapacityKind.FLEX_START and not machine.flex_start_compact_placement:
         findings.refuse(key, f"{machine.name} by flexStart cannot be placed compactly", "Leave compactPlacement out")
-    if kind is CapacityKind.RESERVATION:
+    if pool.kind is CapacityKind.RESERVATION:
         findings.warn(
             key, "the reservation decides where its machines stand; a policy beside it can leave nodes that never come"
         )

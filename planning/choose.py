@@ -5,11 +5,12 @@ from datetime import date
 from math import log2
 from typing import Any
 
-from catalog import ACCELERATORS, Accelerator, CapacityKind, MachineType, Price, PriceKind, price
+from catalog import ACCELERATORS, Accelerator, Basis, CapacityKind, MachineType, Price, PriceKind, price
 from catalog.model import Model
 from catalog.speed import Measurement, measurement, speed
+from config.models import Objective
 from planning.parallelism import choose_shape
-from planning.shape import GpuNode, Objective, Rejected, ShapePlan, ShapeRefused, ShapeRequest
+from planning.shape import GpuNode, Rejected, ShapePlan, ShapeRefused, ShapeRequest
 from planning.weights import GIB
 
 _DOUBLING_KEEPS = 0.8
@@ -35,8 +36,8 @@ class TokenPrice:
 
     output_usd: float
     input_usd: float
-    engine: str
-    basis: str
+    served_by: str
+    basis: Basis
     source: str
     as_of: date
 
@@ -82,7 +83,7 @@ class Choice:
             "weights_read_ms": None if self.read_ms is None else round(self.read_ms, 2),
             "bandwidth_bound_tokens_per_second": None if self.bound is None else round(self.bound),
             "reasons": plan.reasons,
-            "rejected": [asdict(rejected) for rejected in plan.rejected],
+            "rejected": [rejected.model_dump() for rejected in plan.rejected],
             "warnings": plan.warnings,
         }
 
@@ -104,7 +105,7 @@ class Ranking:
             "region": self.region,
             "fits": bool(self.choices),
             "choices": [choice.as_json(rank) for rank, choice in enumerate(self.choices, start=1)],
-            "refused": [asdict(rejected) for rejected in self.refused],
+            "refused": [rejected.model_dump() for rejected in self.refused],
         }
 
 
@@ -127,7 +128,7 @@ def rank(
         found, why = _on(model, ACCELERATORS[name], request, region, capacity)
         choices += found
         if not found:
-            refused.append(Rejected(name, why))
+            refused.append(Rejected(shape=name, why=why))
     return Ranking(
         model.id, request.objective, region, tuple(sorted(choices, key=_order(request.objective))), tuple(refused)
     )
@@ -246,8 +247,8 @@ def _token_price(hourly: HourlyPrice, found: Measurement) -> TokenPrice:
     return TokenPrice(
         output_usd=round(output, 3),
         input_usd=round(output / _INPUT_PRICE_RATIO, 3),
-        engine=found.engine,
-        basis=found.basis.value,
+        served_by=found.served_by,
+        basis=found.basis,
         source=found.source,
         as_of=found.as_of,
     )

@@ -6,49 +6,39 @@ What is known to fail is refused; what nobody is known to have run is a warning,
 from collections.abc import Iterator
 
 from catalog import (
-    ACCELERATORS,
     CHART_RELEASES,
     GKE_CHANNELS,
     GKE_FEATURES,
     GKE_RELEASES,
-    INSTALLER_RELEASES,
     NETWORK_PROFILES,
     PINS,
     Accelerator,
     CapacityKind,
-    FabricMode,
     GkeChannel,
-    GpuDriverVersion,
-    MachineType,
     VllmRelease,
     gke_version_reaches,
 )
-from config.node_pools import NodePoolSettings
 from config.settings import Settings
 from planning.errors import Findings
-from planning.node_pools import machine_of, mode_of
+from planning.pools import ResolvedPool
 
 
-def plan_gke_version(settings: Settings, findings: Findings) -> str | None:
+def plan_gke_version(settings: Settings, pools: tuple[ResolvedPool, ...], findings: Findings) -> str | None:
     """The version that the cluster asks for: the stack's, or of what its release channel has the nearest to what its
     first accelerator is known to run."""
     version = settings.cluster.version
     channel = None if settings.cluster.existing else GKE_CHANNELS[settings.cluster.release_channel]
     if version is None:
-        prefix = ACCELERATORS[settings.node_pools[0].accelerator].gke.default_prefix
+        prefix = pools[0].accelerator.gke.default_prefix if pools else None
         if prefix is None:
             return None
         known = prefix.rstrip(".")
         version = channel.nearest(known) if channel else known
     elif channel:
         _check_channel(version, settings.cluster.release_channel, channel, findings)
-    for index, pool in enumerate(settings.node_pools):
-        try:
-            machine_of(pool)
-        except KeyError:
-            continue
+    for pool in pools:
         for what, floors in gke_floors(pool):
-            _check_floor(version, f"{what} of nodePools[{index}]", floors, findings)
+            _check_floor(version, f"{what} of {pool.path}", floors, findings)
     _check_floor(version, "the LeaderWorkerSet controller", _chart_floors(f"lws-{PINS.lws}"), findings)
     return version
 
@@ -69,19 +59,18 @@ def _check_channel(version: str, name: str, channel: GkeChannel, findings: Findi
         )
 
 
-def gke_floors(pool: NodePoolSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
+def gke_floors(pool: ResolvedPool) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What a pool needs of GKE, and the lowest versions that have it."""
-    accelerator, machine = machine_of(pool)
-    yield machine.name, accelerator.gke_floors_of(machine)
-    if pool.capacity.kind == CapacityKind.FLEX_START:
+    yield pool.machine.name, pool.accelerator.gke_floors_of(pool.machine)
+    if pool.kind is CapacityKind.FLEX_START:
         yield "flexStart", GKE_FEATURES["flex-start"].floors
-    if mode_of(pool) in (FabricMode.DRANET, FabricMode.ACCELERATOR_NETWORK_PROFILE):
+    if pool.by_dranet:
         yield "DRANET", GKE_FEATURES["managed-dranet"].floors
-    if pool.secondary_boot_disk:
+    if pool.settings.secondary_boot_disk:
         yield "secondaryBootDisk", GKE_FEATURES["secondary-boot-disk"].floors
-    if accelerator.nodes.dra_driver:
+    if pool.accelerator.nodes.dra_driver:
         yield "the ComputeDomain", GKE_FEATURES["dynamic-resource-allocation"].floors
-        yield "NVIDIA's DRA driver", _chart_floors(accelerator.nodes.dra_driver)
+        yield "NVIDIA's DRA driver", _chart_floors(pool.accelerator.nodes.dra_driver)
 
 
 def _chart_floors(name: str) -> tuple[str, ...]:
@@ -103,32 +92,30 @@ def _check_floor(version: str, what: str, floors: tuple[str, ...], findings: Fin
 
 
 def check_driver(
-    accelerator: Accelerator,
+    pool: ResolvedPool,
     version: str | None,
     release: VllmRelease,
     path: str,
     findings: Findings,
     *,
     accept_compatibility: bool,
-    driver: GpuDriverVersion | None = None,
 ) -> dict[str, str]:
     """What the environment of a server needs to run on that driver.
 
     Refuses a driver known to be too old for the image's CUDA, or for the GPU and its fabric.
     """
-    wanted = driver or accelerator.driver.default
     minor = ".".join((version or "").split(".")[:2])
-    branch = GKE_RELEASES[minor].driver_branch(wanted) if minor in GKE_RELEASES else None
-    where = f"the {wanted.value} driver of GKE {minor or 'in this channel'}"
+    branch = GKE_RELEASES[minor].driver_branch(pool.driver) if minor in GKE_RELEASES else None
+    where = f"the {pool.driver.value} driver of GKE {minor or 'in this channel'}"
     floor = f"vLLM {release.version} (CUDA {release.cuda}) needs R{release.driver_branch_floor}"
     if branch is None:
         findings.warn(path, f"{floor}, and the branch of {where} is not known")
         return {}
-    least = accelerator.driver.minimum_branch
+    least = pool.accelerator.driver.minimum_branch
     if least is not None and branch < least:
         findings.refuse(
             path,
-            f"{accelerator.title} needs a driver of R{least}, and {where} is R{branch}",
+            f"{pool.accelerator.title} needs a driver of R{least}, and {where} is R{branch}",
             "Write a newer cluster.version, or driverVersion: LATEST for the pool",
         )
         return {}
@@ -156,23 +143,11 @@ def check_architecture(accelerator: Accelerator, release: VllmRelease, path: str
         )
 
 
-def check_plugin(
-    accelerator: Accelerator,
-    machine: MachineType,
-    release: VllmRelease,
-    path: str,
-    findings: Findings,
-    *,
-    installer: str | None = None,
-) -> None:
-    """Warns where a server that spans nodes pairs an NCCL plugin with an NCCL it is not known to have run with.
-
-    `installer` is the pool's own, if the stack file names one.
-    """
-    installer = installer or accelerator.fabric_of(machine).installer
-    if installer is None:
+def check_plugin(pool: ResolvedPool, release: VllmRelease, path: str, findings: Findings) -> None:
+    """Warns where a server that spans nodes pairs an NCCL plugin with an NCCL it is not known to have run with."""
+    plugin = pool.installer
+    if plugin is None:
         return
-    plugin = INSTALLER_RELEASES[installer]
     major_minor = ".".join(release.nccl.split(".")[:2])
     for tried in plugin.tried:
         if tried.with_.get("nccl", "").startswith(major_minor):
@@ -184,18 +159,15 @@ def check_plugin(
     )
 
 
-def check_network_profiles(settings: Settings, findings: Findings) -> None:
+def check_network_profiles(pools: tuple[ResolvedPool, ...], findings: Findings) -> None:
     """Warns of a zone that is not known to have the profile its fabric needs; only Google's API can say for sure."""
-    for index, pool in enumerate(settings.node_pools):
-        try:
-            accelerator, machine = machine_of(pool)
-        except KeyError:
-            continue
-        for vpc in accelerator.fabric_of(machine).vpcs:
+    for pool in pools:
+        zone = pool.settings.zone
+        for vpc in pool.fabric.vpcs:
             profile = NETWORK_PROFILES[vpc.network_profile] if vpc.network_profile else None
-            if profile and pool.zone not in profile.zones:
+            if profile and zone not in profile.zones:
                 findings.warn(
-                    f"nodePools[{index}].zone",
-                    f"{pool.zone} is not known to have the network profile {pool.zone}-{profile.name}; ask with "
+                    f"{pool.path}.zone",
+                    f"{zone} is not known to have the network profile {zone}-{profile.name}; ask with "
                     "`gcloud compute network-profiles list`",
                 )

@@ -8,9 +8,9 @@ _FEES_REGION = "us-central1"
 """The one region whose fees were found."""
 
 
-def pool_hour_usd(pool: NodePoolPlan, region: str) -> float | None:
-    """US dollars for an hour of one node of the pool, or None if no price is published."""
-    found = price(pool.machine_type, region, CapacityKind(pool.provisioning))
+def machine_hour_usd(machine_type: str, region: str, kind: CapacityKind) -> float | None:
+    """US dollars for an hour of a machine that is obtained so, or None if no price is published."""
+    found = price(machine_type, region, kind)
     return None if found is None else found.usd
 
 
@@ -26,8 +26,9 @@ def cost_items(
     needed = {use.pool: len(use.used) for use in uses}
     for pool in pools:
         fewest = min(max(needed[pool.name], pool.min_nodes), pool.max_nodes)
-        kind = CapacityKind(pool.provisioning)
-        items.append(_machines(f"pool {pool.name}", pool.machine_type, fewest, pool.max_nodes, region, kind))
+        items.append(
+            _machines(f"pool {pool.name}", pool.machine_type, fewest, pool.max_nodes, region, pool.provisioning)
+        )
     return tuple(items)
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from catalog import VLLM_RELEASES, Basis, VllmRelease
 from catalog.model import KvCacheDtype, Model
+from planning.decision import Decision
 from planning.kv_cache import OLDER_STATES, StateRules
 
 
@@ -150,21 +151,29 @@ class Card:
     """Compute capability, such as 9.0."""
 
 
-@dataclass(frozen=True)
-class ServeSettings:
+class ServeSettings(Decision):
     """The flags of `vllm serve` that decide memory, resolved."""
 
     max_model_len: int
+    """Tokens of the longest request."""
     gpu_memory_utilization: float
+    """Fraction of each GPU's memory that vLLM may use, 0 to 1."""
     max_num_seqs: int
+    """Requests that run at once in a replica."""
     max_num_batched_tokens: int
+    """Tokens of one step."""
     block_size: int
+    """Tokens of one KV block."""
     kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+    """How keys and values are kept."""
     enforce_eager: bool = False
+    """No CUDA graphs and no compilation."""
     compile_cache: bool = False
     """Whether torch.compile finds its cache; a cold one needs more while it profiles."""
     adapter_slots: int = 0
+    """LoRA adapters that one batch may mix."""
     adapter_rank: int = 0
+    """The largest rank of a LoRA adapter."""
     draft_gib: float = 0.0
     """The GiB of a draft model's weights, over the ranks of tensor parallel."""
     draft_tokens: int = 0
@@ -177,6 +186,10 @@ class ServeSettings:
     """A model of the catalogue that drafts, and keeps a cache of its own."""
     fewer_sequences: bool = False
     """`max_num_seqs` is less than vLLM would take: each sequence that decodes needs a block for its states."""
+
+    def __hash__(self) -> int:
+        """Plans are cached by it."""
+        return hash(tuple(self.__dict__.values()))
 
 
 def _is_large(card: Card, engine: Engine) -> bool:

@@ -7,7 +7,7 @@ that the stack joins are their owner's to fill.
 
 from config.cluster import Provided
 from config.settings import Settings
-from planning.cost import pool_hour_usd
+from planning.cost import machine_hour_usd
 from planning.errors import Findings
 from planning.plan import IdleUse, NodePoolPlan, PoolUse
 
@@ -24,7 +24,7 @@ def _idle(pool: NodePoolPlan, use: PoolUse, settings: Settings) -> IdleUse:
     nodes = 0 if pool.waits else min(max(len(use.used), pool.min_nodes), pool.max_nodes)
     gpus = nodes * pool.gpus_per_node
     idle = gpus - use.used_gpus if gpus else 0
-    price = pool_hour_usd(pool, settings.region)
+    price = machine_hour_usd(pool.machine_type, settings.region, pool.provisioning)
     return IdleUse(
         pool=pool.name,
         gpus=gpus,

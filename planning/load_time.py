@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from catalog import Basis
 from catalog.model import Model
+from planning.decision import Decision
 from planning.engine import ServeSettings, capture_sizes
 from planning.recorded import recorded_gib
 from planning.weights import GIB, Sharding, stages_of, weight_bytes
@@ -54,8 +55,7 @@ _RENDEZVOUS = 60.0
 """Several nodes find each other and set up NCCL; not measured."""
 
 
-@dataclass(frozen=True)
-class LoadTime:
+class LoadTime(Decision):
     """Seconds of each part of a start, from the start of the container on an empty node."""
 
     fetch: float
@@ -65,9 +65,13 @@ class LoadTime:
     start: float
     """Importing vLLM, setting up the engine and, over several nodes, NCCL."""
     compile: float
+    """By torch.compile."""
     capture: float
+    """The capture of CUDA graphs."""
     basis: Basis
+    """How far these can be trusted."""
     sources: tuple[str, ...]
+    """Where the rates come from, one line each."""
 
     @property
     def total(self) -> float:

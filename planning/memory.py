@@ -13,6 +13,7 @@ from catalog.model import MODELS, Model, Stateful
 from planning.activation import charged_graphs, kept_beside_weights, peak_activation
 from planning.adapters import adapter_bytes
 from planning.basis import trust_in
+from planning.decision import Decision
 from planning.engine import Card, Engine, Runner, ServeSettings
 from planning.kv_cache import CacheSettings, KvLayout, bytes_per_token, kv_layout
 from planning.recorded import recorded_answer, recorded_refusal, unasked
@@ -23,21 +24,29 @@ _HELD_BACK = 1
 tokens does not (v1/core/kv_cache_planning.py of 0.33.0, get_kv_cache_configs)."""
 
 
-@dataclass(frozen=True)
-class GpuMemory:
+class GpuMemory(Decision):
     """GiB on one GPU of the stage that limits the cache, and the tokens of the whole model server."""
 
     total_gib: float
+    """GiB that torch sees."""
     budget_gib: float
+    """GiB that vLLM may use of these."""
     weights_gib: float
+    """GiB of the model's weights, with adapters and a draft's."""
     activation_gib: float
+    """GiB at the peak of the profile run."""
     non_torch_gib: float
+    """GiB outside torch: CUDA modules, library handles, NCCL."""
     graphs_gib: float
+    """GiB that are charged for CUDA graphs."""
     kv_cache_gib: float
+    """GiB that are left for the KV cache; below 0: so many are missing for the rest alone."""
     kv_cache_tokens: int
+    """Tokens that the KV cache holds."""
     max_concurrency: float
     """Requests of `wanted_max_model_len` tokens at once."""
     wanted_max_model_len: int
+    """Tokens of the longest request, as asked for."""
     largest_max_model_len: int
     """The longest context that starts, up to the wanted one; 0 if none does."""
     needed_kv_gib: float
@@ -47,7 +56,9 @@ class GpuMemory:
     state_blocks: int | None
     """Blocks of the cache where each decoding sequence needs one for its states; None: none does."""
     runner: Runner
+    """Which of vLLM's two runs the model."""
     basis: Basis
+    """How far these can be trusted."""
     basis_reason: str
     """What of it was measured or asked of vLLM's own code, and what was not."""
     refusal: str | None = None

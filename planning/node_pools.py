@@ -1,9 +1,9 @@
 """Decides what each accelerator node pool is made of."""
 
-from catalog import ACCELERATORS, Accelerator, CapacityKind, FabricMode, GpuDriverVersion, LocalSsdMode, MachineType
+from catalog import CapacityKind, FabricMode, GpuDriverVersion
 from catalog.google import google_platform
 from config.cluster import Provided
-from config.node_pools import NodePoolSettings, ReservationCapacity
+from config.node_pools import ReservationCapacity
 from config.settings import Settings
 from planning.capacity import check_capacity, max_run_seconds
 from planning.errors import Findings
@@ -11,15 +11,15 @@ from planning.plan import (
     NodePoolPlan,
     PlacementPlan,
     PoolUse,
-    Provisioning,
     ReservationPlan,
-    Taint,
-    UpgradePlan,
 )
+from planning.pools import ResolvedPool
 
 
-def plan_node_pools(settings: Settings, prefix: str, findings: Findings) -> tuple[NodePoolPlan, ...]:
-    """One plan for each pool that can be obtained as it is asked for; the others become findings.
+def plan_node_pools(
+    settings: Settings, pools: tuple[ResolvedPool, ...], prefix: str, findings: Findings
+) -> tuple[NodePoolPlan, ...]:
+    """One plan for each pool; what is wrong with it becomes findings.
 
     Their `nodes` are the least there can be, until `begin_with` knows what is put on them.
     """
@@ -27,8 +27,7 @@ def plan_node_pools(settings: Settings, prefix: str, findings: Findings) -> tupl
     for index, name in enumerate(names):
         if name in names[:index]:
             findings.refuse(f"nodePools[{index}].name", f"{name!r} names two pools", "Write another name")
-    plans = (_plan_pool(pool, index, settings, prefix, findings) for index, pool in enumerate(settings.node_pools))
-    return tuple(plan for plan in plans if plan is not None)
+    return tuple(_plan_pool(pool, settings, prefix, findings) for pool in pools)
 
 
 def begin_with(pools: tuple[NodePoolPlan, ...], uses: tuple[PoolUse, ...]) -> tuple[NodePoolPlan, ...]:
@@ -38,106 +37,56 @@ def begin_with(pools: tuple[NodePoolPlan, ...], uses: tuple[PoolUse, ...]) -> tu
     return tuple(_begin(pool, needed[pool.name]) for pool in pools)
 
 
-def machine_of(pool: NodePoolSettings) -> tuple[Accelerator, MachineType]:
-    """The accelerator of a pool and the machine type that was asked for, or its usual one. Raises KeyError."""
-    accelerator = ACCELERATORS[pool.accelerator]
-    return accelerator, accelerator.machine_type(pool.machine_type or accelerator.default_machine_type)
-
-
-def driver_of(pool: NodePoolSettings) -> GpuDriverVersion:
-    return pool.driver_version or ACCELERATORS[pool.accelerator].driver.default
-
-
-def mode_of(pool: NodePoolSettings) -> FabricMode | None:
-    """How the pods of a pool get the NICs between nodes; None if there are none. Raises KeyError."""
-    accelerator, machine = machine_of(pool)
-    modes = accelerator.fabric_of(machine).modes
-    return pool.fabric if pool.fabric in modes else modes[0] if modes else None
-
-
-def taints_of(accelerator: Accelerator) -> tuple[Taint, ...]:
-    return tuple(
-        Taint(key=taint.key, value=taint.value, effect=taint.effect.value) for taint in accelerator.nodes.taints
-    )
-
-
 def _begin(pool: NodePoolPlan, needed: int) -> NodePoolPlan:
     if pool.waits:
         return pool.model_copy(update={"nodes": 0, "min_nodes": 0, "max_nodes": 0})
-    if pool.provisioning is Provisioning.FLEX_START:
+    if pool.provisioning is CapacityKind.FLEX_START:
         return pool.model_copy(update={"nodes": 0})
     return pool.model_copy(update={"nodes": min(max(needed, pool.min_nodes), pool.max_nodes)})
 
 
-def _plan_pool(
-    pool: NodePoolSettings, index: int, settings: Settings, prefix: str, findings: Findings
-) -> NodePoolPlan | None:
-    path = f"nodePools[{index}]"
-    try:
-        accelerator, machine = machine_of(pool)
-    except KeyError:
-        legal = ", ".join(machine.name for machine in ACCELERATORS[pool.accelerator].machine_types)
-        findings.refuse(
-            f"{path}.machineType",
-            f"{pool.machine_type!r} is no machine with {ACCELERATORS[pool.accelerator].title}",
-            f"Write one of {legal}",
-        )
-        return None
-    if not pool.zone.startswith(f"{settings.region}-"):
-        findings.refuse(
-            f"{path}.zone", f"{pool.zone} is not in region {settings.region}", "Write a zone of that region"
-        )
-    if not check_capacity(pool, path, accelerator, machine, settings.project, findings):
-        return None
-    _check_zone(pool, path, accelerator, machine, findings)
-    _check_options(pool, path, accelerator, machine, findings)
-    exists = settings.cluster.provides(Provided.NODE_POOLS)
-    return _pool(pool, accelerator, machine, prefix, exists=exists)
+def _plan_pool(pool: ResolvedPool, settings: Settings, prefix: str, findings: Findings) -> NodePoolPlan:
+    check_capacity(pool, settings.project, findings)
+    _check_zone(pool, findings)
+    _check_options(pool, findings)
+    return _pool(pool, prefix, exists=settings.cluster.provides(Provided.NODE_POOLS))
 
 
-def _pool(
-    pool: NodePoolSettings, accelerator: Accelerator, machine: MachineType, prefix: str, *, exists: bool
-) -> NodePoolPlan:
-    kind, google, mode = CapacityKind(pool.capacity.kind), google_platform(), mode_of(pool)
-    by_google = mode is FabricMode.ACCELERATOR_NETWORK_PROFILE
-    labels = google.dranet.node_labels if mode in (FabricMode.DRANET, FabricMode.ACCELERATOR_NETWORK_PROFILE) else {}
+def _pool(pool: ResolvedPool, prefix: str, *, exists: bool) -> NodePoolPlan:
+    wanted, accelerator, machine = pool.settings, pool.accelerator, pool.machine
+    flexible = pool.kind is CapacityKind.FLEX_START
+    labels = google_platform().dranet.node_labels if pool.by_dranet else {}
     return NodePoolPlan(
-        name=pool.name,
+        name=wanted.name,
         exists=exists,
         machine_type=machine.name,
-        zone=pool.zone,
-        nodes=pool.nodes.min,
-        min_nodes=pool.nodes.min,
-        max_nodes=pool.nodes.max,
-        waits=isinstance(pool.capacity, ReservationCapacity) and not pool.capacity.active,
-        provisioning=Provisioning(kind.value),
-        reservation=_reservation(pool.capacity) if isinstance(pool.capacity, ReservationCapacity) else None,
-        max_run_seconds=max_run_seconds(pool),
-        placement=_placement(pool, accelerator, prefix),
+        zone=wanted.zone,
+        nodes=wanted.nodes.min,
+        min_nodes=wanted.nodes.min,
+        max_nodes=wanted.nodes.max,
+        waits=isinstance(wanted.capacity, ReservationCapacity) and not wanted.capacity.active,
+        provisioning=pool.kind,
+        reservation=_reservation(wanted.capacity) if isinstance(wanted.capacity, ReservationCapacity) else None,
+        max_run_seconds=max_run_seconds(wanted),
+        placement=_placement(pool, prefix),
         gpu_type=accelerator.gke_label,
         gpus_per_node=machine.gpus,
-        gpu_driver_version=driver_of(pool),
-        max_pods_per_node=pool.max_pods_per_node or accelerator.nodes.max_pods_per_node,
-        boot_disk_type=pool.boot_disk_type or accelerator.boot_disk.default,
-        boot_disk_size_gib=pool.boot_disk_size_gib,
-        secondary_boot_disk=pool.secondary_boot_disk,
-        image_streaming=pool.image_streaming,
-        local_ssds=machine.local_ssd.count if machine.local_ssd.mode is LocalSsdMode.FIXED else 0,
+        gpu_driver_version=pool.driver,
+        max_pods_per_node=wanted.max_pods_per_node or accelerator.nodes.max_pods_per_node,
+        boot_disk_type=wanted.boot_disk_type or accelerator.boot_disk.default,
+        boot_disk_size_gib=wanted.boot_disk_size_gib,
+        secondary_boot_disk=wanted.secondary_boot_disk,
+        image_streaming=wanted.image_streaming,
+        local_ssds=pool.local_ssds,
         huge_pages=accelerator.nodes.huge_pages,
         secure_boot=accelerator.nodes.secure_boot_allowed,
-        auto_repair=kind is not CapacityKind.FLEX_START if pool.auto_repair is None else pool.auto_repair,
-        upgrade=_upgrade(pool, kind),
+        auto_repair=not flexible if wanted.auto_repair is None else wanted.auto_repair,
+        upgrade=None if flexible else wanted.surge,
         labels={**accelerator.nodes.labels, **labels},
-        taints=taints_of(accelerator),
-        uses_fabric=mode is not None,
-        accelerator_network_profile="auto" if by_google else None,
+        taints=accelerator.nodes.taints,
+        uses_fabric=pool.mode is not None,
+        accelerator_network_profile="auto" if pool.mode is FabricMode.ACCELERATOR_NETWORK_PROFILE else None,
     )
-
-
-def _upgrade(pool: NodePoolSettings, kind: CapacityKind) -> UpgradePlan | None:
-    if kind is CapacityKind.FLEX_START:
-        return None
-    return UpgradePlan(max_surge=pool.surge.max_surge, max_unavailable=pool.surge.max_unavailable)
 
 
 def _reservation(capacity: ReservationCapacity) -> ReservationPlan:
@@ -149,57 +98,54 @@ def _reservation(capacity: ReservationCapacity) -> ReservationPlan:
     return ReservationPlan(project=capacity.project, path=path)
 
 
-def _placement(pool: NodePoolSettings, accelerator: Accelerator, prefix: str) -> PlacementPlan | None:
-    topology = accelerator.nodes.accelerator_topology
+def _placement(pool: ResolvedPool, prefix: str) -> PlacementPlan | None:
+    topology = pool.accelerator.nodes.accelerator_topology
     if topology:
         return PlacementPlan(policy=f"{prefix}-{pool.name}", accelerator_topology=topology)
-    return PlacementPlan(policy=None, accelerator_topology=None) if pool.compact_placement else None
+    return PlacementPlan(policy=None, accelerator_topology=None) if pool.settings.compact_placement else None
 
 
-def _check_options(
-    pool: NodePoolSettings, path: str, accelerator: Accelerator, machine: MachineType, findings: Findings
-) -> None:
-    if pool.boot_disk_type and pool.boot_disk_type not in accelerator.boot_disk.allowed:
+def _check_options(pool: ResolvedPool, findings: Findings) -> None:
+    wanted, path = pool.settings, pool.path
+    if wanted.boot_disk_type and wanted.boot_disk_type not in pool.accelerator.boot_disk.allowed:
         findings.refuse(
             f"{path}.bootDiskType",
-            f"{machine.name} does not boot from {pool.boot_disk_type}",
-            f"Write one of {', '.join(accelerator.boot_disk.allowed)}",
+            f"{pool.machine.name} does not boot from {wanted.boot_disk_type}",
+            f"Write one of {', '.join(pool.accelerator.boot_disk.allowed)}",
         )
-    if pool.secondary_boot_disk and not pool.image_streaming:
+    if wanted.secondary_boot_disk and not wanted.image_streaming:
         findings.refuse(
             f"{path}.secondaryBootDisk",
             "a cache of container images is read by image streaming, which is off",
             f"Write imageStreaming: true in {path}",
         )
-    modes = accelerator.fabric_of(machine).modes
-    if pool.fabric and pool.fabric not in modes:
+    modes = pool.fabric.modes
+    if wanted.fabric and wanted.fabric not in modes:
         findings.refuse(
             f"{path}.fabric",
-            f"{machine.name} does not offer {pool.fabric}",
+            f"{pool.machine.name} does not offer {wanted.fabric}",
             f"Write one of {', '.join(modes)}" if modes else "Leave fabric out: its nodes have no NICs but their own",
         )
-    elif pool.fabric is FabricMode.ACCELERATOR_NETWORK_PROFILE:
+    elif wanted.fabric is FabricMode.ACCELERATOR_NETWORK_PROFILE:
         findings.warn(
             f"{path}.fabric",
             "a pool whose networks Google makes was seen to hang for ever when it is deleted; dranet with networks of "
             "the stack's own does not",
         )
-    if driver_of(pool) is GpuDriverVersion.DISABLED:
+    if pool.driver is GpuDriverVersion.DISABLED:
         findings.warn(
             f"{path}.driverVersion", "no driver is installed: until you install one, its GPUs cannot be asked for"
         )
 
 
-def _check_zone(
-    pool: NodePoolSettings, path: str, accelerator: Accelerator, machine: MachineType, findings: Findings
-) -> None:
+def _check_zone(pool: ResolvedPool, findings: Findings) -> None:
     """Zone lists age: one that is not sure to be whole can only warn."""
-    offered = accelerator.availability_of(machine)
-    if pool.zone in offered.zones:
+    offered = pool.accelerator.availability_of(pool.machine)
+    if pool.settings.zone in offered.zones:
         return
-    what = f"{machine.name} is not known to be offered in {pool.zone} (list of {offered.as_of})"
+    what = f"{pool.machine.name} is not known to be offered in {pool.settings.zone} (list of {offered.as_of})"
     if offered.certain:
-        findings.refuse(f"{path}.zone", what, f"Write one of {', '.join(offered.zones)}")
+        findings.refuse(f"{pool.path}.zone", what, f"Write one of {', '.join(offered.zones)}")
     else:
         known = offered.zones or [f"some zone of {region}" for region in offered.regions_without_known_zone]
-        findings.warn(f"{path}.zone", f"{what}; known are {', '.join(known) or 'none'}")
+        findings.warn(f"{pool.path}.zone", f"{what}; known are {', '.join(known) or 'none'}")

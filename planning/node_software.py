@@ -1,16 +1,15 @@
 """Decides what is laid on accelerator nodes before a server runs there: NCCL plugins, daemons, the DRA driver."""
 
-from catalog import ACCELERATORS, CHART_RELEASES, NODE_DAEMONS, HostPath
+from catalog import CHART_RELEASES, NODE_DAEMONS, Taint
 from config.settings import Settings
-from planning.fabric import FabricPool
-from planning.node_pools import taints_of
-from planning.plan import DraDriverPlan, HostFolder, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan, Taint
+from planning.plan import DraDriverPlan, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan
+from planning.pools import ResolvedPool
 
 _DAEMON_MEMORY_MIB = 256
 """The memory of a daemon whose own manifest gives none."""
 
 
-def plan_installers(pools: tuple[FabricPool, ...], plans: tuple[NodePoolPlan, ...]) -> tuple[NcclInstallerPlan, ...]:
+def plan_installers(pools: tuple[ResolvedPool, ...], plans: tuple[NodePoolPlan, ...]) -> tuple[NcclInstallerPlan, ...]:
     """The installer of the stack's transport, if that has one."""
     release = pools[0].installer if pools else None
     if release is None:
@@ -23,23 +22,23 @@ def plan_installers(pools: tuple[FabricPool, ...], plans: tuple[NodePoolPlan, ..
             image=release.image.reference,
             pause_image=release.pause_image.reference,
             command=release.command,
-            copies=tuple((copy.source, copy.target) for copy in release.copies),
+            copies=release.copies,
             host_image=release.host_image.reference if release.host_image else None,
             host_preparation=release.host_preparation,
             sysctls=release.sysctls,
-            folders=_folders(release.host_paths),
+            host_paths=release.host_paths,
             node_pools=names,
             taints=taints,
         ),
     )
 
 
-def plan_daemons(pools: tuple[FabricPool, ...], plans: tuple[NodePoolPlan, ...]) -> tuple[NodeDaemonPlan, ...]:
+def plan_daemons(pools: tuple[ResolvedPool, ...], plans: tuple[NodePoolPlan, ...]) -> tuple[NodeDaemonPlan, ...]:
     """Device injectors, and whatever else the transport needs on each node."""
     if not pools:
         return ()
     names, taints = _where(pools, plans)
-    releases = (NODE_DAEMONS[name] for name in pools[0].accelerator.fabric.node_daemons)
+    releases = (NODE_DAEMONS[name] for name in pools[0].fabric.node_daemons)
     return tuple(
         NodeDaemonPlan(
             name=release.daemon_set,
@@ -47,7 +46,7 @@ def plan_daemons(pools: tuple[FabricPool, ...], plans: tuple[NodePoolPlan, ...])
             image=release.image.reference,
             command=release.command,
             environment=release.environment,
-            folders=_folders(release.host_paths),
+            host_paths=release.host_paths,
             memory_mib=release.memory_mib or _DAEMON_MEMORY_MIB,
             huge_pages_mib=release.huge_pages_mib,
             health_port=release.health_port,
@@ -58,42 +57,32 @@ def plan_daemons(pools: tuple[FabricPool, ...], plans: tuple[NodePoolPlan, ...])
     )
 
 
-def plan_dra_driver(settings: Settings) -> DraDriverPlan | None:
+def plan_dra_driver(settings: Settings, pools: tuple[ResolvedPool, ...]) -> DraDriverPlan | None:
     """NVIDIA's DRA driver, where an accelerator of the stack joins its nodes by NVLink."""
-    with_driver = [
-        (accelerator, pool.nodes.max)
-        for pool in settings.node_pools
-        for accelerator in [ACCELERATORS[pool.accelerator]]
-        if accelerator.nodes.dra_driver is not None
-    ]
+    with_driver = [pool for pool in pools if pool.accelerator.nodes.dra_driver is not None]
     if not with_driver:
         return None
-    release = CHART_RELEASES[str(with_driver[0][0].nodes.dra_driver)]
+    release = CHART_RELEASES[str(with_driver[0].accelerator.nodes.dra_driver)]
     chart = settings.dra_driver.chart or release.reference
     if chart is None:
         raise ValueError(f"the catalogue names no chart for {release.name} {release.version}")
-    taints = dict.fromkeys(taint for accelerator, _ in with_driver for taint in taints_of(accelerator))
+    taints = dict.fromkeys(taint for pool in with_driver for taint in pool.accelerator.nodes.taints)
     return DraDriverPlan(
         name=release.name,
         namespace=release.namespace,
         chart=chart,
         version=release.version,
         values=release.values,
-        gpu_types=tuple(dict.fromkeys(accelerator.gke_label for accelerator, _ in with_driver)),
+        gpu_types=tuple(dict.fromkeys(pool.accelerator.gke_label for pool in with_driver)),
         taints=tuple(taints),
         # On each node the driver itself and the daemon of one ComputeDomain, and once the controller.
-        pods=2 * sum(nodes for _, nodes in with_driver) + 1,
+        pods=2 * sum(pool.settings.nodes.max for pool in with_driver) + 1,
     )
 
 
-def _where(pools: tuple[FabricPool, ...], plans: tuple[NodePoolPlan, ...]) -> tuple[tuple[str, ...], tuple[Taint, ...]]:
+def _where(
+    pools: tuple[ResolvedPool, ...], plans: tuple[NodePoolPlan, ...]
+) -> tuple[tuple[str, ...], tuple[Taint, ...]]:
     """The pools, and every taint that a node of them has."""
     names = tuple(pool.name for pool in pools)
     return names, tuple(dict.fromkeys(taint for plan in plans if plan.name in names for taint in plan.taints))
-
-
-def _folders(paths: tuple[HostPath, ...]) -> tuple[HostFolder, ...]:
-    return tuple(
-        HostFolder(name=path.name, host_path=path.host_path, mount_path=path.mount_path, type=path.type)
-        for path in paths
-    )

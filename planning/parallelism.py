@@ -6,13 +6,13 @@ from math import ceil, floor, log2
 
 from catalog.accelerator import Accelerator, MachineType
 from catalog.model import Model
+from config.models import Objective
 from planning.candidates import evaluate, objection_to, refuse_impossible, shapes_of
 from planning.engine import engine_of
 from planning.loaded import shape_warnings
 from planning.shape import (
     Candidate,
     GpuNode,
-    Objective,
     Pattern,
     Rejected,
     ShapePlan,
@@ -64,14 +64,14 @@ def _choose(
             if candidate.nodes > feasible[0].nodes:
                 break
         else:
-            rejected.append(Rejected(candidate.name, why))
+            rejected.append(Rejected(shape=candidate.name, why=why))
             closest = candidate if candidate.memory.counted or closest is None else closest
     if not feasible:
         raise _refusal(model, node, request, closest, tuple(rejected))
     chosen, why, passed_over = _pick(feasible, request)
     plan = shape_plan(model, node, request, chosen, why, (*rejected, *passed_over), machine_hour_usd)
     wasteful = _wasteful(model, node, request, plan, machine_hour_usd)
-    return plan if wasteful is None else replace(plan, warnings=(wasteful, *plan.warnings))
+    return plan if wasteful is None else plan.model_copy(update={"warnings": (wasteful, *plan.warnings)})
 
 
 def _refusal(
@@ -113,14 +113,14 @@ def _pick(feasible: list[Candidate], request: ShapeRequest) -> tuple[Candidate, 
     passed: list[Rejected] = []
     for larger in feasible[1:]:
         if larger.nodes > chosen.nodes:
-            passed.append(Rejected(larger.name, f"takes {larger.nodes} nodes where {chosen.nodes} suffices"))
+            passed.append(Rejected(shape=larger.name, why=f"takes {larger.nodes} nodes where {chosen.nodes} suffices"))
             continue
         better, number = _improves(chosen, larger, request.objective)
         if better:
-            passed.append(Rejected(chosen.name, number))
+            passed.append(Rejected(shape=chosen.name, why=number))
             chosen = larger
         else:
-            passed.append(Rejected(larger.name, number))
+            passed.append(Rejected(shape=larger.name, why=number))
     return chosen, f"{chosen.name}: {_why(chosen, request.objective)}", tuple(passed)
 
 

@@ -12,7 +12,8 @@ from config.settings import NAME_PREFIX
 from planning.address_use import plan_addresses
 from planning.addresses import AddressRanges
 from planning.alerts import plan_alerts
-from planning.cluster import plan_cluster
+from planning.capacity import offered_pools
+from planning.cluster import ClusterNeeds, plan_cluster
 from planning.compatibility import check_network_profiles, plan_gke_version
 from planning.cost import cost_items
 from planning.environment import check_spend, plan_protection, plan_token
@@ -29,7 +30,8 @@ from planning.plan import (
     NodePoolPlan,
     PlatformPlan,
 )
-from planning.quota import plan_quotas
+from planning.pools import resolve_pools
+from planning.quota import CountedPool, plan_quotas
 from planning.serving import plan_models
 from planning.serving.access import plan_access, plan_priority
 from planning.serving.availability import plan_availability
@@ -48,18 +50,22 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     findings = Findings()
     ranges = AddressRanges.cut(settings.network.address_block)
     protection, token = plan_protection(settings, findings), plan_token(settings, prefix, findings)
-    pools = plan_node_pools(settings, prefix, findings)
-    with_fabric = fabric_pools(settings, findings)
+    resolved = resolve_pools(settings, findings)
+    offered = offered_pools(resolved, findings)
+    pools = plan_node_pools(settings, offered, prefix, findings)
+    with_fabric = fabric_pools(resolved, findings)
     fabric = plan_fabric(
         with_fabric, prefix, ranges, pod_networks_exist=settings.cluster.provides(Provided.POD_NETWORKS)
     )
-    version = plan_gke_version(settings, findings)
-    check_network_profiles(settings, findings)
-    cluster = plan_cluster(
-        settings, prefix, version, ranges, pools, findings, multi_networking=bool(fabric and fabric.vpcs)
+    needs = ClusterNeeds(
+        version=plan_gke_version(settings, resolved, findings),
+        multi_networking=bool(fabric and fabric.vpcs),
+        shielded_nodes=all(pool.accelerator.nodes.shielded_nodes_allowed for pool in resolved),
     )
+    check_network_profiles(resolved, findings)
+    cluster = plan_cluster(settings, prefix, needs, ranges, pools, findings)
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
-    models = plan_models(settings, pools, fabric, version, findings)
+    models = plan_models(settings, offered, fabric, needs.version, findings)
     namespaces = plan_namespaces(fabric, models, collect_metrics=settings.alerts is not None)
     alerts = plan_alerts(settings, cluster.name, [each.name for each in namespaces], findings)
     pool_use = place(settings, pools, models, findings)
@@ -75,7 +81,8 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     if findings.problems:
         raise ConfigurationError(stack, findings.problems)
     begin = begin_with(pools, pool_use)
-    quotas = plan_quotas(settings, cluster, pools, begin, fabric, with_fabric)
+    counted = [CountedPool(pool, plan, first.nodes) for pool, plan, first in zip(offered, pools, begin, strict=True)]
+    quotas = plan_quotas(settings, cluster, tuple(counted), fabric)
     pools = begin
     models = plan_availability(settings, on_nodes(models, pools), pool_use, findings)
     preflights = plan_preflights(settings, with_fabric, fabric, pools, models, findings)
@@ -100,7 +107,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         gpu_nodes_keep_version=not settings.cluster.maintenance.upgrade_gpu_nodes,
         nccl_installers=() if installed else plan_installers(with_fabric, pools),
         node_daemons=() if installed else plan_daemons(with_fabric, pools),
-        dra_driver=plan_dra_driver(settings),
+        dra_driver=plan_dra_driver(settings, resolved),
         compute_domains=plan_compute_domains(fabric, pools, models, preflights),
         namespaces=namespaces,
         preflight_namespace=preflight_namespace(preflights),

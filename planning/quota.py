@@ -1,16 +1,16 @@
 """Which limits of the project a stack comes up against, and how much of each it takes."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from catalog import ACCELERATORS, CapacityKind, DiskType, MachineType
+from catalog import CapacityKind, DiskType, MachineType
 from catalog.quotas import QuotaLimit, QuotaScope, compute_quotas
 from config.cluster import Provided
 from config.settings import Settings
 from planning.address_use import ZONES
-from planning.fabric import FabricPool
-from planning.plan import ClusterPlan, ExistingClusterPlan, FabricPlan, NodePoolPlan, Provisioning, QuotaNeed
+from planning.plan import ClusterPlan, ExistingClusterPlan, FabricPlan, NodePoolPlan, QuotaNeed
+from planning.pools import ResolvedPool
 
 _SMALL_VCPUS = 2
 """The vCPUs of machines with a shared core, whose names do not tell them."""
@@ -29,46 +29,52 @@ class _Use:
     """The family, such as A3, where the limit is counted by family; else None."""
 
 
+@dataclass(frozen=True)
+class CountedPool:
+    """A pool and its plan, of which a reservation that has not begun takes nothing yet."""
+
+    resolved: ResolvedPool
+    plan: NodePoolPlan
+    """With all the nodes that there can be."""
+    at_first: int
+    """Nodes that it is made with; none where it waits for its reservation."""
+
+
 def plan_quotas(
     settings: Settings,
     cluster: ClusterPlan | ExistingClusterPlan,
-    pools: tuple[NodePoolPlan, ...],
-    begin: tuple[NodePoolPlan, ...],
+    pools: tuple[CountedPool, ...],
     fabric: FabricPlan | None,
-    with_fabric: tuple[FabricPool, ...],
 ) -> tuple[QuotaNeed, ...]:
     """One need for each limit, those of GPUs first; what somebody else's cluster provides takes nothing.
 
-    `begin` are the same pools with the nodes that they are made with, none where they wait for a reservation.
     A limit that a fresh project does not show is unknown, not zero.
     """
     if settings.cluster.provides(Provided.NODE_POOLS):
         return ()
-    first = {pool.name: pool.nodes for pool in begin}
-    uses = [*_machines(settings, pools, first), *_networks(settings, fabric, with_fabric)]
+    uses = [*_machines(pools), *_networks(settings, pools, fabric)]
     if isinstance(cluster, ClusterPlan):
         uses += _cluster(cluster)
-    return (*_gpus(settings, pools, first), *_sums(uses, settings.region))
+    return (*_gpus(settings.region, pools), *_sums(uses, settings.region))
 
 
-def _gpus(settings: Settings, pools: tuple[NodePoolPlan, ...], first: Mapping[str, int]) -> Iterator[QuotaNeed]:
+def _gpus(region: str, pools: tuple[CountedPool, ...]) -> Iterator[QuotaNeed]:
     """One need for each kind of GPU and way to have it."""
     needs: dict[tuple[str, str | None, str | None], QuotaNeed] = {}
-    accelerators = {pool.name: ACCELERATORS[pool.accelerator] for pool in settings.node_pools}
-    for pool in pools:
-        accelerator, kind = accelerators[pool.name], CapacityKind(pool.provisioning)
+    for each in pools:
+        pool, accelerator, kind = each.plan, each.resolved.accelerator, each.resolved.kind
         quota, gpus = accelerator.quota, pool.nodes_at_once * pool.gpus_per_node
         key = (accelerator.name, quota.metric_for(kind), quota.quota_id_for(kind))
         before = needs.get(key)
         needs[key] = QuotaNeed(
             what=f"{'preemptible ' if kind.preemptible else ''}GPUs: {accelerator.title}",
-            scope=QuotaScope.REGION.value,
-            region=settings.region,
+            scope=QuotaScope.REGION,
+            region=region,
             metric=key[1],
             quota_id=key[2],
             quota_metric=None,
             dimensions=quota.dimensions_for(kind),
-            at_first=first[pool.name] * pool.gpus_per_node + ((before.at_first or 0) if before else 0),
+            at_first=each.at_first * pool.gpus_per_node + ((before.at_first or 0) if before else 0),
             amount=gpus + ((before.amount or 0) if before else 0),
             held_by_reservations=_held(pool, gpus) + (before.held_by_reservations if before else 0),
             certain=quota.certain,
@@ -77,17 +83,16 @@ def _gpus(settings: Settings, pools: tuple[NodePoolPlan, ...], first: Mapping[st
     yield from needs.values()
 
 
-def _machines(settings: Settings, pools: tuple[NodePoolPlan, ...], first: Mapping[str, int]) -> Iterator[_Use]:
+def _machines(pools: tuple[CountedPool, ...]) -> Iterator[_Use]:
     """What accelerator nodes take besides their GPUs; of vCPUs nothing, which Google does not count for them."""
     limits = compute_quotas()
-    for pool, wanted in zip(pools, settings.node_pools, strict=True):
-        machine = ACCELERATORS[wanted.accelerator].machine_type(pool.machine_type)
-        few, nodes = first[pool.name], pool.nodes_at_once
+    for each in pools:
+        pool, few, nodes = each.plan, each.at_first, each.plan.nodes_at_once
         gpus, disk = pool.gpus_per_node, pool.boot_disk_size_gib
         yield _Use(limits.gpus_all_regions, few * gpus, nodes * gpus, _held(pool, nodes * gpus))
         yield _Use(_disk_limit(pool.boot_disk_type), few * disk, nodes * disk)
         if pool.local_ssds:
-            yield _local_ssds(pool, machine, few)
+            yield _local_ssds(pool, each.resolved.machine, few)
         yield _Use(limits.instances, few, nodes, _held(pool, nodes))
         yield _Use(limits.instance_group_managers, 1, 1)
         if pool.placement:
@@ -97,7 +102,7 @@ def _machines(settings: Settings, pools: tuple[NodePoolPlan, ...], first: Mappin
 def _local_ssds(pool: NodePoolPlan, machine: MachineType, few: int) -> _Use:
     limits, each = compute_quotas(), machine.local_ssd.total_gib
     most = pool.nodes_at_once * each
-    if CapacityKind(pool.provisioning).preemptible:
+    if pool.provisioning.preemptible:
         return _Use(limits.preemptible_local_ssds, few * each, most)
     return _Use(limits.local_ssds, few * each, most, _held(pool, most), _series(pool.machine_type).upper())
 
@@ -120,7 +125,7 @@ def _cluster(cluster: ClusterPlan) -> Iterator[_Use]:
     yield _Use(limits.firewalls, limits.cluster_firewalls, limits.cluster_firewalls)
 
 
-def _networks(settings: Settings, fabric: FabricPlan | None, with_fabric: tuple[FabricPool, ...]) -> Iterator[_Use]:
+def _networks(settings: Settings, pools: tuple[CountedPool, ...], fabric: FabricPlan | None) -> Iterator[_Use]:
     limits = compute_quotas()
     if settings.network.existing is None and settings.cluster.existing is None:
         for limit in (
@@ -134,7 +139,7 @@ def _networks(settings: Settings, fabric: FabricPlan | None, with_fabric: tuple[
     if fabric is None or settings.cluster.provides(Provided.POD_NETWORKS):
         return
     # Google's own accelerator network profile makes as many networks, in the same project.
-    facts = with_fabric[0].accelerator.fabric
+    facts = next(each.resolved.fabric for each in pools if each.plan.uses_fabric)
     rules = sum(vpc.firewall is not None for vpc in fabric.vpcs)
     yield _Use(limits.networks, len(facts.vpcs), len(facts.vpcs))
     yield _Use(limits.subnetworks, len(facts.networks), len(facts.networks))
@@ -153,7 +158,7 @@ def _sums(uses: Iterable[_Use], region: str) -> Iterator[QuotaNeed]:
             continue
         yield QuotaNeed(
             what=what,
-            scope=limit.scope.value,
+            scope=limit.scope,
             region=region if limit.scope is QuotaScope.REGION else None,
             metric=limit.metric,
             quota_id=limit.quota_id,
@@ -179,12 +184,12 @@ def _sum(amounts: Iterable[int | None]) -> int | None:
 
 def _held(pool: NodePoolPlan, amount: int) -> int:
     """A reservation took its machines out of the limits when it was made."""
-    return amount if pool.provisioning is Provisioning.RESERVATION else 0
+    return amount if pool.provisioning is CapacityKind.RESERVATION else 0
 
 
-def _disk_limit(disk_type: str) -> QuotaLimit:
+def _disk_limit(disk_type: DiskType) -> QuotaLimit:
     limits = compute_quotas()
-    match DiskType(disk_type):
+    match disk_type:
         case DiskType.PD_STANDARD:
             return limits.standard_disks
         case DiskType.PD_BALANCED | DiskType.PD_SSD:

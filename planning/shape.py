@@ -6,19 +6,18 @@ from enum import StrEnum
 
 from catalog.accelerator import Accelerator, Basis, MachineType
 from catalog.model import KvCacheDtype
+from config.models import Objective
+from planning.decision import Decision
 from planning.engine import Card, ServeSettings
 from planning.memory import GpuMemory
 
 
 class Pattern(StrEnum):
+    """What one replica takes."""
+
     SINGLE_GPU = "singleGpu"
     SINGLE_NODE = "singleNode"
     MULTI_NODE = "multiNode"
-
-
-class Objective(StrEnum):
-    LATENCY = "latency"
-    THROUGHPUT = "throughput"
 
 
 @dataclass(frozen=True)
@@ -86,40 +85,54 @@ class ShapeRequest:
         return self.tensor_parallel is not None or self.pipeline_parallel is not None
 
 
-@dataclass(frozen=True)
-class Rejected:
+class Rejected(Decision):
     """An alternative and the number that ruled it out."""
 
     shape: str
+    """Such as `TP 4`, or an accelerator's name."""
     why: str
+    """One line with the number."""
 
 
-@dataclass(frozen=True)
-class ShapePlan:
+class ShapePlan(Decision):
     """How one model is served on one machine type."""
 
     model: str
+    """Hugging Face id."""
     accelerator: str
+    """Name of the catalogue's entry."""
     machine_type: str
+    """Google's name."""
     vllm: str
+    """Release."""
     pattern: Pattern
+    """Whether a replica takes one GPU, one node or several."""
     tensor_parallel: int
+    """GPUs that share each layer."""
     pipeline_parallel: int
+    """Stages of layers."""
     expert_parallel: bool
+    """Whole experts on each GPU instead of slices."""
     replicas: int
+    """Servers of the model."""
     nodes: int
     """The nodes of one replica."""
     gpus_per_node: int
     """The GPUs that one replica uses of each of its nodes."""
     settings: ServeSettings
+    """vLLM's flags that decide memory."""
     memory: GpuMemory
+    """What one GPU holds with these."""
     concurrency: float
     """Requests of the wanted context at once in one replica, at most `max_num_seqs`."""
     usd_per_hour: float | None
     """The price in US dollars per hour of one replica, as its share of its nodes; None: no price is known."""
     reasons: tuple[str, ...]
+    """Why this shape, one line each."""
     rejected: tuple[Rejected, ...]
+    """Shapes that were looked at and not taken."""
     warnings: tuple[str, ...]
+    """What whoever starts the server should know, one line each."""
 
     @property
     def gpus(self) -> int:

@@ -33,4 +33,4 @@ def describe_stack(folder: Path, stack: str, format: Format) -> str:
 
 def plan_schema() -> str:
     """The JSON schema of what `describe_stack` gives as JSON. It is made when it is asked for, so it is never old."""
-    return json.dumps(PlatformPlan.model_json_schema(mode="serialization"), indent=2, sort_keys=True)
+    return json.dumps(PlatformPlan.model_json_schema(by_alias=False, mode="serialization"), indent=2, sort_keys=True)

@@ -8,9 +8,10 @@ from catalog.google import google_platform
 from config import read_stack_file
 from config.models import ModelSettings
 from config.settings import Settings
-from planning.node_pools import machine_of
+from planning.errors import Findings
 from planning.plan import ClusterPlan, ModelServerPlan, NodePoolPlan, PlatformPlan
 from planning.platform import plan_platform
+from planning.pools import resolve_pools
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Expectations:
 
 def expectations(settings: Settings, plan: PlatformPlan) -> Expectations:
     wanted = {model.name: model for model in settings.models}
-    machines = {pool.name: machine_of(pool)[1] for pool in settings.node_pools}
+    machines = {pool.name: pool.machine for pool in resolve_pools(settings, Findings())}
     return Expectations(
         cluster=plan.cluster.name,
         own_cluster=isinstance(plan.cluster, ClusterPlan),

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from catalog import Taint
 from components.manifests.types import Manifest, Toleration
-from planning.plan import PriorityClassPlan, Taint
+from planning.plan import PriorityClassPlan
 
 ACCELERATOR_LABEL = "cloud.google.com/gke-accelerator"
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
@@ -13,7 +14,9 @@ NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 def tolerations(taints: Iterable[Taint]) -> list[Toleration]:
     """Tolerations for exactly the pool's taints: with one too many, a pod could run on nodes that are not meant for
     it."""
-    return [{"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect} for taint in taints]
+    return [
+        {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect.value} for taint in taints
+    ]
 
 
 def namespace(name: str, labels: dict[str, str] | None = None) -> Manifest:

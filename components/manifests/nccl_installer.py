@@ -27,7 +27,7 @@ def installer(plan: NcclInstallerPlan) -> Manifest:
                 },
             }
         ],
-        "volumes": volumes(plan.folders),
+        "volumes": volumes(plan.host_paths),
     }
     if plan.host_preparation:
         # The namespaces of the node's first process are those of the node.
@@ -59,14 +59,14 @@ def _install(plan: NcclInstallerPlan) -> dict[str, Any]:
         "args": ["\n".join(_script(plan))],
         "resources": {"requests": {"cpu": "150m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
         "securityContext": {"privileged": True},
-        "volumeMounts": mounts(plan.folders),
+        "volumeMounts": mounts(plan.host_paths),
     }
 
 
 def _script(plan: NcclInstallerPlan) -> list[str]:
     """The installer's command line; the plugin's image has only a shell and its own installer."""
     lines = [shlex.join(plan.command)]
-    lines += [f"cp -r {source}/. {target}" for source, target in plan.copies]
+    lines += [f"cp -r {copy.source}/. {copy.target}" for copy in plan.copies]
     for key, value in plan.sysctls.items():
         path = f"/proc/sys/{key.replace('.', '/')}"
         # If a node's interfaces have other names, it only logs more, and must still get the plugin.

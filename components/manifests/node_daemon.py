@@ -17,7 +17,7 @@ def daemon(plan: NodeDaemonPlan) -> Manifest:
         "env": [{"name": name, "value": value} for name, value in plan.environment.items()],
         "resources": {"requests": {"cpu": "150m", "memory": memory}, "limits": limits},
         "securityContext": {"privileged": True},
-        "volumeMounts": mounts(plan.folders),
+        "volumeMounts": mounts(plan.host_paths),
     }
     if plan.command:
         container["command"] = list(plan.command)
@@ -37,6 +37,6 @@ def daemon(plan: NodeDaemonPlan) -> Manifest:
         "hostNetwork": True,
         "hostPID": True,
         "containers": [container],
-        "volumes": volumes(plan.folders),
+        "volumes": volumes(plan.host_paths),
     }
     return daemon_set(plan.name, plan.namespace, node_pools=plan.node_pools, taints=plan.taints, pod=pod)

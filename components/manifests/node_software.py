@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from catalog import HostPath, Taint
 from components.manifests.common import NODE_POOL_LABEL, tolerations
 from components.manifests.types import Manifest
-from planning.plan import HostFolder, Taint
 
 
 def daemon_set(
@@ -36,15 +36,15 @@ def daemon_set(
     }
 
 
-def volumes(folders: tuple[HostFolder, ...]) -> list[dict[str, Any]]:
+def volumes(paths: tuple[HostPath, ...]) -> list[dict[str, Any]]:
     return [
         {
-            "name": folder.name,
-            "hostPath": {"path": folder.host_path, **({"type": folder.type} if folder.type else {})},
+            "name": path.name,
+            "hostPath": {"path": path.host_path, **({"type": path.type} if path.type else {})},
         }
-        for folder in folders
+        for path in paths
     ]
 
 
-def mounts(folders: tuple[HostFolder, ...]) -> list[dict[str, Any]]:
-    return [{"name": folder.name, "mountPath": folder.mount_path} for folder in folders]
+def mounts(paths: tuple[HostPath, ...]) -> list[dict[str, Any]]:
+    return [{"name": path.name, "mountPath": path.mount_path} for path in paths]

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from catalog import PodMount, Sidecar
 from components.manifests.common import pull_policy
-from planning.plan import FabricMount, FabricSidecar, PodTransportPlan
+from planning.plan import PodTransportPlan
 
 _SIDECAR_SCRATCH = "2Gi"
 
@@ -56,8 +57,8 @@ def sidecar(transport: PodTransportPlan) -> list[dict[str, Any]]:
     return [
         {
             "name": plan.name,
-            "image": plan.image,
-            "imagePullPolicy": pull_policy(plan.image),
+            "image": plan.image.reference,
+            "imagePullPolicy": pull_policy(plan.image.reference),
             "restartPolicy": "Always",
             "command": list(plan.command),
             "env": [{"name": name, "value": value} for name, value in plan.environment.items()],
@@ -68,7 +69,7 @@ def sidecar(transport: PodTransportPlan) -> list[dict[str, Any]]:
     ]
 
 
-def _as_root(plan: FabricSidecar) -> dict[str, Any]:
+def _as_root(plan: Sidecar) -> dict[str, Any]:
     """The security context of the sidecar, which configures the pod's NICs and writes to its own root file system."""
     return {
         "runAsUser": 0,
@@ -80,12 +81,12 @@ def _as_root(plan: FabricSidecar) -> dict[str, Any]:
     }
 
 
-def _volume(mount: FabricMount) -> dict[str, Any]:
+def _volume(mount: PodMount) -> dict[str, Any]:
     if mount.host_path is None:
         return {"name": mount.name, "emptyDir": {"sizeLimit": "1Gi"}}
     return {"name": mount.name, "hostPath": {"path": mount.host_path}}
 
 
-def _mount(mount: FabricMount, *, read_only: bool) -> dict[str, Any]:
+def _mount(mount: PodMount, *, read_only: bool) -> dict[str, Any]:
     plain = {"name": mount.name, "mountPath": mount.mount_path}
     return {**plain, "readOnly": True} if read_only else plain

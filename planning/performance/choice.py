@@ -73,19 +73,20 @@ def choose_service(
     choices: list[ServiceChoice] = []
     for option in options:
         if not option.able.meeting:
-            rejected.append(Rejected(_name(option.candidate), _too_slow(option.able.nearest)))
+            rejected.append(Rejected(shape=_name(option.candidate), why=_too_slow(option.able.nearest)))
             continue
         found = _choice(model, node, request, objective, option, machine_hour_usd)
         if isinstance(found, str):
-            rejected.append(Rejected(_name(option.candidate), found))
+            rejected.append(Rejected(shape=_name(option.candidate), why=found))
         else:
             choices.append(found)
     if not choices:
         raise _refusal(where, objective, options, tuple(rejected))
     best = min(choices, key=lambda choice: choice.order)
-    others = (Rejected(_plan_name(each.shape), _dearer(each, best)) for each in choices if each is not best)
+    others = (Rejected(shape=_plan_name(each.shape), why=_dearer(each, best)) for each in choices if each is not best)
     reasons = (*best.shape.reasons, *_grounds(best.expected, request.vllm))
-    return replace(best, shape=replace(best.shape, reasons=reasons, rejected=(*rejected, *others)))
+    shape = best.shape.model_copy(update={"reasons": reasons, "rejected": (*rejected, *others)})
+    return replace(best, shape=shape)
 
 
 def _with_objective(model: Model, request: ShapeRequest, objective: ServiceObjective) -> ShapeRequest:
@@ -132,7 +133,7 @@ def _options(
             break
         objection = objection_to(candidate, model, replace(request, replicas=None))
         if objection is not None:
-            rejected.append(Rejected(_name(candidate), objection))
+            rejected.append(Rejected(shape=_name(candidate), why=objection))
             continue
         fewest = candidate.nodes
         steps = answers.of(_deployment(candidate))
@@ -145,10 +146,12 @@ def _options(
         try:
             able = capability(steps, objective, limits)
         except Unknown as unknown:
-            rejected.append(Rejected(_name(candidate), f"unknown: {unknown}"))
+            rejected.append(Rejected(shape=_name(candidate), why=f"unknown: {unknown}"))
             continue
         if able is None:
-            rejected.append(Rejected(_name(candidate), "its cache or its steps have no room for one such request"))
+            rejected.append(
+                Rejected(shape=_name(candidate), why="its cache or its steps have no room for one such request")
+            )
             continue
         options.append(_Option(candidate, able))
     return options, rejected

@@ -1,6 +1,6 @@
 """Answers `python -m planning choose --service-objective`: what meets the objective on each accelerator."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,7 +29,7 @@ class ServiceRanking:
             "region": self.region,
             "meets": bool(self.choices),
             "choices": [_row(choice, rank) for rank, choice in enumerate(self.choices, start=1)],
-            "refused": [asdict(refused) for refused in self.refused],
+            "refused": [refused.model_dump() for refused in self.refused],
         }
 
 
@@ -62,7 +62,7 @@ def rank_services(
     for name in list(ACCELERATORS) if accelerator is None else [accelerator]:
         found = _on(model, ACCELERATORS[name], request, objective, region, capacity)
         if isinstance(found, str):
-            refused.append(Rejected(name, found))
+            refused.append(Rejected(shape=name, why=found))
         else:
             choices.append(found)
     ordered = sorted(choices, key=lambda choice: (choice.order, choice.shape.accelerator))
@@ -105,7 +105,7 @@ def _row(choice: ServiceChoice, rank: int) -> dict[str, Any]:
         "usd_per_hour": None if shape.usd_per_hour is None else round(shape.usd_per_hour * shape.replicas, 4),
         "expected": choice.expected.model_dump(exclude={"objective"}),
         "reasons": shape.reasons,
-        "rejected": [asdict(rejected) for rejected in shape.rejected],
+        "rejected": [rejected.model_dump() for rejected in shape.rejected],
         "warnings": shape.warnings,
     }
 

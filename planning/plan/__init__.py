@@ -1,6 +1,7 @@
 """The plan: one frozen value that can be written as JSON. The components build exactly what it says and decide
 nothing."""
 
+from planning.decision import Decision
 from planning.plan.access import (
     AccessPlan,
     CallerPlan,
@@ -12,17 +13,12 @@ from planning.plan.access import (
 )
 from planning.plan.capacity import AddressUse, CostItem, CostPlan, IdleUse, NodeUse, PoolUse, QuotaNeed
 from planning.plan.cluster import (
-    AuthorizedNetworkPlan,
     ClusterPlan,
     ExistingClusterPlan,
     ExistingSystemPool,
-    FirstPoolPlan,
-    MaintenanceExclusionPlan,
-    MaintenanceWindowPlan,
     NodeIdentityPlan,
     SystemPoolPlan,
 )
-from planning.plan.decision import Decision, Taint
 from planning.plan.environment import (
     AlertPolicyPlan,
     AlertsPlan,
@@ -36,9 +32,7 @@ from planning.plan.network import (
     DeviceClaimTemplate,
     ExistingNetworkPlan,
     FabricClaim,
-    FabricMount,
     FabricPlan,
-    FabricSidecar,
     FabricVpcPlan,
     InterfacePlan,
     PodNetworkPlan,
@@ -46,14 +40,11 @@ from planning.plan.network import (
 )
 from planning.plan.node_pools import (
     DraDriverPlan,
-    HostFolder,
     NcclInstallerPlan,
     NodeDaemonPlan,
     NodePoolPlan,
     PlacementPlan,
-    Provisioning,
     ReservationPlan,
-    UpgradePlan,
 )
 from planning.plan.platform import PlatformPlan, Warning
 from planning.plan.preflight import PreflightPlan, ServerNccl
@@ -72,7 +63,6 @@ __all__ = [
     "AddressUse",
     "AlertPolicyPlan",
     "AlertsPlan",
-    "AuthorizedNetworkPlan",
     "CallerPlan",
     "CallerRangePlan",
     "ClusterNetworkPlan",
@@ -87,19 +77,13 @@ __all__ = [
     "ExistingNetworkPlan",
     "ExistingSystemPool",
     "FabricClaim",
-    "FabricMount",
     "FabricPlan",
-    "FabricSidecar",
     "FabricVpcPlan",
-    "FirstPoolPlan",
     "HostAccessPlan",
-    "HostFolder",
     "IdleUse",
     "InterfacePlan",
     "LeaderWorkerSetPlan",
     "LifecyclePlan",
-    "MaintenanceExclusionPlan",
-    "MaintenanceWindowPlan",
     "ModelServerPlan",
     "NamespacePlan",
     "NcclInstallerPlan",
@@ -117,7 +101,6 @@ __all__ = [
     "PreflightPlan",
     "PriorityClassPlan",
     "ProtectionPlan",
-    "Provisioning",
     "QuotaNeed",
     "ReservationPlan",
     "RolloutPlan",
@@ -126,8 +109,6 @@ __all__ = [
     "ServerNccl",
     "SubnetworkPlan",
     "SystemPoolPlan",
-    "Taint",
     "TokenPlan",
-    "UpgradePlan",
     "Warning",
 ]

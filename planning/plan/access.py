@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from planning.plan.decision import Decision
+from planning.decision import Decision
 
 
 class PodSecurity(StrEnum):
@@ -21,11 +21,16 @@ class HostAccessPlan(Decision):
     sidecar: str | None
     """The name of the one container that may run as root, with these capabilities; None: there is none."""
     capabilities: tuple[str, ...]
+    """Linux capabilities, without CAP_; empty without a sidecar."""
 
 
 class NamespacePlan(Decision):
+    """A namespace of the stack's own."""
+
     name: str
+    """The name of the namespace."""
     pod_security: PodSecurity
+    """What the namespace enforces on its pods."""
     host_access: HostAccessPlan | None
     """What pods may use of their node, which an admission policy enforces; None: nothing."""
     collects_metrics: bool
@@ -36,23 +41,31 @@ class CallerPlan(Decision):
     """Pods of another namespace: those with the labels, or all of them if there are no labels."""
 
     namespace: str
+    """The namespace of these pods."""
     pod_labels: dict[str, str]
+    """Labels that all of them have; empty: any pod of the namespace."""
     why: str
+    """What they call for, for people."""
 
 
 class CallerRangePlan(Decision):
     """Clients outside of the cluster with an address in the range."""
 
     cidr: str
+    """IPv4 range."""
     why: str
+    """What they call for, for people."""
 
 
 class AccessPlan(Decision):
     """Who may connect to a server's port, and where its pods may connect to; everything else is denied."""
 
     callers: tuple[CallerPlan, ...]
+    """Pods that may call."""
     caller_ranges: tuple[CallerRangePlan, ...]
+    """Addresses that may call."""
     name_servers: tuple[CallerPlan, ...]
+    """Pods that answer names."""
     name_server_addresses: tuple[str, ...]
     """Ranges (CIDR) of the servers for names, where the node itself answers."""
     private_ranges: tuple[str, ...]
@@ -60,5 +73,9 @@ class AccessPlan(Decision):
 
 
 class PriorityClassPlan(Decision):
+    """How much more a model server counts than what else runs on the nodes."""
+
     name: str
+    """The name of the PriorityClass."""
     value: int
+    """Pods of a higher value take the place of pods of a lower one."""

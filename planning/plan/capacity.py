@@ -1,11 +1,11 @@
 """What a stack uses: nodes, addresses, quota and money."""
 
 from datetime import date
-from typing import Literal
 
 from pydantic import computed_field
 
-from planning.plan.decision import Decision
+from catalog.quotas import QuotaScope
+from planning.decision import Decision
 
 HOURS_PER_MONTH = 730
 
@@ -14,14 +14,18 @@ class NodeUse(Decision):
     """What runs on one node of a pool: its GPUs by the name of the model."""
 
     gpus: dict[str, int]
+    """Number of GPUs by the model's name."""
 
 
 class PoolUse(Decision):
     """How the stack's models fill a pool."""
 
     pool: str
+    """Name of the node pool."""
     gpus_per_node: int
+    """GPUs that each node has."""
     min_nodes: int
+    """Nodes at least."""
     nodes: int
     """The largest number of nodes that the pool may have."""
     used: tuple[NodeUse, ...]
@@ -42,9 +46,13 @@ class AddressUse(Decision):
     """How many nodes or pods a range must hold, and how many it can."""
 
     range: str
+    """What the range is for, in words."""
     cidr: str
+    """IPv4 range."""
     needed: int
+    """Nodes or pods at the most that there can be."""
     capacity: int
+    """Nodes or pods that fit."""
 
 
 class QuotaNeed(Decision):
@@ -53,7 +61,8 @@ class QuotaNeed(Decision):
 
     what: str
     """What is counted, and its unit."""
-    scope: Literal["project", "region"]
+    scope: QuotaScope
+    """What the limit is counted over."""
     region: str | None
     """The region that the limit is for; None: it is for the whole project."""
     metric: str | None
@@ -73,6 +82,7 @@ class QuotaNeed(Decision):
     certain: bool
     """Whether it is sure that this limit exists and counts these resources."""
     note: str | None
+    """What else is known of the limit; None: nothing."""
 
 
 class CostItem(Decision):
@@ -83,12 +93,15 @@ class CostItem(Decision):
     detail: str = ""
     """How many of which machines, and how they are obtained; empty if it is not a machine."""
     count: int
+    """Machines, or 1 of what is no machine; as few as there can be."""
     usd_per_hour: float | None
     """The price of all of them with the smallest number of nodes; None: no price is published."""
     usd_per_hour_at_most: float | None
     """The price with all nodes that the autoscaler may add; None: no price is published."""
     as_of: date | None
+    """Day of the price; None: there is none."""
     note: str | None = None
+    """What else is known of the price; None: nothing."""
 
     @property
     def label(self) -> str:
@@ -99,6 +112,7 @@ class IdleUse(Decision):
     """GPUs of a pool that are paid for and that no model uses, with the smallest number of nodes."""
 
     pool: str
+    """Name of the node pool."""
     gpus: int
     """The number of GPUs of its nodes."""
     idle: int
@@ -121,7 +135,10 @@ class IdleUse(Decision):
 
 
 class CostPlan(Decision):
+    """What the stack costs by the hour, and what of it is paid for nothing."""
+
     items: tuple[CostItem, ...]
+    """What is paid for, the cluster first."""
     idle: tuple[IdleUse, ...]
     """The idle GPUs of the pools that the stack makes."""
 

@@ -1,6 +1,7 @@
 """What makes an environment of a stack: what is protected, who is told of trouble, and where the token is."""
 
-from planning.plan.decision import Decision
+from catalog.alert import Severity
+from planning.decision import Decision
 
 CLUSTER = "cluster"
 """The name by which a stack file protects, or stops protecting, the cluster and its VPCs."""
@@ -24,8 +25,11 @@ class AlertPolicyPlan(Decision):
     """One alert: its condition, and the text for the people who are told."""
 
     name: str
+    """The name of the policy in the catalogue."""
     title: str
-    severity: str
+    """For people."""
+    severity: Severity
+    """In Cloud Monitoring's words."""
     seconds: int
     """The seconds for which the condition must hold before anybody is told."""
     query: str
@@ -35,11 +39,14 @@ class AlertPolicyPlan(Decision):
 
 
 class AlertsPlan(Decision):
+    """Who is told of trouble, and of what."""
+
     emails: tuple[str, ...]
     """E-mail addresses, for each of which the stack makes a channel."""
     channels: tuple[str, ...]
     """The full names of existing channels."""
     policies: tuple[AlertPolicyPlan, ...]
+    """One for each kind of trouble."""
 
 
 class TokenPlan(Decision):
@@ -58,7 +65,10 @@ class SecretManagerSecret(Decision):
     project: str | None
     """The project that owns it; None: the stack's own."""
     secret: str
+    """Name of the secret."""
     version: str
+    """A number, or latest."""
     account_id: str
+    """The account id of Google's service account that reads it: the part of its address before the @."""
     service_account: str
     """The name of the Kubernetes service account in each namespace of servers."""

@@ -1,27 +1,39 @@
 """Networks: the cluster's own, and the fabric between accelerator nodes."""
 
-from catalog import FabricMode
-from planning.plan.decision import Decision
+from catalog import DeviceMode, FabricMode, PodMount, Sidecar, Transport
+from planning.decision import Decision
 
 
 class SubnetworkPlan(Decision):
+    """A range of addresses with a name."""
+
     name: str
+    """The name of the subnetwork, or of the secondary range in it."""
     cidr: str
+    """IPv4 range."""
 
 
 class ClusterNetworkPlan(Decision):
     """The cluster's own VPC: one subnetwork with a range each for nodes, pods and services."""
 
     vpc: str
+    """Name of the VPC."""
     mtu: int
+    """Bytes."""
     subnetwork: SubnetworkPlan
+    """The range of the nodes."""
     pods: SubnetworkPlan
+    """Secondary range of the pods."""
     services: SubnetworkPlan
+    """Secondary range of the Kubernetes services."""
     router: str
+    """Name of the Cloud Router."""
     nat: str
+    """Name of Cloud NAT on that router."""
     nat_min_ports: int
     """The ports of Cloud NAT for each VM at the least; a VM gets more as it opens connections."""
     nat_max_ports: int
+    """The most that one VM gets."""
 
 
 class ExistingNetworkPlan(Decision):
@@ -30,66 +42,56 @@ class ExistingNetworkPlan(Decision):
     project: str | None
     """The project of a Shared VPC's host; None: the stack's own."""
     vpc: str
+    """Name of the VPC."""
     subnetwork: str
+    """Name of the nodes' subnetwork."""
     pods_range: str
+    """Name of the pods' secondary range."""
     services_range: str
+    """Name of the services' secondary range."""
     nodes_needed: int
     """The addresses of the subnetwork's primary range that the stack needs."""
     pod_addresses_needed: int
+    """Addresses of the pods' secondary range."""
 
 
 class PodNetworkPlan(Decision):
     """One extra NIC of each node, and the subnetwork it is in."""
 
     name: str
-    device_mode: str | None
+    """The name of the network, as pods ask for it."""
+    device_mode: DeviceMode | None
     """The device mode of the Network object with that name, which pods ask for; None: no such object is made."""
     subnetwork: SubnetworkPlan | None
     """The subnetwork that the stack makes; None: Google makes it, with the name `google_subnetwork`."""
     google_subnetwork: str | None
+    """Name of the subnetwork that Google makes; None: the stack makes its own."""
 
 
 class FabricVpcPlan(Decision):
     """A VPC beside the cluster's. One with a network profile is bound to that profile's zone."""
 
     name: str
+    """The name of the VPC."""
     mtu: int | None
     """The largest packet in bytes; None: the network profile decides it."""
     network_profile: str | None
+    """Name of the profile with its zone; None: an ordinary VPC."""
     firewall: str | None
     """The name of the rule that allows traffic between nodes; None: the VPC accepts no firewall rules."""
     source_range: str
+    """IPv4 range that the firewall rule lets in."""
     pod_networks: tuple[PodNetworkPlan, ...]
+    """The NICs that are in it, in the machine's order."""
 
 
 class InterfacePlan(Decision):
     """An interface of a pod, such as eth1, and the Network it is in."""
 
     interface: str
+    """In the pod, such as eth1."""
     network: str
-
-
-class FabricMount(Decision):
-    """A volume of a pod that uses the fabric, and where a container of it sees the volume."""
-
-    name: str
-    host_path: str | None
-    """The folder of the node; None: it is an emptyDir, shared by containers that mount the same name."""
-    mount_path: str
-
-
-class FabricSidecar(Decision):
-    """The daemon that runs beside each workload of GPUDirect-TCPX and TCPXO, started before it and ended after."""
-
-    name: str
-    image: str
-    command: tuple[str, ...]
-    environment: dict[str, str]
-    mounts: tuple[FabricMount, ...]
-    capabilities: tuple[str, ...]
-    device_annotation: str
-    """The pod's annotation by which the device injector gives this container its devices, as a YAML list of paths."""
-    devices: tuple[str, ...]
+    """Name of the Network object."""
 
 
 class FabricClaim(Decision):
@@ -99,14 +101,18 @@ class FabricClaim(Decision):
     """
 
     name: str
+    """The name of the claim in the pod."""
     template: str
+    """Name of the ResourceClaimTemplate."""
 
 
 class DeviceClaimTemplate(Decision):
     """A ResourceClaimTemplate for devices of one class."""
 
     template: str
+    """Its name."""
     device_class: str
+    """Name of the DeviceClass."""
     count: int | None
     """The number of devices; None: all of the node's."""
 
@@ -119,11 +125,15 @@ class FabricPlan(Decision):
     """
 
     gpu_type: str
+    """The accelerator of its nodes, as in the label cloud.google.com/gke-accelerator."""
     zone: str
-    transport: str
+    """All of its nodes are in."""
+    transport: Transport
+    """By which NCCL's data go."""
     mode: FabricMode
     """The way in which pods get the NICs."""
     vpcs: tuple[FabricVpcPlan, ...]
+    """Empty: Google makes the networks by itself."""
     interfaces: tuple[InterfacePlan, ...]
     """The interfaces after eth0, in order, for the pod's annotation networking.gke.io/interfaces; empty where claims
     allocate them."""
@@ -135,9 +145,10 @@ class FabricPlan(Decision):
     """Whether a server or test that spans nodes needs a ComputeDomain, whose channel its pods claim."""
     environment: dict[str, str]
     """The environment variables of the container that uses the transport."""
-    mounts: tuple[FabricMount, ...]
+    mounts: tuple[PodMount, ...]
     """The volume mounts of the same container."""
-    sidecar: FabricSidecar | None
+    sidecar: Sidecar | None
+    """The daemon beside each workload; None: the transport needs none."""
     whole_node_pods: bool
     """Whether a pod that uses the transport needs all GPUs and NICs of its node."""
 
@@ -164,7 +175,9 @@ class ComputeDomainPlan(Decision):
     """The nodes of one NVLink domain over which the pods of a server, or of a test, share memory."""
 
     name: str
+    """The name of the server or of the test, and of the ComputeDomain."""
     namespace: str
+    """The namespace of its pods."""
     channel_template: str
     """The name of the ResourceClaimTemplate that the driver makes for it."""
 

@@ -1,9 +1,9 @@
 """The whole plan of a stack."""
 
+from planning.decision import Decision
 from planning.plan.access import AccessPlan, NamespacePlan, PriorityClassPlan
 from planning.plan.capacity import AddressUse, CostPlan, PoolUse, QuotaNeed
 from planning.plan.cluster import ClusterPlan, ExistingClusterPlan
-from planning.plan.decision import Decision
 from planning.plan.environment import AlertsPlan, ProtectionPlan, TokenPlan
 from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, ExistingNetworkPlan, FabricPlan
 from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan
@@ -15,7 +15,9 @@ class Warning(Decision):
     """What a person should know before spending money; `path` is the key in the stack file that it is about."""
 
     path: str
+    """Key of the stack file, such as nodePools[0].zone."""
     text: str
+    """What is known, in one line."""
 
 
 class PlatformPlan(Decision):
@@ -23,38 +25,61 @@ class PlatformPlan(Decision):
     later."""
 
     name_prefix: str
+    """First part of every name in Google Cloud."""
     region: str
+    """Google Cloud region of all of it."""
     services: tuple[str, ...]
+    """APIs of Google's that the project must have on."""
     labels: dict[str, str]
     """The labels for everything that can have labels."""
     protection: ProtectionPlan
+    """What an update refuses to delete or replace."""
     alerts: AlertsPlan | None
     """The alerts; None: nobody is told of anything, and no metrics of the servers are collected."""
     cluster: ClusterPlan | ExistingClusterPlan
+    """One that the stack makes, or one that exists already and that it joins."""
     fabric: FabricPlan | None
+    """The networks between accelerator nodes; None: no node has a NIC for them."""
     node_pools: tuple[NodePoolPlan, ...]
+    """In the order of the stack file."""
     gpu_nodes_keep_version: bool
     """Whether nodes with GPUs keep their version until its support ends or somebody upgrades them."""
     nccl_installers: tuple[NcclInstallerPlan, ...]
+    """One for the stack's transport; empty: it has none, or the cluster has it already."""
     node_daemons: tuple[NodeDaemonPlan, ...]
+    """What the transport needs on each of its nodes besides; empty as for the installers."""
     dra_driver: DraDriverPlan | None
+    """NVIDIA's; None: no accelerator of the stack joins nodes by NVLink."""
     compute_domains: tuple[ComputeDomainPlan, ...]
+    """One for each server and each test whose pods share memory over NVLink."""
     namespaces: tuple[NamespacePlan, ...]
     """The namespaces of the model servers."""
     preflight_namespace: NamespacePlan | None
+    """The namespace of the tests between nodes; None: there is no test."""
     access: AccessPlan
+    """Who may reach the servers, and what these may reach."""
     priority_class: PriorityClassPlan
+    """The PriorityClass of the model servers."""
     token: TokenPlan
+    """Where servers find the Hugging Face token."""
     leader_worker_set: LeaderWorkerSetPlan
+    """The controller of servers that span nodes."""
     preflights: tuple[PreflightPlan, ...]
+    """The tests between nodes, before a server depends on them."""
     models: tuple[ModelServerPlan, ...]
+    """Those that are deployed: not those whose pool waits for its reservation."""
     pool_use: tuple[PoolUse, ...]
+    """How models fill the pools, in the order of `node_pools`."""
     addresses: tuple[AddressUse, ...]
+    """The use of the ranges that nodes and pods have addresses of."""
     quotas: tuple[QuotaNeed, ...]
+    """Limits of the project that the stack comes up against."""
     cost: CostPlan
+    """At list prices."""
     effects: dict[str, str]
     """What a change of each field of the stack file would replace; fields that are not named change in place."""
     warnings: tuple[Warning, ...]
+    """In the order in which they were found."""
 
     @property
     def network(self) -> ClusterNetworkPlan | ExistingNetworkPlan | None:

@@ -1,29 +1,38 @@
 """Model servers and the controller of those that span nodes."""
 
+from catalog import PodMount, Sidecar, Taint, Transport
+from planning.decision import Decision
 from planning.load_time import LoadTime
 from planning.performance.expected import ExpectedService
-from planning.plan.decision import Decision, Taint
-from planning.plan.network import FabricClaim, FabricMount, FabricSidecar, InterfacePlan
+from planning.plan.network import FabricClaim, InterfacePlan
 from planning.shape import ShapePlan
 
 
 class LeaderWorkerSetPlan(Decision):
+    """The controller of servers that span nodes, as its Helm chart."""
+
     name: str
+    """The name of the Helm release."""
     namespace: str
+    """The namespace of the Helm release."""
     chart: str
+    """OCI reference or folder of the chart."""
     version: str
+    """The version of the chart."""
     controller_tag: str
     """The tag of the controller's image; the chart's own default follows its main branch."""
     replicas: int
     """The number of replicas of the controller. While none of them answers, its webhooks refuse every group and every
     pod of a group."""
     priority_class: str
+    """Name of the controller's PriorityClass."""
 
 
 class LifecyclePlan(Decision):
     """When a server counts as started, and how it shuts down. All values but `startup_failures` are seconds."""
 
     startup_period: int
+    """Seconds between two probes of a start."""
     startup_failures: int
     """The number of probes that may fail before the server counts as stuck; times the period, it is the longest
     start."""
@@ -55,30 +64,41 @@ class PodResourcesPlan(Decision):
     offloaded."""
 
     gpus: int
+    """Number of nvidia.com/gpu."""
     cpus: int
+    """Number of CPUs."""
     memory_gib: int
+    """GiB."""
     shared_memory_gib: int
+    """GiB of /dev/shm."""
     ephemeral_storage_gib: int
     """The ephemeral storage of the three volumes below and of the container's log."""
     weights_gib: int
+    """GiB of the checkpoint that is fetched."""
     kernels_gib: int
     """The size of what is compiled at the first start."""
     temporary_gib: int
+    """GiB of /tmp."""
 
 
 class PodTransportPlan(Decision):
     """The parts of a pod that uses the fabric to reach pods on other nodes."""
 
-    transport: str
+    transport: Transport
+    """By which NCCL's data go."""
     interfaces: tuple[InterfacePlan, ...]
     """The interfaces besides the default one, eth0."""
     zero_resources: tuple[str, ...]
     """Extended resources that are set to zero: GKE would ask for them by itself, and its newer nodes do not offer
     them."""
-    mounts: tuple[FabricMount, ...]
+    mounts: tuple[PodMount, ...]
+    """The volume mounts of the container that uses the transport."""
     claims: tuple[FabricClaim, ...]
-    sidecar: FabricSidecar | None
+    """The claims of devices."""
+    sidecar: Sidecar | None
+    """The daemon beside the container; None: the transport needs none."""
     sidecar_cpus: int
+    """CPUs; 0 without a sidecar."""
     sidecar_memory_gib: int
     """The memory of the sidecar, besides that of the server's own container; 0 without a sidecar."""
 
@@ -87,7 +107,9 @@ class RolloutPlan(Decision):
     """How an update replaces replicas: by one more than there are, or by one less."""
 
     max_surge: int
+    """Replicas that there may be too many."""
     max_unavailable: int
+    """Replicas that may be missing."""
 
 
 class SchedulingPlan(Decision):
@@ -106,12 +128,15 @@ class ModelServerPlan(Decision):
     name: str
     """The name of the Deployment, the Service and everything else that belongs to it."""
     model: str
+    """Hugging Face id of the checkpoint."""
     served_name: str
     """The model's name in requests of clients."""
     adapters: tuple[str, ...]
     """More names that clients may ask for."""
     namespace: str
+    """The namespace of all that belongs to it."""
     image: str
+    """Reference of the image."""
     ray: bool
     """Whether Ray connects the nodes of a server; the leader starts it before vLLM."""
     arguments: tuple[str, ...]
@@ -119,21 +144,35 @@ class ModelServerPlan(Decision):
     worker_arguments: tuple[str, ...]
     """The same in the other pods of a server that spans nodes, or the arguments of `ray start` there; else empty."""
     environment: dict[str, str]
+    """Variables of the server's container."""
     replicas: int
+    """Servers of the model."""
     port: int
+    """The port of HTTP."""
     node_pool: str
+    """Name of the pool that it runs on."""
     gpu_type: str
+    """As in the label cloud.google.com/gke-accelerator."""
     taints: tuple[Taint, ...]
+    """The taints that its pods tolerate."""
     shape: ShapePlan
+    """How the model lies on GPUs, and why."""
     expected: ExpectedService | None
     """How it is to serve, where the stack asks for a service objective."""
     resources: PodResourcesPlan
+    """The resources of each pod."""
     load: LoadTime
+    """What a start takes."""
     lifecycle: LifecyclePlan
+    """How it starts and stops."""
     transport: PodTransportPlan | None
+    """What its pods are given to talk over the fabric; None: they talk over none."""
     rollout: RolloutPlan
+    """How an update replaces replicas."""
     scheduling: SchedulingPlan
+    """Wishes, which the scheduler may not be able to meet."""
     priority_class: str
+    """Name of the pods' PriorityClass."""
     min_available_pods: int | None
     """The least number of pods in the disruption budget. None: there is no budget, since with one replica it would only
     block every drain."""

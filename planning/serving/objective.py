@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catalog.accelerator import Accelerator, MachineType
 from catalog.model import Model
 from config.engine import EngineSettings
 from config.models import ModelSettings
 from planning.errors import Findings
 from planning.performance.expected import ExpectedService
 from planning.performance.steps import LibraryMissing
-from planning.plan import NodePoolPlan
+from planning.pools import ResolvedPool
 from planning.shape import ShapePlan, ShapeRefused, ShapeRequest
 
 if TYPE_CHECKING:
@@ -25,16 +24,14 @@ _NOT_TIMED = ("attention_backend", "compilation_config", "performance_mode")
 class OnPool:
     """A pool, and what is asked of it."""
 
-    pool: NodePoolPlan
-    accelerator: Accelerator
-    machine: MachineType
+    pool: ResolvedPool
     request: ShapeRequest
     node_hour_usd: float | None
 
 
 def choose_pool(
     model: Model, wanted: ModelSettings, asked: list[OnPool], path: str, findings: Findings
-) -> tuple[NodePoolPlan, ShapePlan, ExpectedService] | None:
+) -> tuple[ResolvedPool, ShapePlan, ExpectedService] | None:
     """The cheapest that meets the objective; if none does, a refusal that says of each what is the nearest."""
     # Most stacks have no objective, and their plans should not wait for what it takes to meet one.
     from planning.performance.choice import choose_service
@@ -51,14 +48,16 @@ def choose_pool(
     refusals: list[str] = []
     for each in asked:
         try:
-            choice = choose_service(model, each.accelerator, each.machine, each.request, objective, each.node_hour_usd)
+            choice = choose_service(
+                model, each.pool.accelerator, each.pool.machine, each.request, objective, each.node_hour_usd
+            )
         except ShapeRefused as refusal:
             refusals.append(refusal.message)
             continue
         except LibraryMissing as missing:
             findings.refuse(own, str(missing))
             return None
-        room = each.pool.max_nodes * each.pool.gpus_per_node
+        room = each.pool.settings.nodes.max * each.pool.machine.gpus
         gpus = choice.shape.gpus * choice.shape.replicas
         if gpus > room and len(asked) > 1:
             refusals.append(f"pool {each.pool.name} has {room} GPUs, and the objective takes {gpus} of them")

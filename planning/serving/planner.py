@@ -1,25 +1,24 @@
 """Plans each model of a stack; a step that fails leaves a refusal with its number and ends that model's plan."""
 
-from catalog import MODELS, PINS, VLLM_RELEASES, Model, VllmRelease
+from catalog import MODELS, PINS, VLLM_RELEASES, CapacityKind, Model, VllmRelease
 from catalog.engine_arguments import flag_table
 from config.models import Executor, ModelSettings
-from config.node_pools import NodePoolSettings
 from config.settings import Settings
 from planning.compatibility import check_architecture, check_driver, check_plugin
-from planning.cost import pool_hour_usd
+from planning.cost import machine_hour_usd
 from planning.errors import Findings
 from planning.load_time import load_time
-from planning.node_pools import machine_of
 from planning.parallelism import choose_shape
 from planning.performance.expected import ExpectedService
-from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, Provisioning, RolloutPlan, SchedulingPlan
+from planning.plan import FabricPlan, ModelServerPlan, RolloutPlan, SchedulingPlan
+from planning.pools import ResolvedPool
 from planning.serving.access import plan_priority
 from planning.serving.arguments import server_arguments, worker_arguments
 from planning.serving.lifecycle import plan_lifecycle
 from planning.serving.namespaces import namespace_of
 from planning.serving.objective import OnPool, choose_pool
 from planning.serving.owned_arguments import check_arguments
-from planning.serving.resources import plan_resources
+from planning.serving.resources import PlacedModel, plan_resources
 from planning.serving.transport import group_environment, plan_transport
 from planning.serving.variants import (
     adapter_slots,
@@ -30,7 +29,7 @@ from planning.serving.variants import (
     draft_tokens,
     drafts_itself,
 )
-from planning.shape import Objective, Pattern, ShapePlan, ShapeRefused, ShapeRequest
+from planning.shape import Pattern, ShapePlan, ShapeRefused, ShapeRequest
 
 _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
 """Until all models of the stack are placed."""
@@ -38,7 +37,7 @@ _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
 
 def plan_models(
     settings: Settings,
-    pools: tuple[NodePoolPlan, ...],
+    pools: tuple[ResolvedPool, ...],
     fabric: FabricPlan | None,
     gke_version: str | None,
     findings: Findings,
@@ -76,7 +75,7 @@ class _Planner:
         self._gke_version = gke_version
         self._findings = findings
 
-    def plan(self, pools: tuple[NodePoolPlan, ...]) -> ModelServerPlan | None:
+    def plan(self, pools: tuple[ResolvedPool, ...]) -> ModelServerPlan | None:
         wanted = self._wanted
         checkpoint, release, possible = self._model(), self._release(), self._pools(pools)
         if checkpoint is None or release is None or not possible:
@@ -87,32 +86,28 @@ class _Planner:
         if chosen is None:
             return None
         pool, shape, expected = chosen
-        pool_index = [other.name for other in self._settings.node_pools].index(pool.name)
-        own_pool = self._settings.node_pools[pool_index]
-        accelerator, machine = machine_of(own_pool)
         for warning in shape.warnings:
             self._findings.warn(self._path, warning)
         spans_nodes = shape.pattern is Pattern.MULTI_NODE
-        fabric = self._fabric if spans_nodes and pool.uses_fabric else None
+        fabric = self._fabric if spans_nodes and pool.mode else None
         transport = plan_transport(fabric, wanted.name) if fabric else None
         if spans_nodes:
-            check_plugin(accelerator, machine, release, self._path, self._findings, installer=own_pool.nccl_installer)
+            check_plugin(pool, release, self._path, self._findings)
             self._check_executor(release)
         elif wanted.distributed_executor is Executor.RAY:
             self._findings.warn(f"{self._path}.distributedExecutor", "joins nodes, and this server is on one alone")
         if wanted.image is None:
-            check_architecture(accelerator, release, f"{self._path}.vllmVersion", self._findings)
+            check_architecture(pool.accelerator, release, f"{self._path}.vllmVersion", self._findings)
         driver = check_driver(
-            accelerator,
+            pool,
             self._gke_version,
             release,
             self._path,
             self._findings,
             accept_compatibility=wanted.cuda_compatibility,
-            driver=own_pool.driver_version,
         )
         load = load_time(checkpoint, shape.settings, nodes=shape.nodes)
-        lifecycle = plan_lifecycle(load, shape.replicas, spot=pool.provisioning is Provisioning.SPOT)
+        lifecycle = plan_lifecycle(load, shape.replicas, spot=pool.kind is CapacityKind.SPOT)
         environment = {
             **release.environment,
             # Its servers tell nobody what they serve.
@@ -136,26 +131,18 @@ class _Planner:
             replicas=shape.replicas,
             port=release.defaults.port,
             node_pool=pool.name,
-            gpu_type=accelerator.gke_label,
-            taints=pool.taints,
+            gpu_type=pool.accelerator.gke_label,
+            taints=pool.accelerator.nodes.taints,
             shape=shape,
             expected=expected,
             resources=plan_resources(
-                wanted,
-                machine,
-                checkpoint,
-                pool,
-                shape,
-                transport,
-                f"nodePools[{pool_index}]",
-                self._path,
-                self._findings,
+                PlacedModel(wanted, checkpoint, pool, self._path), shape, transport, self._findings
             ),
             load=load,
             lifecycle=lifecycle,
             transport=transport,
             rollout=_UNDECIDED,
-            scheduling=SchedulingPlan(shares_node=shape.gpus_per_node < pool.gpus_per_node, spread=False),
+            scheduling=SchedulingPlan(shares_node=shape.gpus_per_node < pool.machine.gpus, spread=False),
             priority_class=plan_priority().name,
             min_available_pods=None,
         )
@@ -183,33 +170,24 @@ class _Planner:
         return None
 
     def _choose(
-        self, model: Model, release: VllmRelease, possible: list[NodePoolPlan]
-    ) -> tuple[NodePoolPlan, ShapePlan, ExpectedService | None] | None:
-        region = self._settings.region
+        self, model: Model, release: VllmRelease, possible: list[ResolvedPool]
+    ) -> tuple[ResolvedPool, ShapePlan, ExpectedService | None] | None:
         if self._wanted.service_objective is not None:
-            asked = [
-                OnPool(
-                    pool,
-                    *machine_of(self._settings_of(pool)),
-                    self._request(release, pool),
-                    pool_hour_usd(pool, region),
-                )
-                for pool in possible
-            ]
+            asked = [OnPool(pool, self._request(release, pool), self._hour_usd(pool)) for pool in possible]
             return choose_pool(model, self._wanted, asked, self._path, self._findings)
         (pool,) = possible
         request = self._request(release, pool)
         try:
-            shape = choose_shape(model, *machine_of(self._settings_of(pool)), request, pool_hour_usd(pool, region))
+            shape = choose_shape(model, pool.accelerator, pool.machine, request, self._hour_usd(pool))
         except ShapeRefused as refusal:
             self._findings.refuse(self._path, refusal.message)
             return None
         return pool, shape, None
 
-    def _settings_of(self, pool: NodePoolPlan) -> NodePoolSettings:
-        return next(own for own in self._settings.node_pools if own.name == pool.name)
+    def _hour_usd(self, pool: ResolvedPool) -> float | None:
+        return machine_hour_usd(pool.machine.name, self._settings.region, pool.kind)
 
-    def _pools(self, pools: tuple[NodePoolPlan, ...]) -> list[NodePoolPlan]:
+    def _pools(self, pools: tuple[ResolvedPool, ...]) -> list[ResolvedPool]:
         """The one that it is to be on; with a service objective all, where none is named. None, without another word,
         where the pool itself was refused."""
         names = [pool.name for pool in self._settings.node_pools]
@@ -245,19 +223,19 @@ class _Planner:
         if self._wanted.distributed_executor is Executor.RAY:
             self._findings.warn(path, "Ray's part was not tried; mp is vLLM's own way and needs no image of yours")
 
-    def _request(self, release: VllmRelease, pool: NodePoolPlan) -> ShapeRequest:
+    def _request(self, release: VllmRelease, pool: ResolvedPool) -> ShapeRequest:
         wanted = self._wanted
         slots, rank = adapter_slots(wanted.engine)
         return ShapeRequest(
             vllm=release.version,
-            objective=Objective(wanted.objective.value),
+            objective=wanted.objective,
             min_context=wanted.min_context,
             min_concurrency=wanted.min_concurrency,
             tensor_parallel=wanted.tensor_parallel,
             pipeline_parallel=wanted.pipeline_parallel,
             expert_parallel=wanted.expert_parallel,
             replicas=wanted.replicas,
-            max_nodes=pool.max_nodes,
+            max_nodes=pool.settings.nodes.max,
             max_model_len=wanted.max_model_len,
             gpu_memory_utilization=wanted.gpu_memory_utilization,
             max_num_seqs=wanted.max_num_seqs,

@@ -1,11 +1,11 @@
 """Decides which pools are tested with NCCL over two nodes before a server uses them, with what, and what is enough."""
 
 from catalog import PINS, VLLM_RELEASES, Accelerator, InstallerRelease
-from catalog.diagnostic import DIAGNOSTICS, Diagnostic
+from catalog.diagnostic import DIAGNOSTICS
 from config.settings import Settings
 from planning.errors import Findings
-from planning.fabric import FabricPool
 from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, PreflightPlan, ServerNccl
+from planning.pools import ResolvedPool
 from planning.serving.namespaces import PREFLIGHT
 from planning.serving.transport import group_environment, plan_transport
 
@@ -23,7 +23,7 @@ _DEADLINE_SECONDS = 3600
 
 def plan_preflights(
     settings: Settings,
-    with_fabric: tuple[FabricPool, ...],
+    with_fabric: tuple[ResolvedPool, ...],
     fabric: FabricPlan | None,
     pools: tuple[NodePoolPlan, ...],
     models: tuple[ModelServerPlan, ...],
@@ -38,21 +38,17 @@ def plan_preflights(
         return ()
     accelerator = with_fabric[0].accelerator
     floor = _floor(settings, accelerator, findings)
-    return tuple(
-        _preflight(fabric, pool, DIAGNOSTICS[installer.name], installer, floor, _servers(settings, pool, models))
-        for pool in tested
-    )
+    return tuple(_preflight(fabric, pool, installer, floor, _servers(settings, pool, models)) for pool in tested)
 
 
 def _preflight(
     fabric: FabricPlan,
     pool: NodePoolPlan,
-    diagnostic: Diagnostic,
     installer: InstallerRelease,
     floor: tuple[float, str],
     servers: tuple[ServerNccl, ...],
 ) -> PreflightPlan:
-    name, (gbytes_per_second, reason) = f"nccl-{pool.name}", floor
+    name, diagnostic, (gbytes_per_second, reason) = f"nccl-{pool.name}", DIAGNOSTICS[installer.name], floor
     return PreflightPlan(
         name=name,
         namespace=PREFLIGHT,

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from math import ceil, floor
 
-from catalog import MachineType, Model
+from catalog import Model
 from catalog.google import google_platform
 from config.models import ModelSettings
 from planning.errors import Findings
 from planning.load_time import checkpoint_gib
-from planning.plan import NodePoolPlan, PodResourcesPlan, PodTransportPlan
+from planning.plan import PodResourcesPlan, PodTransportPlan
+from planning.pools import ResolvedPool
 from planning.shape import ShapePlan
 
 _CPUS = 4
@@ -42,33 +43,37 @@ class _Share:
     disk_gib: int
 
 
+@dataclass(frozen=True)
+class PlacedModel:
+    """A model of the stack file and the pool that it runs on."""
+
+    settings: ModelSettings
+    checkpoint: Model
+    pool: ResolvedPool
+    path: str
+    """Its key in the stack file, such as `models[0]`."""
+
+
 def plan_resources(
-    wanted: ModelSettings,
-    machine: MachineType,
-    model: Model,
-    pool: NodePoolPlan,
-    shape: ShapePlan,
-    transport: PodTransportPlan | None,
-    pool_path: str,
-    model_path: str,
-    findings: Findings,
+    placed: PlacedModel, shape: ShapePlan, transport: PodTransportPlan | None, findings: Findings
 ) -> PodResourcesPlan:
     """Refuses what a node has no room for, with the key and the amount that is possible."""
-    part = 1.0 if shape.nodes > 1 else shape.gpus_per_node / machine.gpus
-    share = _share(machine, pool, part, pool.boot_disk_size_gib, transport)
-    weights = ceil((checkpoint_gib(model) + _adapters_gib(wanted) + _draft_gib(wanted)) * _WEIGHTS_MARGIN)
+    wanted, pool = placed.settings, placed.pool
+    part = 1.0 if shape.nodes > 1 else shape.gpus_per_node / pool.machine.gpus
+    share = _share(pool, part, pool.settings.boot_disk_size_gib, transport)
+    weights = ceil((checkpoint_gib(placed.checkpoint) + _adapters_gib(wanted) + _draft_gib(wanted)) * _WEIGHTS_MARGIN)
     disk = weights + _KERNELS_GIB + _TEMPORARY_GIB + _LOG_GIB
     if disk > share.disk_gib:
-        _refuse_disk(wanted.name, disk, share.disk_gib, _least_disk(machine, pool, part, disk), pool_path, findings)
+        _refuse_disk(placed, disk, share.disk_gib, _least_disk(pool, part, disk), findings)
     shared = _SHARED_MEMORY_GIB * shape.gpus_per_node
     offload = ceil(wanted.engine.kv_offload.size_gib / shape.nodes) if wanted.engine.kv_offload else 0
     least, processes = (each * shape.gpus_per_node + shared for each in (_LEAST_PROCESS_GIB, _PROCESS_MEMORY_GIB))
     held = processes if offload else least
     if held + offload > share.memory_gib:
-        _refuse_memory(wanted.name, held, offload, share.memory_gib, shape.nodes, pool_path, model_path, findings)
+        _refuse_memory(placed, held, offload, share.memory_gib, shape.nodes, findings)
     elif processes > share.memory_gib:
         findings.warn(
-            f"{pool_path}.machineType",
+            f"{pool.path}.machineType",
             f"{wanted.name} gets {share.memory_gib} GiB of memory, and {processes} are what it is given elsewhere",
         )
     # Ranks read the same files, each its slices: kept in the page cache, a file is read from disk once. What does not
@@ -86,17 +91,15 @@ def plan_resources(
     )
 
 
-def _share(
-    machine: MachineType, pool: NodePoolPlan, part: float, boot_disk_gib: int, transport: PodTransportPlan | None
-) -> _Share:
+def _share(pool: ResolvedPool, part: float, boot_disk_gib: int, transport: PodTransportPlan | None) -> _Share:
     """What a pod with this part of the node's GPUs can have, its sidecar's taken off."""
-    google = google_platform()
+    google, machine = google_platform(), pool.machine
     reserved, system = google.reserved, google.system_pods
     disk = reserved.allocatable_ephemeral_gib(
         boot_disk_gib, pool.local_ssds, machine.local_ssd.total_gib if pool.local_ssds else 0
     )
     # The kubelet takes pages that are set aside out of the memory that pods can have.
-    memory = reserved.allocatable_memory_gib(machine.memory_gib) - (pool.huge_pages or 0) * 2 / 1024
+    memory = reserved.allocatable_memory_gib(machine.memory_gib) - (pool.accelerator.nodes.huge_pages or 0) * 2 / 1024
     beside_cpus, beside_gib = (transport.sidecar_cpus, transport.sidecar_memory_gib) if transport else (0, 0)
     return _Share(
         cpus=floor((reserved.allocatable_cpu(machine.vcpus) - system.cpus) * part) - beside_cpus,
@@ -105,43 +108,35 @@ def _share(
     )
 
 
-def _least_disk(machine: MachineType, pool: NodePoolPlan, part: float, needed: int) -> int | None:
+def _least_disk(pool: ResolvedPool, part: float, needed: int) -> int | None:
     """GiB of the smallest boot disk whose share is enough; None: the disk is not the boot disk, or there is none."""
     if pool.local_ssds:
         return None
-    sizes = range(pool.boot_disk_size_gib, _LARGEST_DISK_GIB, _DISK_STEP_GIB)
-    return next((size for size in sizes if _share(machine, pool, part, size, None).disk_gib >= needed), None)
+    sizes = range(pool.settings.boot_disk_size_gib, _LARGEST_DISK_GIB, _DISK_STEP_GIB)
+    return next((size for size in sizes if _share(pool, part, size, None).disk_gib >= needed), None)
 
 
-def _refuse_disk(name: str, needed: int, share: int, enough: int | None, pool_path: str, findings: Findings) -> None:
-    what = f"{name} needs {needed} GiB of disk for its weights, and its share of a node is {share} GiB"
+def _refuse_disk(placed: PlacedModel, needed: int, share: int, enough: int | None, findings: Findings) -> None:
+    pool_path = placed.pool.path
+    what = f"{placed.settings.name} needs {needed} GiB of disk for its weights, and its share of a node is {share} GiB"
     if enough is None:
         findings.refuse(f"{pool_path}.machineType", what, "Write a machine with more local SSD for each GPU")
     else:
         findings.refuse(f"{pool_path}.bootDiskSizeGib", what, f"Write at least {enough}")
 
 
-def _refuse_memory(
-    name: str,
-    least: int,
-    offload: int,
-    share: int,
-    nodes: int,
-    pool_path: str,
-    model_path: str,
-    findings: Findings,
-) -> None:
+def _refuse_memory(placed: PlacedModel, least: int, offload: int, share: int, nodes: int, findings: Findings) -> None:
     room = share - least
     if offload and room >= 0:
         findings.refuse(
-            f"{model_path}.engine.kvOffload.sizeGib",
+            f"{placed.path}.engine.kvOffload.sizeGib",
             f"{offload} GiB a pod are more than the {room} GiB that its share of a node, {share} GiB, leaves",
             f"Write at most {room * nodes}" if room else "Leave kvOffload out",
         )
         return
     findings.refuse(
-        f"{pool_path}.machineType",
-        f"{name} needs {least + offload} GiB of memory, and its share of a node is {max(0, share)} GiB",
+        f"{placed.pool.path}.machineType",
+        f"{placed.settings.name} needs {least + offload} GiB of memory, and its share of a node is {max(0, share)} GiB",
         "Write a machine with more memory for each GPU",
     )
 

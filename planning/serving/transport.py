@@ -1,7 +1,7 @@
 """Decides what a pod of a server that spans nodes is given, so that its NCCL finds the fabric and nothing else."""
 
+from catalog import DeviceMode, PodMount
 from planning.plan import FabricPlan, PodTransportPlan
-from planning.plan.network import FabricMount
 
 SOCKET_INTERFACE = "eth0"
 """A pod's first interface, which every other pod can reach; the others only carry NCCL's data."""
@@ -11,13 +11,12 @@ _SIDECAR_CPUS = 4
 _SIDECAR_MEMORY_GIB = 4
 
 _TUNER_OFF = "none"
-_RDMA = "RDMA"
 _NETWORK_RESOURCE = "networking.gke.io.networks/"
 
 
 def plan_transport(fabric: FabricPlan, server: str) -> PodTransportPlan:
     """The transport for the pods of that server."""
-    rdma = {network.name for network in fabric.pod_networks if network.device_mode == _RDMA}
+    rdma = {network.name for network in fabric.pod_networks if network.device_mode is DeviceMode.RDMA}
     return PodTransportPlan(
         transport=fabric.transport,
         interfaces=fabric.interfaces,
@@ -57,5 +56,5 @@ def group_environment(fabric: FabricPlan | None) -> dict[str, str]:
     return environment
 
 
-def host_paths(mounts: tuple[FabricMount, ...]) -> tuple[str, ...]:
+def host_paths(mounts: tuple[PodMount, ...]) -> tuple[str, ...]:
     return tuple(mount.host_path for mount in mounts if mount.host_path)

@@ -1,15 +1,20 @@
 """What the catalogue knows of architectures, drivers and charts is checked, and refused where it is known to fail."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from catalog import ACCELERATORS, CHART_RELEASES, PINS, VLLM_RELEASES, Architecture
-from config import ConfigurationError
+from config import ConfigurationError, read_stack_file
 from config.validate import validate
 from planning import compatibility
 from planning.compatibility import check_architecture, check_driver
 from planning.errors import Findings
 from planning.platform import plan_platform
+from planning.pools import resolve_pools
 
+CHECKOUT = Path(__file__).parents[2]
 RELEASE = VLLM_RELEASES[PINS.vllm]
 
 
@@ -29,11 +34,13 @@ def test_an_image_that_is_not_built_for_the_nodes_is_refused() -> None:
 
 def test_a_driver_below_what_the_gpu_needs_is_refused_even_where_the_image_would_run() -> None:
     undemanding = RELEASE.model_copy(update={"driver_branch_floor": 1})
-    accelerator = ACCELERATORS["gb200"]
-    assert accelerator.driver.minimum_branch == 580
     findings = Findings()
+    pool, *_ = resolve_pools(read_stack_file(CHECKOUT, "gb200"), findings)
+    driver = pool.accelerator.driver
+    assert driver.minimum_branch == 580
+    demanding = pool.accelerator.model_copy(update={"driver": driver.model_copy(update={"minimum_branch": 999})})
     check_driver(
-        accelerator.model_copy(update={"driver": accelerator.driver.model_copy(update={"minimum_branch": 999})}),
+        replace(pool, accelerator=demanding),
         "1.36",
         undemanding,
         "models[0]",

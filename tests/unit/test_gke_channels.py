@@ -40,7 +40,7 @@ def test_every_channel_that_can_be_written_has_a_row() -> None:
 def test_no_shipped_stack_asks_a_channel_for_a_version_that_its_row_does_not_have(stack: str) -> None:
     cluster = plan_platform(read_stack_file(CHECKOUT, stack), stack).cluster
     assert isinstance(cluster, ClusterPlan) and cluster.version and cluster.minor
-    row = GKE_CHANNELS[cluster.release_channel.lower()]
+    row = GKE_CHANNELS[cluster.release_channel]
     assert not row.is_over(cluster.version) and not row.is_yet_to_come(cluster.version)
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from config.node_pools import SurgeSettings
 from config.validate import validate
-from planning.plan import NodePoolPlan, PlatformPlan, UpgradePlan
+from planning.plan import NodePoolPlan, PlatformPlan
 from planning.platform import plan_platform
 from tests.unit.google_rules import changed, stack_values
 
@@ -40,7 +41,7 @@ class TestCapacity:
     @pytest.mark.parametrize("kind", ["onDemand", "spot", "reservation"])
     def test_nodes_that_stay_are_upgraded_one_at_a_time_without_a_spare(self, kind: str) -> None:
         made = pool("dev", capacity={"kind": kind, **({"name": "mine"} if kind == "reservation" else {})})
-        assert made.upgrade == UpgradePlan(max_surge=0, max_unavailable=1)
+        assert made.upgrade == SurgeSettings(max_surge=0, max_unavailable=1)
 
     def test_nodes_that_run_out_are_not_upgraded_but_replaced(self) -> None:
         made = pool("h200", **FLEX)

@@ -8,11 +8,12 @@ import pytest
 from catalog import ACCELERATORS, MODELS, Basis
 from catalog.hugging_face import UnreadableConfigError
 from catalog.model import KvCacheDtype, LinearAttention, Model, StateSpace
+from config.models import Objective
 from planning.fit import Fit, fit
 from planning.kv_cache import CacheSettings, kv_layout
 from planning.load_time import checkpoint_gib
 from planning.parallelism import choose_shape
-from planning.shape import Objective, ShapePlan, ShapeRefused, ShapeRequest
+from planning.shape import ShapePlan, ShapeRefused, ShapeRequest
 from planning.weights import GIB, Sharding, stages_of, weight_bytes
 from tests.unit.configs import deepseek, internvl, llama, qwen2_5_vl, qwen2_vl, qwen3_moe
 from tests.unit.serving import planned

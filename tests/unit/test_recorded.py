@@ -1,7 +1,6 @@
 """What vLLM's own code said is read where it was asked, for exactly that, and the plan says so."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,8 +57,14 @@ def said_of(model: Model, *cases: RecordedCase, capability: str = "9.0", vllm: s
 def planned(model: Model, accelerator: str = "h200", sharding: Sharding | None = None, **flags: object) -> GpuMemory:
     entry = ACCELERATORS[accelerator]
     card = GpuNode.of(entry, entry.machine_type(entry.default_machine_type)).card
-    settings = ServeSettings(32768, 0.92, 256, 8192, ENGINE.block_size)
-    return gpu_memory(model, card, sharding or Sharding(), replace(settings, **flags), ENGINE)  # type: ignore[arg-type]
+    settings = ServeSettings(
+        max_model_len=32768,
+        gpu_memory_utilization=0.92,
+        max_num_seqs=256,
+        max_num_batched_tokens=8192,
+        block_size=ENGINE.block_size,
+    )
+    return gpu_memory(model, card, sharding or Sharding(), settings.model_copy(update=flags), ENGINE)
 
 
 def test_weights_and_blocks_are_those_that_vllm_said() -> None:

@@ -10,12 +10,13 @@ from catalog import ACCELERATORS, MachineType, price
 from catalog.accelerator import Accelerator
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.price import PriceKind
+from config.models import Objective
 from planning.candidates import evaluate
 from planning.engine import ServeSettings, engine_of
 from planning.legality import legal_tensor_parallel
 from planning.load_time import WeightSource, load_time
 from planning.parallelism import choose_shape
-from planning.shape import GpuNode, Objective, Pattern, ShapePlan, ShapeRefused, ShapeRequest
+from planning.shape import GpuNode, Pattern, ShapePlan, ShapeRefused, ShapeRequest
 
 PINNED = ShapeRequest(vllm="0.33.0")
 
@@ -163,13 +164,15 @@ def test_every_alternative_carries_the_number_that_ruled_it_out() -> None:
 
 def test_a_start_is_given_time_for_its_size() -> None:
     small, large = MODELS["google/gemma-3-1b-it"], MODELS["deepseek-ai/DeepSeek-R1"]
-    flags = ServeSettings(32768, 0.92, 1024, 8192, 16)
+    flags = ServeSettings(
+        max_model_len=32768, gpu_memory_utilization=0.92, max_num_seqs=1024, max_num_batched_tokens=8192, block_size=16
+    )
     short, long = load_time(small, flags), load_time(large, flags)
     assert 61 < short.total < 600  # 61 s were measured without any weights to fetch
     assert long.fetch > 100 * short.fetch
     assert long.cached == pytest.approx(long.total - long.fetch)
     assert load_time(large, flags, source=WeightSource.BUCKET).fetch < long.fetch
-    assert load_time(small, replace(flags, enforce_eager=True)).compile == 0
+    assert load_time(small, flags.model_copy(update={"enforce_eager": True})).compile == 0
 
 
 MACHINES = [(name, machine.name) for name in ACCELERATORS for machine in ACCELERATORS[name].machine_types]
@@ -217,7 +220,7 @@ def test_an_accepted_plan_passes_its_own_validation_when_written_back(
     )
     again = choose_shape(model, *where, explicit)
     # What the plan lowered by itself is now the stack file's own word.
-    written = replace(chosen.settings, fewer_sequences=False)
+    written = chosen.settings.model_copy(update={"fewer_sequences": False})
     assert (shape(again), again.memory, again.settings) == (shape(chosen), chosen.memory, written)
     assert (again.expert_parallel, again.replicas) == (chosen.expert_parallel, chosen.replicas)
 

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config import stack_names
+from planning.stack_question import Format, describe_stack, plan_schema
 
 CHECKOUT = Path(__file__).parents[2]
 STACKS = stack_names(CHECKOUT)
@@ -48,8 +50,51 @@ def test_machines_get_json_with_the_basis_of_every_figure() -> None:
 def test_whoever_reads_a_plan_by_a_machine_can_ask_for_its_schema() -> None:
     asked = subprocess.run([sys.executable, "-m", "planning", "schema"], cwd=CHECKOUT, capture_output=True, check=True)
     schema: dict[str, Any] = json.loads(asked.stdout)
-    plan: dict[str, Any] = json.loads(ask("h200", "--format", "json").stdout)
-    assert plan.keys() == schema["properties"].keys()
+    assert {name for name, _ in _objects(schema)} >= {"PlatformPlan", "ModelServerPlan", "GpuMemory", "Taint"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_schema_holds_for_the_plan_of_every_stack(stack: str) -> None:
+    schema = json.loads(plan_schema())
+    plan = json.loads(describe_stack(CHECKOUT, stack, Format.JSON))
+    assert _has_the_keys_of(schema, plan, schema["$defs"])
+
+
+def test_every_field_of_a_plan_says_in_the_schema_what_it_means() -> None:
+    objects = dict(_objects(json.loads(plan_schema())))
+    assert [name for name, each in objects.items() if not each.get("description")] == []
+    fields = {f"{name}.{field}": said for name, each in objects.items() for field, said in each["properties"].items()}
+    assert [name for name, said in fields.items() if not said.get("description")] == []
+
+
+def test_every_part_of_a_plan_refuses_keys_that_it_does_not_know() -> None:
+    """So it does nowhere hold a type that is no model of ours and is written in another way."""
+    objects = _objects(json.loads(plan_schema()))
+    assert [name for name, each in objects if each.get("additionalProperties") is not False] == []
+
+
+def _has_the_keys_of(schema: dict[str, Any], value: Any, parts: dict[str, Any]) -> bool:
+    """Whether every object in `value` has exactly the keys that the schema gives its type."""
+    if "$ref" in schema:
+        return _has_the_keys_of(parts[schema["$ref"].rsplit("/", 1)[1]], value, parts)
+    if "anyOf" in schema:
+        return any(_has_the_keys_of(each, value, parts) for each in schema["anyOf"])
+    if isinstance(value, list):
+        return "items" not in schema or all(_has_the_keys_of(schema["items"], each, parts) for each in value)
+    if "properties" not in schema:
+        return not isinstance(value, dict) or schema.get("type") == "object"
+    fields = schema["properties"]
+    return (
+        isinstance(value, dict)
+        and value.keys() == fields.keys()
+        and all(_has_the_keys_of(fields[key], each, parts) for key, each in value.items())
+    )
+
+
+def _objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The whole plan and each part of it, by the name of its type."""
+    yield schema["title"], schema
+    yield from ((name, each) for name, each in schema["$defs"].items() if "properties" in each)
 
 
 def test_a_stack_that_is_none_is_told_without_a_traceback() -> None:

@@ -27,7 +27,7 @@ def images(plan: PlatformPlan) -> list[str]:
     found += [image for each in plan.nccl_installers for image in (each.image, each.pause_image, each.host_image or "")]
     found += [each.image for each in (*plan.node_daemons, *plan.preflights)]
     if plan.fabric and plan.fabric.sidecar:
-        found.append(plan.fabric.sidecar.image)
+        found.append(plan.fabric.sidecar.image.reference)
     controller = plan.leader_worker_set
     if controller.chart.startswith("oci://"):
         found.append(f"{controller.chart.removeprefix('oci://')}:{controller.version}")

@@ -5,7 +5,9 @@ from typing import Any
 
 from catalog import gke_version_reaches
 from planning.compatibility import gke_floors
+from planning.errors import Findings
 from planning.plan import ClusterPlan, NodePoolPlan
+from planning.pools import resolve_pools
 from verification.doctor.google import Api, Missing
 from verification.doctor.look import Look, Question
 from verification.doctor.rows import Row
@@ -36,9 +38,10 @@ def zone_questions(look: Look) -> Iterator[Question]:
 def _version(look: Look, cluster: ClusterPlan) -> str:
     path = f"projects/{look.project}/locations/{cluster.location}/serverConfig"
     channels = {each["channel"]: each for each in look.google.get(Api.CONTAINER, path)["channels"]}
-    if cluster.release_channel not in channels:
-        raise CheckFailed(f"there is no channel {cluster.release_channel}, only {', '.join(sorted(channels))}")
-    channel = channels[cluster.release_channel]
+    name = cluster.release_channel.name
+    if name not in channels:
+        raise CheckFailed(f"there is no channel {name}, only {', '.join(sorted(channels))}")
+    channel = channels[name]
     offered: list[str] = channel["validVersions"]
     if cluster.version is None:
         chosen = str(channel["defaultVersion"])
@@ -47,14 +50,14 @@ def _version(look: Look, cluster: ClusterPlan) -> str:
         if not fitting:
             raise CheckFailed(_not_offered(cluster, channels, offered))
         chosen = max(fitting, key=_numbers)
-    for index, pool in enumerate(look.settings.node_pools):
+    for pool in resolve_pools(look.settings, Findings()):
         for what, floors in gke_floors(pool):
             if gke_version_reaches(chosen, floors) is False:
                 raise CheckFailed(
-                    f"the channel {cluster.release_channel} gives {chosen}, too old for {what} of nodePools[{index}]: "
+                    f"the channel {name} gives {chosen}, too old for {what} of {pool.path}: "
                     f"write cluster.version: at least one of {', '.join(floors)}, in a channel that has it"
                 )
-    return f"{cluster.release_channel} gives {chosen}"
+    return f"{name} gives {chosen}"
 
 
 def _not_offered(cluster: ClusterPlan, channels: dict[str, Any], offered: list[str]) -> str:
@@ -67,8 +70,8 @@ def _not_offered(cluster: ClusterPlan, channels: dict[str, Any], offered: list[s
     ]
     instead = f", or cluster.releaseChannel: {having[0].lower()}" if having else ""
     return (
-        f"the channel {cluster.release_channel} has no {cluster.version}, only {', '.join(minors) or 'nothing'} today: "
-        f"write cluster.version: one of these{instead}"
+        f"the channel {cluster.release_channel.name} has no {cluster.version}, only {', '.join(minors) or 'nothing'} "
+        f"today: write cluster.version: one of these{instead}"
     )
 
 
