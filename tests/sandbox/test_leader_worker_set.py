@@ -1,4 +1,4 @@
-"""LeaderWorkerSet's own controller runs in the sandbox, wherever its chart is installed."""
+"""LeaderWorkerSet's own controller runs in the sandbox once its chart is installed."""
 
 import json
 import re
@@ -16,8 +16,8 @@ from sandbox.tools import cluster_tools, lws_chart
 from tests.sandbox.plane_objects import GPU_NODE, PLAIN, SYSTEM_NODE, apply, get, pod
 from tests.sandbox.waiting import wait_for
 
-NAMESPACE = "groups-of-acme"
-"""Any: a program chooses where the chart is installed."""
+NAMESPACE = "lws-system"
+"""The namespace that the controller assumes where it runs outside of a pod (lws 0.9.0, pkg/utils/utils.go)."""
 INSIDE = f"--namespace={NAMESPACE}"
 
 
