@@ -5,13 +5,14 @@ Only the answer of a registry is written. An image whose registry cannot be reac
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from ruamel.yaml import YAML
 
+from policy.images import catalogued
 from verification.doctor.hidden import Hidden
 from verification.doctor.registry import manifest
 from verification.doctor.web import Web
@@ -50,7 +51,7 @@ def lock(folder: Path, resolve_image: Resolve, today: date, report: Callable[[st
     for file in sorted(folder.rglob("*.yaml")):
         document: Any = yaml.load(file)
         changed = False
-        for image in _images(document):
+        for image in catalogued(document):
             name = f"{image['repository']}:{image['tag']}"
             try:
                 digest = resolve_image(str(image["repository"]), str(image["tag"]))
@@ -65,19 +66,6 @@ def lock(folder: Path, resolve_image: Resolve, today: date, report: Callable[[st
         if changed:
             yaml.dump(document, file)
     return complete
-
-
-def _images(node: Any) -> Iterator[dict[str, Any]]:
-    """All mappings that have a repository and a tag."""
-    if isinstance(node, dict):
-        mapping = cast(dict[str, Any], node)
-        if {"repository", "tag"} <= mapping.keys():
-            yield mapping
-        for value in mapping.values():
-            yield from _images(value)
-    elif isinstance(node, list):
-        for value in cast(list[Any], node):
-            yield from _images(value)
 
 
 def main() -> int:

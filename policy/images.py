@@ -20,20 +20,20 @@ def digest_level(releases: Path) -> Level:
     # The files are read as plain YAML, since the catalogue's own models take longer to import than all rules together.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     files = (yaml.load(file.read_text(encoding="utf-8"), loader) for file in sorted(releases.rglob("*.yaml")))
-    locked = all(image.get("digest") for content in files for image in _catalogued(content))
+    locked = all(image.get("digest") for content in files for image in catalogued(content))
     return Level.MANDATORY if locked else Level.ADVISORY
 
 
-def _catalogued(node: Any) -> Iterator[dict[str, Any]]:
+def catalogued(node: Any) -> Iterator[dict[str, Any]]:
     """All mappings that have a repository and a tag."""
     if isinstance(node, list):
         for item in cast(list[Any], node):
-            yield from _catalogued(item)
+            yield from catalogued(item)
     elif isinstance(node, dict):
         mapping = cast(dict[str, Any], node)
         if {"repository", "tag"} <= mapping.keys():
             yield mapping
-        yield from _catalogued(list(mapping.values()))
+        yield from catalogued(list(mapping.values()))
 
 
 def _unpinned(resource: Resource, _: Stack) -> Iterable[str]:

@@ -11,22 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
+from policy.resources import ENGINE_UNKNOWN
 from review.secrets import MASK, is_secret, scrub
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 UNKNOWN = "known after the update"
-# The engine's marks for values that are only known after an update; they never changed since its first release.
-_UNKNOWN_MARKS = frozenset(
-    {
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
 
 
 class Action(StrEnum):
@@ -277,7 +266,7 @@ def _shown(type_: str, path: str, inputs: Mapping[str, Any]) -> str:
 
 def _short(value: Any, limit: int = 60) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    for mark in _UNKNOWN_MARKS:
+    for mark in ENGINE_UNKNOWN:
         text = text.replace(mark, UNKNOWN)
     # Mask before cutting: a secret that is cut in two would not be recognised.
     text = " ".join(scrub(text).split())
