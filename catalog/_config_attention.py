@@ -217,8 +217,8 @@ def _ropes(reader: ConfigReader) -> list[dict[str, Any]]:
     nested = [mapping(value) for value in parameters.values() if isinstance(value, dict)]
     full = mapping(parameters.get("full_attention"))
     found = [full, *(rope for rope in nested if rope != full)] if nested else [parameters]
-    if not parameters:
-        found = [mapping(reader.get("rope_scaling"))]
+    if not nested and (scaling := mapping(reader.get("rope_scaling"))):
+        found = [scaling]  # the older key comes first (transformers 5.24.0, convert_rope_params_to_dict)
     return [{**rope, "rope_type": str(rope.get("rope_type", rope.get("type", "default")))} for rope in found]
 
 
@@ -277,6 +277,8 @@ def context_of(reader: ConfigReader) -> int:
         return length
     factor = 1.0
     for rope in _ropes(reader):
+        if rope["rope_type"] == "su" and "original_max_position_embeddings" not in rope:
+            raise UnreadableConfigError("rope_scaling: vLLM 0.33 starts no su without original_max_position_embeddings")
         if rope["rope_type"] not in _SCALED_ALREADY:
             factor = float(rope.get("factor") or factor)
     return int(length * factor)
@@ -286,5 +288,7 @@ def unscaled_context_of(reader: ConfigReader) -> int | None:
     """The context that vLLM serves unless it is told a longer one: LongRoPE's original one."""
     if not any(rope["rope_type"] == "longrope" for rope in _ropes(reader)):
         return None
-    original = reader.get("original_max_position_embeddings")
+    original = reader.get("original_max_position_embeddings") or _ropes(reader)[0].get(
+        "original_max_position_embeddings"
+    )
     return None if original is None else whole_number("original_max_position_embeddings", original)

@@ -277,11 +277,32 @@ def test_batches_too_small_for_the_sequences_are_refused_as_vllm_does() -> None:
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}}, 131072),
         ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, 262144),
         ({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, 262144),
+        ({"rope_scaling": {"rope_type": "linear", "factor": None}}, 131072),
+        ({"rope_scaling": None, "rope_parameters": {"rope_type": "linear", "factor": 2.0}}, 262144),
+        ({"rope_scaling": {"rope_type": "linear", "factor": 4.0}, "rope_parameters": {"rope_type": "default"}}, 524288),
+        ({"model_max_length": 4096, "rope_scaling": {"rope_type": "linear", "factor": 4.0}}, 16384),
+        ({"model_max_length": 262144}, 262144),
+        ({"max_sequence_length": 512, "n_positions": 1024}, 512),
     ],
 )
 def test_the_context_is_the_one_that_vllm_derives(changes: dict[str, Any], context: int) -> None:
     """vllm/config/model.py, _get_and_verify_max_len, and model_arch_config_convertor.py of 0.33.0."""
     assert read(llama(32, 4096, 14336, 32), **changes).context == context
+
+
+def test_an_old_name_of_longrope_is_refused_as_vllm_refuses_it() -> None:
+    rope = {"type": "su", "short_factor": [1.0], "long_factor": [2.0]}
+    with pytest.raises(UnreadableConfigError, match="no su without"):
+        read(llama(32, 4096, 14336, 32), rope_scaling=rope, original_max_position_embeddings=4096)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_context_before_longrope_is_read_wherever_it_stands(inside: bool) -> None:
+    """By vLLM 0.33.0's own code, which serves 4,096 of 131,072 tokens in either case."""
+    original: dict[str, Any] = {"original_max_position_embeddings": 4096}
+    rope: dict[str, Any] = {"type": "longrope", "short_factor": [1.0], "long_factor": [2.0], **(original if inside else {})}
+    model = read(llama(32, 4096, 14336, 32), rope_scaling=rope, **({} if inside else original))
+    assert (model.unscaled_context, model.context) == (4096, 131072)
 
 
 def test_a_context_by_longrope_is_written_since_vllm_takes_the_short_one() -> None:
