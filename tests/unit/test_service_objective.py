@@ -78,23 +78,29 @@ asked = st.tuples(
 factor = st.floats(1, 8)
 
 
-@given(asked=asked, first=factor, token=factor, load=factor, where=st.sampled_from(["h200", "rtx-pro-6000", "b200"]))
-@example(asked=(90.0, 20.0, 10.0, 1024, 256), first=2.0, token=2.0, load=3.0, where="h200")
+served = st.sampled_from(
+    [(LLAMA_8B, "h200"), (LLAMA_8B, "rtx-pro-6000"), (LLAMA_8B, "b200"), ("Qwen/Qwen3-30B-A3B", "h200")]
+)
+
+
+@given(asked=asked, first=factor, token=factor, load=factor, served=served)
+@example(asked=(90.0, 20.0, 10.0, 1024, 256), first=2.0, token=2.0, load=3.0, served=(LLAMA_8B, "h200"))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_stricter_objective_is_never_cheaper_or_smaller_and_more_load_never_takes_fewer_gpus(
-    asked: tuple[float, float, float, int, int], first: float, token: float, load: float, where: str
+    asked: tuple[float, float, float, int, int], first: float, token: float, load: float, served: tuple[str, str]
 ) -> None:
     strict = objective(*asked)
     loose = objective(asked[0] * first, asked[1] * token, asked[2], *asked[3:])
     busier = objective(*asked[:2], asked[2] * load, *asked[3:])
-    sizes = [_size(where, each) for each in (loose, strict, busier)]
+    sizes = [_size(*served, each) for each in (loose, strict, busier)]
     assert sizes == sorted(sizes)
+    assert [gpus for _, gpus in sizes] == sorted(gpus for _, gpus in sizes)
 
 
-def _size(where: str, wanted: Any) -> tuple[float, int]:
+def _size(model: str, where: str, wanted: Any) -> tuple[float, int]:
     """USD per hour and GPUs; infinite where it cannot be."""
     try:
-        shape = choose(LLAMA_8B, where, wanted).shape
+        shape = choose(model, where, wanted).shape
     except ShapeRefused:
         return (float("inf"), 10**9)
     assert shape.usd_per_hour is not None
