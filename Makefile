@@ -34,7 +34,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements-dev.txt
 	@touch $@
 
-tools: setup ## get or build the engine, the provider and the control plane
+tools: setup ## get or build the Pulumi engine, the provider and the control plane
 	@$(BIN)/python -m sandbox.tools
 
 doctor: setup ## ask whether up can work; on Google: python -m verification.doctor --stack STACK

@@ -76,7 +76,7 @@ def _report(label: str, stack_file: str, config: dict[str, str], pairs: int) -> 
 
 
 def _stack_of(count: int) -> tuple[str, dict[str, str]]:
-    """A stack file with so many small models, and the same as the engine hands it over."""
+    """A stack file with so many small models, and the same as the Pulumi engine hands it over."""
     values: dict[str, Any] = {
         "region": "us-central1",
         "nodePools": [

@@ -1,4 +1,4 @@
-"""Measures how long a report takes after the engine and the planner, as a ratio to the start of Python and pydantic.
+"""Measures how long a report takes after Pulumi and the planner, as a ratio to the start of Python and pydantic.
 
 Then it shows whether twice the resources take twice the time.
 """

@@ -10,7 +10,7 @@ U = TypeVar("U")
 
 
 def said(output: pulumi.Output[T], of: Callable[[T | None], U]) -> pulumi.Output[U]:
-    """A part of Google's answer; `of` gets None where Google says nothing. In a preview the engine would treat a
+    """A part of Google's answer; `of` gets None where Google says nothing. In a preview the Pulumi engine would treat a
     missing part as unknown, and no check would see it."""
 
     async def read() -> U:

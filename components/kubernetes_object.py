@@ -21,7 +21,7 @@ class KubernetesObject(pulumi.CustomResource):
         version, kind = str(manifest["apiVersion"]), str(manifest["kind"])
         group = version if "/" in version else f"core/{version}"
         own = pulumi.ResourceOptions(
-            # The names are fixed, so a replacement must first free the name, unless the engine chooses it.
+            # The names are fixed, so a replacement must first free the name, unless the Pulumi engine chooses it.
             delete_before_replace="name" in manifest["metadata"],
             additional_secret_outputs=["data", "stringData"] if kind == "Secret" else None,
         )

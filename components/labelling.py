@@ -11,7 +11,7 @@ from components.manifests.labels import labelled
 def labelling(stack_labels: Mapping[str, str]) -> pulumi.ResourceOptions:
     """Options for a component that label all objects below it, including those that a chart makes.
 
-    The provider makes a chart's objects, which this program does not see, so the engine asks a transform for their
+    The provider makes a chart's objects, which this program does not see, so Pulumi asks a transform for their
     labels.
     """
 

@@ -32,7 +32,7 @@ PARTS = (
     Part("graphs", "tests/graph/snapshots: the graph of each stack", (("tests.graph.snapshots",),)),
     Part(
         "reviews",
-        "tests/review: ten changes as the engine previews them, and the reports of them, which takes minutes",
+        "tests/review: ten changes as the Pulumi engine previews them, and the reports of them, which takes minutes",
         (("tests.review.record",), ("tests.review.reports",)),
     ),
     Part("docs", "docs: pages and the schema of a stack file", (("maintenance.docs",),)),

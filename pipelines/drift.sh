@@ -13,5 +13,5 @@ status=0
 .venv/bin/python -m review.drift --stack "$STACK" --events "$out/events.jsonl" > "$out/drift.md" || status=$?
 echo "$status" > "$out/status"
 cat "$out/drift.md"
-# What the engine was told of every resource is nobody's to keep.
+# What the Pulumi engine was told of every resource is nobody's to keep.
 rm -f "$out/events.jsonl"

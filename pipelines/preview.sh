@@ -14,6 +14,6 @@ export PULUMI_DEBUG_COMMANDS=true PULUMI_EXPERIMENTAL=true
 status=0
 pulumi preview --stack "$STACK" --policy-pack policy --event-log "$out/events.jsonl" --non-interactive "$@" || status=$?
 .venv/bin/python -m review --stack "$STACK" --base "$base" --events "$out/events.jsonl" --out "$out"
-# What the engine was told of every resource is nobody's to keep.
+# What the Pulumi engine was told of every resource is nobody's to keep.
 rm -f "$out/events.jsonl"
 exit "$status"

@@ -1,7 +1,7 @@
 """Rules for what a preview must never contain: plain functions over resources, one module for each subject.
 
 The policy pack, the tests of the graph and the report of a change apply the same rules. A rule does not see the
-operation, so the report tells what must not be replaced or deleted, and the engine's protection prevents it.
+operation, so the report tells what must not be replaced or deleted, and the Pulumi engine's protection prevents it.
 """
 
 from policy import capacity, identity, images, labels, network, protection, secret_values

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-ENGINE_UNKNOWN = frozenset(
+PULUMI_UNKNOWN = frozenset(
     {
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
         "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
@@ -15,9 +15,9 @@ ENGINE_UNKNOWN = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-"""The engine's marks for values that are only known after an update; they never changed since its first release."""
+"""Pulumi's marks for values that are only known after an update; they never changed since its first release."""
 # The policy host and our own recorder write the last one.
-_UNKNOWN_MARKS = ENGINE_UNKNOWN | {"[unknown]"}
+_UNKNOWN_MARKS = PULUMI_UNKNOWN | {"[unknown]"}
 SECRET_MARK = "[secret]"
 """The mark of a secret in an event or in a recorded registration."""
 

@@ -20,7 +20,7 @@ StackCheck = Callable[[Stack], Iterable[tuple[Resource | None, str]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A rule with its reason, and an example of each side that its test and a real engine check.
+    """A rule with its reason, and an example of each side that its test and a real Pulumi engine check.
 
     Examples are whole stacks, so that a rule about production has one too.
     """

@@ -1,6 +1,6 @@
-"""Reports what a change does to a stack, for the person who must approve it, from the engine's events and two plans.
+"""Reports what a change does to a stack, for the person who must approve it, from Pulumi's events and two plans.
 
-Nothing here runs the engine or knows a cloud; the events may come from anywhere that Pulumi runs.
+Nothing here runs the Pulumi engine or knows a cloud; the events may come from anywhere that Pulumi runs.
 """
 
 from review.build import Review, build_review

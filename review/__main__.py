@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _events(options: argparse.Namespace, base: Path | None) -> tuple[EventLog | None, str]:
-    """The engine's events, and a sentence about how the engine was asked."""
+    """The Pulumi engine's events, and a sentence about how the Pulumi engine was asked."""
     if options.events:
         try:
             return _read(options.events), ""

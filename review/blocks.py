@@ -57,7 +57,7 @@ def _blocks(review: Review, whole: bool) -> Iterable[Block]:
         if whole or any(node.action in (Action.REPLACE, Action.DELETE, Action.CREATE) for node in review.graph):
             yield Block(GRAPH, mermaid(review.graph), ["```mermaid"], ["```"])
         yield Block("Warnings", _warnings(before, after, whole))
-    yield Block("Said by the engine", [f"- {_line(text)}" for text in review.log.warnings])
+    yield Block("Said by the Pulumi engine", [f"- {_line(text)}" for text in review.log.warnings])
     yield _fenced("Errors", [line for error in review.log.errors for line in error.splitlines()])
 
 

@@ -1,4 +1,4 @@
-"""Reads the engine's event log: what happens to each resource, and the messages of the engine and of policies.
+"""Reads Pulumi's event log: what happens to each resource, and the messages of Pulumi and of policies.
 
 The steps of one resource (delete the old, create the new, replace) become one change.
 """
@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
-from policy.resources import ENGINE_UNKNOWN
+from policy.resources import PULUMI_UNKNOWN
 from review.secrets import MASK, is_secret, scrub
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -142,7 +142,7 @@ def read_events(lines: Iterable[str]) -> EventLog:
         elif "diagnosticEvent" in event:
             diagnostic = event["diagnosticEvent"]
             text = _plain(str(diagnostic.get("message", "")))
-            # The engine repeats the error that ended the program.
+            # The Pulumi engine repeats the error that ended the program.
             text = text.removeprefix("an unhandled error occurred: ")
             if diagnostic.get("severity") in said and text:
                 said[diagnostic["severity"]][text] = None
@@ -177,7 +177,7 @@ def _violation(event: dict[str, Any]) -> Violation:
 
 
 def _plain(text: str) -> str:
-    """The text without the engine's marks for colours."""
+    """The text without the Pulumi engine's marks for colours."""
     return scrub(re.sub(r"<\{%[^%]*%\}>", "", text)).strip()
 
 
@@ -234,7 +234,7 @@ def _importance(path: str) -> int:
 
 
 def _before(type_: str, path: str, diff: dict[str, Any], old: dict[str, Any]) -> str:
-    """The value before: that of the program or the real one, whichever the engine compared."""
+    """The value before: that of the program or the real one, whichever the Pulumi engine compared."""
     said, there = (_shown(type_, path, old.get(side) or {}) for side in ("inputs", "outputs"))
     return said if diff.get("inputDiff") or not there else there
 
@@ -266,7 +266,7 @@ def _shown(type_: str, path: str, inputs: Mapping[str, Any]) -> str:
 
 def _short(value: Any, limit: int = 60) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    for mark in ENGINE_UNKNOWN:
+    for mark in PULUMI_UNKNOWN:
         text = text.replace(mark, UNKNOWN)
     # Mask before cutting: a secret that is cut in two would not be recognised.
     text = " ".join(scrub(text).split())

@@ -1,4 +1,4 @@
-"""Keeps secrets out of reports, even if the engine did not mask them."""
+"""Keeps secrets out of reports, even if the Pulumi engine did not mask them."""
 
 import re
 
@@ -27,7 +27,7 @@ def scrub(text: str) -> str:
 
 
 def is_secret(type_: str, path: str) -> bool:
-    """Whether the property at that path is never shown, even if the engine does not call it secret."""
+    """Whether the property at that path is never shown, even if the Pulumi engine does not call it secret."""
     top = path.split(".")[0].split("[")[0]
     if type_ in _HOLDERS and top in ("data", "stringData"):
         return True

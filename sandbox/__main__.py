@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except CommandError:
-        # The engine has said what is wrong, on the lines above.
+        # The Pulumi engine has said what is wrong, on the lines above.
         return 1
     except KeyboardInterrupt:
         return EXIT_STATUS
@@ -118,7 +118,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _engine_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--events", type=Path, help="file to write the engine's events to")
+    command.add_argument("--events", type=Path, help="file to write the Pulumi engine's events to")
     command.add_argument("--policy-pack", type=Path, action="append", default=[], help="folder of a pack in Python")
 
 

@@ -38,7 +38,7 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine ready to preview, build or destroy one stack."""
+    """A Pulumi engine ready to preview, build or destroy one stack."""
 
     home: Home
     stack: auto.Stack
@@ -56,13 +56,13 @@ class Engine:
         self.stack.destroy(on_output=tell, on_error=tell, color=_color(), show_secrets=False)
 
     def protected(self) -> dict[str, str]:
-        """The names of all resources that the engine refuses to delete, by their URN."""
+        """The names of all resources that the Pulumi engine refuses to delete, by their URN."""
         deployment = cast(dict[str, Any], self.stack.export_stack().deployment or {})
         resources: list[dict[str, Any]] = deployment.get("resources") or []
         return {each["urn"]: each["urn"].rsplit("::", 1)[1] for each in resources if each.get("protect")}
 
     def lift_protection(self, tell: Report) -> None:
-        """Removes all protection: in the engine's state, and of clusters that Google protects."""
+        """Removes all protection: in the Pulumi engine's state, and of clusters that Google protects."""
         clusters = [urn for urn in self.protected() if urn.split("::")[2].endswith(_CLUSTER)]
         state = self.stack.export_stack()
         deployment = cast(dict[str, Any], state.deployment or {})
@@ -88,7 +88,7 @@ def engine(
     before_program: Callable[[], None] | None = None,
     served_at: int | None = None,
 ) -> Generator[Engine]:
-    """An engine for a stack, with the stand-in cloud served as long as the context lasts.
+    """A Pulumi engine for a stack, with the stand-in cloud served as long as the context lasts.
 
     `served_at` is the port of a cloud that another process serves; None: this one serves it.
 
@@ -118,7 +118,7 @@ def engine(
             )
             if needs_token and home.profile.token:
                 stack.set_config(home.profile.key(home.profile.token), auto.ConfigValue(CANARY_TOKEN, secret=True))
-            # We hold the sandbox, so a lock in its state can only be from an engine that was killed.
+            # We hold the sandbox, so a lock in its state can only be from a Pulumi engine that was killed.
             _remove_stale_locks(home.state)
             yield Engine(home, stack, charts, command)
 
@@ -159,7 +159,7 @@ def _environment(home: Home, tools: EngineTools, port: int) -> dict[str, str]:
 
 @contextmanager
 def _only_one(home: Home) -> Generator[int]:
-    """Holds the sandbox for as long as this process, or an engine that it started, lives. Raises Busy."""
+    """Holds the sandbox for as long as this process, or a Pulumi engine that it started, lives. Raises Busy."""
     descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

@@ -1,6 +1,6 @@
-"""Writes the engine's events in the form of `pulumi preview --event-log FILE`.
+"""Writes the Pulumi engine's events in the form of `pulumi preview --event-log FILE`.
 
-So a reader of such a file need not know whether the engine ran here or in a pipeline against Google.
+So a reader of such a file need not know whether the Pulumi engine ran here or in a pipeline against Google.
 """
 
 import json
@@ -20,7 +20,7 @@ class OnEvent(Protocol):
 
 @contextmanager
 def event_log(file: Path, wanted: Callable[[EngineEvent], bool] = lambda _: True) -> Generator[OnEvent]:
-    """A listener for the engine's events. Those that are `wanted` are in `file` when the context ends."""
+    """A listener for the Pulumi engine's events. Those that are `wanted` are in `file` when the context ends."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8") as lines:
 
@@ -33,7 +33,7 @@ def event_log(file: Path, wanted: Callable[[EngineEvent], bool] = lambda _: True
 
 
 def as_logged(value: Any) -> Any:
-    """The SDK's objects with the engine's own field names; fields that are None are left out, as the engine does."""
+    """The SDK's objects with Pulumi's own field names; fields that are None are left out, as Pulumi does."""
     match value:
         case Enum():
             return value.value

@@ -1,6 +1,6 @@
 """The folder of one stack's sandbox, and its copies of the stack's files.
 
-The engine writes a salt and encrypted values into the stack file that it works with; a copy keeps the checkout clean.
+Pulumi writes a salt and encrypted values into the stack file that it works with; a copy keeps the checkout clean.
 """
 
 import os
@@ -55,17 +55,17 @@ class Home:
 
     @property
     def workspace(self) -> Path:
-        """The engine's work folder, with copies of Pulumi.yaml and of the stack file."""
+        """The Pulumi engine's work folder, with copies of Pulumi.yaml and of the stack file."""
         return self.folder / "workspace"
 
     @property
     def state(self) -> Path:
-        """The folder in which the engine keeps its state."""
+        """The folder in which the Pulumi engine keeps its state."""
         return self.folder / "state"
 
     @property
     def scratch(self) -> Path:
-        """The engine's temporary folder: its Kubernetes provider leaves a kubeconfig there at every start."""
+        """The Pulumi engine's temporary folder: its Kubernetes provider leaves a kubeconfig there at every start."""
         return self.folder / "scratch"
 
     @property
@@ -147,7 +147,7 @@ class Home:
         return self.checkout / named if named else own if own.is_file() else None
 
     def write_workspace(self, charts: Mapping[str, Path], *, unprotected: bool = False) -> bool:
-        """Writes the copies again. Returns whether the token must still be set, since only the engine encrypts.
+        """Writes the copies again. Returns whether the token must still be set, since only the Pulumi engine encrypts.
 
         With `unprotected` the copy says that nothing is protected, whatever the checkout says. `charts` are folders by
         the key of the stack file that says where a chart comes from.

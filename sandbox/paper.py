@@ -1,6 +1,6 @@
 """Shows what a change would do: one checkout's program is built without a cluster, then another's is previewed over it.
 
-The cloud is the stand-in, the engine and the Kubernetes provider are real, and nothing stays after the command.
+The cloud is the stand-in, the Pulumi engine and the Kubernetes provider are real, and nothing stays after the command.
 """
 
 import subprocess
@@ -33,7 +33,7 @@ class BaseError(Exception):
 def preview_change(
     lasting: Home, base: Path | None, events: Path, report: Report, packs: tuple[Path, ...] = ()
 ) -> None:
-    """Previews a stack over what `base`'s program builds, or over nothing, and writes the engine's events.
+    """Previews a stack over what `base`'s program builds, or over nothing, and writes the Pulumi engine's events.
 
     Raises BaseError if `base` cannot be built.
     """
@@ -60,7 +60,7 @@ def says_something(event: EngineEvent) -> bool:
 
 @contextmanager
 def paper_engine(home: Home, report: Report) -> Generator[Engine]:
-    """An engine with clusters that are only records, and Kubernetes objects that are written to files."""
+    """A Pulumi engine with clusters that are only records, and Kubernetes objects that are written to files."""
     rendered = home.folder / "rendered"
     with engine(
         home,

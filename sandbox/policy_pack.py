@@ -1,6 +1,6 @@
-"""Lets the engine start a Python policy pack, for which its Go build has no host.
+"""Lets the Pulumi engine start a Python policy pack, for which its Go build has no host.
 
-The engine starts an executable file that it is given as a pack; this one starts the pack's own program.
+The Pulumi engine starts an executable file that it is given as a pack; this one starts the pack's own program.
 """
 
 import shlex

@@ -55,7 +55,7 @@ def on_paper(folder: Path) -> pulumi.ResourceTransform:
             for key in ("data", "stringData"):
                 if key in properties:
                     properties[key] = dict.fromkeys(cast(dict[str, Any], properties[key]), REDACTED)
-            # The engine would choose a random name each time, and two renders could not be compared.
+            # The Pulumi engine would choose a random name each time, and two renders could not be compared.
             properties["metadata"] = {"name": args.name, **properties["metadata"]}
         else:
             return None

@@ -43,7 +43,7 @@ def lend(home: Home, paper: Home) -> None:
 
 
 def clusters(home: Home) -> set[str]:
-    """The names of the clusters that the stack made or joined, by the engine's own state."""
+    """The names of the clusters that the stack made or joined, by the Pulumi engine's own state."""
     return {each["id"].rsplit("/", 1)[-1] for each in _recorded(home) if each["type"] == _CLUSTER and "id" in each}
 
 

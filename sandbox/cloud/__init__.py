@@ -1,4 +1,4 @@
-"""A stand-in for Google Cloud: a `gcp` provider that the engine attaches to, with its state on disk and Google's own
+"""A stand-in for Google Cloud: a `gcp` provider that Pulumi attaches to, with its state on disk and Google's own
 rules."""
 
 from sandbox.cloud.server import serve_cloud

@@ -1,6 +1,6 @@
 """Adds nodes to autoscaled pools for pods that find no node, as GKE's cluster autoscaler does.
 
-It never removes one, and it works only while an engine runs, which is when pods are made.
+It never removes one, and it works only while a Pulumi engine runs, which is when pods are made.
 """
 
 import contextlib

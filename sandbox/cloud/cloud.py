@@ -42,7 +42,7 @@ class Cloud:
                 self._effects.wake(state)
 
     def give_up(self) -> None:
-        """End all waiting requests, since the engine no longer waits for their answers."""
+        """End all waiting requests, since the Pulumi engine no longer waits for their answers."""
         self._faults.give_up()
 
     def check_configuration(self, values: Mapping[str, Value]) -> list[Failure]:

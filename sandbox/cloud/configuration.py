@@ -11,12 +11,12 @@ from sandbox.cloud.values import Properties, Value
 
 _PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
 
-# These keys are the engine's own.
+# These keys are the Pulumi engine's own.
 _ENGINES = frozenset({"version", "pluginDownloadURL", "__internal"})
 
 
 def check(values: Mapping[str, Value], locations: Locations) -> list[Failure]:
-    """The mistakes in a provider's configuration, whose values the engine sends as strings."""
+    """The mistakes in a provider's configuration, whose values the Pulumi engine sends as strings."""
     fields = schema.fields(schema.provider_arguments_class())
     failures = [
         Failure(name, schema.unknown_property(name, fields))

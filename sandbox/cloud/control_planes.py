@@ -20,7 +20,7 @@ from sandbox.cluster.layout import CA_FILE
 from sandbox.tools import ClusterTools
 
 TRUSTED = "ca.pem"
-"""The file, beside the control planes' folders, with the certificates that an engine must trust."""
+"""The file, beside the control planes' folders, with the certificates that a Pulumi engine must trust."""
 
 
 class Effects(Protocol):
@@ -108,7 +108,7 @@ class ControlPlanes:
         return Record(record.token, record.inputs, outputs)
 
     def _trust(self) -> None:
-        """Writes one file with the authorities of all control planes, for an engine that would trust public
+        """Writes one file with the authorities of all control planes, for a Pulumi engine that would trust public
         certificates."""
         authorities = [file.read_text(encoding="utf-8") for file in sorted(self._folder.glob(f"*/{CA_FILE}"))]
         file = self._folder / TRUSTED

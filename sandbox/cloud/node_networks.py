@@ -1,6 +1,6 @@
 """Makes nodes offer their networks as extended resources, as GKE does once Network objects name them.
 
-GKE's controller always runs; this one runs while an engine does, which is when Network objects are made.
+GKE's controller always runs; this one runs while a Pulumi engine does, which is when Network objects are made.
 """
 
 import contextlib

@@ -1,5 +1,5 @@
 # ruff: noqa: N802, the protocol names the methods
-"""The `gcp` provider as the engine sees it: it answers the engine's gRPC requests from the cloud."""
+"""The `gcp` provider as the Pulumi engine sees it: it answers the Pulumi engine's gRPC requests from the cloud."""
 
 import functools
 import importlib.metadata
@@ -30,7 +30,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def _answered(method: _Method) -> _Method:
-    """Turns an error into one line for the engine's user, and writes the traceback to the log."""
+    """Turns an error into one line for the Pulumi engine's user, and writes the traceback to the log."""
 
     @functools.wraps(method)
     def answer(self: "Provider", request: Any, context: grpc.ServicerContext) -> Any:
@@ -48,7 +48,7 @@ def _answered(method: _Method) -> _Method:
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """One cloud behind any number of provider resources; the engine opens a connection for each of them."""
+    """One cloud behind any number of provider resources; the Pulumi engine opens a connection for each of them."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud

@@ -1,4 +1,4 @@
-"""Serves the cloud to an engine while that engine runs."""
+"""Serves the cloud to a Pulumi engine while that engine runs."""
 
 import contextlib
 import logging
@@ -22,9 +22,9 @@ from sandbox.cloud.tables import Tables
 from sandbox.cluster import Workloads
 from sandbox.tools import ClusterTools
 
-# The engine has the same limit for one message.
+# The Pulumi engine has the same limit for one message.
 _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
-# The engine sends so many requests at once by default, and asks a few questions beside them.
+# The Pulumi engine sends so many requests at once by default, and asks a few questions beside them.
 _THREADS = 32
 _LOG = "cloud.log"
 
@@ -37,7 +37,7 @@ def serve_cloud(
     scenario: Path | None = None,
     workloads: Workloads | None = None,
 ) -> Generator[int]:
-    """Serves on the port that is yielded; the engine attaches by `PULUMI_DEBUG_PROVIDERS=gcp:PORT`.
+    """Serves on the port that is yielded; the Pulumi engine attaches by `PULUMI_DEBUG_PROVIDERS=gcp:PORT`.
 
     `clusters` is the folder for the control planes, each under its cluster's name; it needs `tools`. Without it
     clusters are only recorded. `scenario` is a file that says what is special about this Google. `workloads` are the

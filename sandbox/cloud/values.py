@@ -1,4 +1,4 @@
-"""Converts property values between the engine's protobuf structs and plain Python: unknowns, secrets, outputs and whole
+"""Converts property values between Pulumi's protobuf structs and plain Python: unknowns, secrets, outputs and whole
 numbers.
 
 `Properties` reads nested values by path, and never raises for what is absent or not yet known.
@@ -13,7 +13,7 @@ from google.protobuf import json_format, struct_pb2
 Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-# The engine has a sentinel for each type (bool, number, array, asset, archive, object); here one is enough.
+# The Pulumi engine has a sentinel for each type (bool, number, array, asset, archive, object); here one is enough.
 _UNKNOWNS = frozenset(
     {
         UNKNOWN,

@@ -28,7 +28,7 @@ _ENGINE_PROGRAM = GoProgram(
 _PROVIDER = GoModule("kubernetes_provider")
 _PROVIDER_MODULE = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 _PROVIDER_FILE = "pulumi-resource-kubernetes"
-# The engine asks for a provider of the same version as the SDK.
+# The Pulumi engine asks for a provider of the same version as the SDK.
 _PROVIDER_VERSION = metadata.version("pulumi-kubernetes")
 _PROVIDER_PROGRAM = GoProgram(
     title=f"the Kubernetes provider {_PROVIDER_VERSION}",
@@ -46,20 +46,20 @@ _VERSION_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class EngineTools:
-    """The paths of `pulumi` and of the provider, in the folder in which the engine looks for it by itself."""
+    """The paths of `pulumi` and of the provider, in the folder in which the Pulumi engine looks for it by itself."""
 
     pulumi: Path
     kubernetes_provider: Path
 
     @property
     def home(self) -> Path:
-        """The engine's PULUMI_HOME. It looks for the provider in
+        """The Pulumi engine's PULUMI_HOME. It looks for the provider in
         HOME/plugins/resource-kubernetes-vVERSION/EXECUTABLE."""
         return self.kubernetes_provider.parents[2]
 
 
 def engine_tools(report: Report) -> EngineTools:
-    """The engine and its provider, downloaded or built on the first call."""
+    """The Pulumi engine and its provider, downloaded or built on the first call."""
     pulumi = _pulumi_on_path(report)
     if pulumi is None:
         made = entry("pulumi", _ENGINE_PROGRAM.key(), lambda folder: _make_engine(folder, report), report)
@@ -76,15 +76,15 @@ def engine_tools(report: Report) -> EngineTools:
 
 
 def engine_environment(tools: EngineTools) -> dict[str, str]:
-    """The environment in which an engine uses exactly these tools and nothing else of this machine.
+    """The environment in which a Pulumi engine uses exactly these tools and nothing else of this machine.
 
-    It is for the engine's process only: in the program's own, the SDK would take KUBECONFIG as the default of every
+    It is for Pulumi's process only: in the program's own, the SDK would take KUBECONFIG as the default of every
     provider.
     """
     return {
         "PATH": os.pathsep.join([str(tools.pulumi.parent), os.environ.get("PATH", os.defpath)]),
         "PULUMI_HOME": str(tools.home),
-        # The provider is in PULUMI_HOME; the engine warns at every run if it finds one on PATH instead.
+        # The provider is in PULUMI_HOME; the Pulumi engine warns at every run if it finds one on PATH instead.
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         # A missing plugin is a mistake here: say so instead of downloading it.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -24,7 +24,7 @@ UNKNOWN = "[unknown]"
 
 @dataclass(frozen=True)
 class Registration:
-    """One resource as the engine would have been asked for it; URNs are shortened to `type name`."""
+    """One resource as the Pulumi engine would have been asked for it; URNs are shortened to `type name`."""
 
     type: str
     name: str
@@ -127,7 +127,7 @@ class _Recorder(mocks.MockMonitor):
 
 
 def stack_config(stack: str) -> dict[str, str]:
-    """A stack file's configuration as the engine hands it over, with a project and a token set."""
+    """A stack file's configuration as the Pulumi engine hands it over, with a project and a token set."""
     content = yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text())
     config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in content["config"].items()}
     own = {} if f"{NAMESPACE}:token" in config else {f"{NAMESPACE}:huggingFaceToken": TOKEN}

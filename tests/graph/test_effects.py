@@ -1,6 +1,6 @@
 """What a change of each field replaces is what the field says, by the stand-in's own account of what Google can change.
 
-The graph before and after a change is compared resource by resource, with no engine: what Google would have to make
+The graph before and after a change is compared resource by resource, without Pulumi: what Google would have to make
 again counts as replaced, and so does what stands on it.
 """
 

@@ -70,7 +70,7 @@ def test_a_stack_with_labels_of_its_own_is_among_those() -> None:
 
 @pytest.mark.parametrize("kind", ["Deployment", "DaemonSet", "StatefulSet", "Job", "CronJob"])
 def test_what_a_chart_makes_has_them_too(kind: str) -> None:
-    """The engine asks for each object of a chart, wherever that is made; tests/sandbox sees it in a real cluster."""
+    """Pulumi asks for each object of a chart, wherever that is made; tests/sandbox sees it in a real cluster."""
     selector = {"matchLabels": {"app": "x"}}
     spec: dict[str, Any] = {
         "selector": selector,

@@ -27,7 +27,7 @@ UNKNOWN_UNTIL_UP = {
     },
     "pulumi:providers:kubernetes": {"inputs.kubeconfig"},
 }
-"""By kind, over all stacks: emails and names that Google makes, the name that the engine gives the token, the address
+"""By kind, over all stacks: emails and names that Google makes, the name that Pulumi gives the token, the address
 of the cluster."""
 
 

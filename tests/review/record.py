@@ -1,4 +1,4 @@
-"""`python -m tests.review.record`: has the engine preview the prepared changes, and keeps what it said.
+"""`python -m tests.review.record`: has the Pulumi engine preview the prepared changes, and keeps what it said.
 
 Minutes of work, so the reports are made from what is kept; run it again when the program's graph has changed.
 """

@@ -1,4 +1,4 @@
-"""The reports of the prepared changes, made from what the engine was recorded to say of them.
+"""The reports of the prepared changes, made from what the Pulumi engine was recorded to say of them.
 
 `python -m tests.review.reports` writes those that are kept as reviewed.
 """

@@ -1,4 +1,4 @@
-"""Talks to the cloud as the engine does, and builds a whole valid platform in it."""
+"""Talks to the cloud as the Pulumi engine does, and builds a whole valid platform in it."""
 
 import copy
 import re
@@ -31,7 +31,7 @@ class Resource:
 
 @dataclass
 class Built:
-    """A resource as the engine remembers it."""
+    """A resource as the Pulumi engine remembers it."""
 
     id: str
     inputs: Inputs
@@ -40,13 +40,13 @@ class Built:
 
 @dataclass
 class Client:
-    """One provider instance of an engine's."""
+    """One provider instance of a Pulumi engine's."""
 
     port: int
     configuration: Mapping[str, str] = field(default_factory=lambda: {"project": PROJECT, "region": REGION})
 
     def __enter__(self) -> "Client":
-        # A connection of its own, as each provider instance of an engine has.
+        # A connection of its own, as each provider instance of a Pulumi engine has.
         options = [("grpc.use_local_subchannel_pool", 1)]
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}", options)
         self.stub = provider_pb2_grpc.ResourceProviderStub(self.channel)

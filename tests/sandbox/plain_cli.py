@@ -1,4 +1,4 @@
-"""The plain Pulumi CLI with the real engine and a backend of one's own; only its Python host is a stand-in (plain/)."""
+"""The plain Pulumi CLI with its real engine and a backend of one's own; only its Python host is a stand-in (plain/)."""
 
 import os
 import subprocess

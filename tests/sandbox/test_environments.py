@@ -173,7 +173,7 @@ def test_removing_a_protected_pool_takes_two_updates(checkout: Checkout) -> None
     for command in ("preview", "up"):
         run = checkout.make(command, "staging")
         assert run.returncode != 0 and "cannot be deleted" in run.stdout + run.stderr, command
-    # To remove it and to let it go at once is too late: the engine knows it as it was left.
+    # To remove it and to let it go at once is too late: the Pulumi engine knows it as it was left.
     edited(checkout, "staging", acknowledgeReplacement=["spare"])
     assert checkout.make("up", "staging").returncode != 0
     edited(checkout, "staging", nodePools=[pool, spare])

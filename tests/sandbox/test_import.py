@@ -1,4 +1,4 @@
-"""A cluster that somebody made becomes a stack's own, by the commands of docs/operations.md and the real engine."""
+"""A cluster that somebody made becomes a stack's own, by docs/operations.md's commands and the real Pulumi engine."""
 
 import json
 import os

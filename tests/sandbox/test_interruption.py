@@ -80,7 +80,7 @@ def test_a_killed_up_goes_on_where_it_was(checkout: Checkout) -> None:
     _wait_for(process, "gke-cluster creating")
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    # The engine lives in a session of its own; it stops by itself when we are gone.
+    # The Pulumi engine lives in a session of its own; it stops by itself when we are gone.
     assert _gone(lambda: _engines(checkout)) == []
     assert "Stack dev is up" in checkout.succeed("up", "dev")
     checkout.succeed("destroy", "dev")

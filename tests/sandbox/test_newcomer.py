@@ -94,7 +94,7 @@ class NewMachine(Project):
 
 @contextmanager
 def google(folder: Path, clusters: Path) -> Iterator[dict[str, str]]:
-    """Variables that lead the engine, the checks and a login to a stand-in."""
+    """Variables that lead the Pulumi engine, the checks and a login to a stand-in."""
     told, state = read_scenario(None), folder / "cloud.json"
 
     def seen() -> State:

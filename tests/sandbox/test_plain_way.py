@@ -1,7 +1,7 @@
 """The plain Pulumi CLI on this checkout: nothing of the sandbox is needed, and a mistake is one error.
 
-The CLI, its configuration commands and the engine are the real ones, and so are stack files and program; the language
-host is a stand-in (tests/sandbox/plain), since the Go build of the engine brings none.
+The CLI, its configuration commands and Pulumi are the real ones, and so are stack files and program; the language
+host is a stand-in (tests/sandbox/plain), since the Go build of the Pulumi engine brings none.
 """
 
 import shutil

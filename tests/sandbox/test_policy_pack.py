@@ -1,4 +1,4 @@
-"""The rules as the real engine asks them: on each rule's examples, and on every stack file."""
+"""The rules as the real Pulumi engine asks them: on each rule's examples, and on every stack file."""
 
 from collections.abc import Generator, Iterable
 from concurrent import futures
@@ -67,7 +67,7 @@ def _provider() -> Generator[int]:
 
 
 def _preview(examples: Iterable[tuple[str, Stack]], folder: Path) -> tuple[list[tuple[str, str]], bool]:
-    """Rules and resources of every violation that the engine reports, and whether it let the preview pass.
+    """Rules and resources of every violation that the Pulumi engine reports, and whether it let the preview pass.
 
     The stack is a production one, so that rules about production speak too.
     """

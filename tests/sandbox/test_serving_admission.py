@@ -126,7 +126,7 @@ class TestAdmission:
     ) -> None:
         checkout.succeed("render", STACK, OUT=str(tmp_path))
         for job in tmp_path.glob("job_*"):
-            # Its template cannot change, and the one that runs names the token's Secret as the engine does.
+            # Its template cannot change, and the one that runs names the token's Secret as the Pulumi engine does.
             job.unlink()
         applied = plane.kubectl(
             "apply",

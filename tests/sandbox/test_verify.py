@@ -303,5 +303,5 @@ class TestStack:
             "not observable",
             "passed",
         }
-        assert "unchanged" in stack.succeed("up"), "the Job is still the one that the engine made"
+        assert "unchanged" in stack.succeed("up"), "the Job is still the one that the Pulumi engine made"
         stack.kubectl(*scale, "--replicas=1")

@@ -1,4 +1,4 @@
-"""One stack file to a running vLLM server, by the commands of the README, with the real engine."""
+"""One stack file to a running vLLM server, by the commands of the README, with the real Pulumi engine."""
 
 import json
 import subprocess

@@ -300,7 +300,12 @@ def test_an_old_name_of_longrope_is_refused_as_vllm_refuses_it() -> None:
 def test_the_context_before_longrope_is_read_wherever_it_stands(inside: bool) -> None:
     """By vLLM 0.33.0's own code, which serves 4,096 of 131,072 tokens in either case."""
     original: dict[str, Any] = {"original_max_position_embeddings": 4096}
-    rope: dict[str, Any] = {"type": "longrope", "short_factor": [1.0], "long_factor": [2.0], **(original if inside else {})}
+    rope: dict[str, Any] = {
+        "type": "longrope",
+        "short_factor": [1.0],
+        "long_factor": [2.0],
+        **(original if inside else {}),
+    }
     model = read(llama(32, 4096, 14336, 32), rope_scaling=rope, **({} if inside else original))
     assert (model.unscaled_context, model.context) == (4096, 131072)
 

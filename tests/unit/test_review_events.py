@@ -1,4 +1,4 @@
-"""What the sandbox writes down of an engine's run, and what its cloud's refresh notices."""
+"""What the sandbox writes down of a Pulumi engine's run, and what its cloud's refresh notices."""
 
 import json
 from pathlib import Path
