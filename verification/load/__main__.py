@@ -1,6 +1,7 @@
 """`python -m verification.load --stack NAME --model NAME`: is the service objective kept under its own load?"""
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from config import ConfigurationError, read_stack_file
 from planning.performance.expected import ExpectedService
@@ -64,8 +66,12 @@ def _try(options: argparse.Namespace, model: ModelServerPlan, expected: Expected
     with _target(options, model, folder) as (target, simulated):
         words = command(client(Path.cwd()), target, expected.objective, requests, folder.resolve())
         print(f"{requests} requests, about {requests / expected.objective.requests_per_second:.0f} s: {shown(words)}")
-        with (folder / "client.log").open("w", encoding="utf-8") as log:
-            status = subprocess.run(words, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        # The client leaves files in its temporary folder. Its name is short, since there are sockets in it.
+        with TemporaryDirectory(prefix="load-") as temporary, (folder / "client.log").open("wb") as log:
+            environment = {**os.environ, "TMPDIR": temporary}
+            status = subprocess.run(
+                words, stdout=log, stderr=subprocess.STDOUT, check=False, env=environment
+            ).returncode
     if status:
         raise ClientUnavailable(f"the client ended with {status}; its words are in {folder / 'client.log'}")
     lines = verdict(expected, read(folder))
