@@ -19,8 +19,9 @@ from oracle.changes import changes
 from oracle.compare import compare
 from oracle.environment import EnvironmentUnavailable
 from oracle.published import NoConfig, catalogue, config_of, of_file, published
-from oracle.question import Config, Question, every_shape
+from oracle.question import Config, Question, by_use, every_shape
 from oracle.records import record
+from oracle.worth import worth_asking
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,10 +68,11 @@ def _record(options: argparse.Namespace) -> int:
     else:
         wanted = options.model or catalogue()
         configs = {file_of(model, environment.VLLM_VERSION): config_of(model) for model in wanted}
-    questions = [q for config in configs.values() for q in every_shape(config, thorough=not options.quick)]
-    said = groupby(ask(questions, options.capability), key=lambda pair: pair[0].config.id)
-    for (target, config), (_, answers) in zip(configs.items(), said, strict=True):
-        print(_written(config, options.capability, list(answers), target), flush=True)
+    targets = {config.id: target for target, config in configs.items()}
+    shapes = (q for config in configs.values() for q in every_shape(config, thorough=not options.quick))
+    questions = by_use(q for q in shapes if worth_asking(q, options.capability))
+    for model, answers in groupby(ask(questions, options.capability), key=lambda pair: pair[0].config.id):
+        print(_written(configs[targets[model]], options.capability, list(answers), targets[model]), flush=True)
     return 0
 
 

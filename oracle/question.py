@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from catalog.recorded import digest_of
 
 TENSOR = (1, 2, 4, 8)
 PIPELINE = (1, 2)
+DRAFT_TOKENS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,17 @@ class Question:
 
 def every_shape(config: Config, *, thorough: bool = True) -> Iterator[Question]:
     """Every shape of one node; `thorough`: also two stages, experts dealt out whole, an fp8 cache and MTP."""
-    for pipeline in PIPELINE if thorough else (1,):
-        for tensor in TENSOR:
-            yield Question(config, tensor, pipeline)
+    yield from (Question(config, tensor) for tensor in TENSOR)
     if not thorough:
         return
-    for tensor in TENSOR:
-        if config.has_experts and tensor > 1:
-            yield Question(config, tensor, expert_parallel=True)
-        yield Question(config, tensor, cache=KvCacheDtype.FP8)
-        if config.draft_layers:
-            yield from (Question(config, tensor, draft_tokens=tokens) for tokens in (1, 2, 3))
+    yield from (Question(config, tensor, pipeline) for pipeline in PIPELINE[1:] for tensor in TENSOR)
+    if config.has_experts:
+        yield from (Question(config, tensor, expert_parallel=True) for tensor in TENSOR[1:])
+    yield from (Question(config, tensor, cache=KvCacheDtype.FP8) for tensor in TENSOR)
+    if config.draft_layers:
+        yield from (Question(config, tensor, draft_tokens=tokens) for tensor in TENSOR for tokens in DRAFT_TOKENS)
+
+
+def by_use(questions: Iterable[Question]) -> list[Question]:
+    """The usual shapes of all models first, then the others, and drafts last."""
+    return sorted(questions, key=lambda q: (bool(q.draft_tokens), q.shape != Question(q.config, q.tensor).shape))

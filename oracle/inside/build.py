@@ -3,6 +3,7 @@
 Each stage wants a process of its own: rotary tables and the like are kept for the whole of one.
 """
 
+import gc
 import json
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 import torch.distributed
 import transformers
-from inside import tensors
+from inside import alike, tensors
 from inside.question import Question
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing._internal.distributed.fake_pg import FakeStore
@@ -39,11 +40,14 @@ class Stage:
 
     weights: int
     caches: dict[str, Any]
+    kinds: alike.Kinds
+    """Of its layers, where they were all built."""
 
 
 def patch() -> None:
     """Once: the loader neither fills weights in nor keeps a copy to load them again."""
     tensors.patch()
+    alike.patch()
     _shape_alike("deep_gemm::transform_sf_into_required_layout")
     dummy_loader.initialize_single_dummy_weight = lambda *_args, **_kwargs: None
     loader_utils.record_metadata_for_reloading = lambda *_args, **_kwargs: None
@@ -96,9 +100,14 @@ def engine_config(question: Question, folder: Path) -> VllmConfig:
     return arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
 
 
-def build(question: Question, config: VllmConfig, stage: int) -> Stage:
-    """The first rank of that stage, which is never smaller than the others. Raises what vLLM raises."""
+def build(question: Question, config: VllmConfig, stage: int, known: alike.Kinds | None) -> Stage:
+    """The first rank of that stage, which is never smaller than the others. Raises what vLLM raises.
+
+    `known`: the kinds of the model's layers, of which two each are built; None: all layers are built.
+    """
     _join(question, config, stage)
+    alike.begin(known)
+    gc.disable()  # nothing is freed in the meantime but what goes out of use by itself
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     loader = get_model_loader(config.load_config)
     device, dtype = torch.device("cuda:0"), config.model_config.dtype
@@ -107,15 +116,25 @@ def build(question: Question, config: VllmConfig, stage: int) -> Stage:
             init_workspace_manager(device, 1)
         with set_default_torch_dtype(dtype), device:
             model = loader.create_model(vllm_config=config, model_config=config.model_config)
+        kinds = alike.kinds() if known is None else {}
         with set_default_torch_dtype(dtype):
             loader.load_weights(model, config.model_config)
             loader_utils.process_weights_after_loading(model, config.model_config, device)
         draft = load_eagle_model(model, config) if question.draft_tokens and stage == question.pipeline - 1 else None
-        weights = tensors.allocated_on_gpu()
+        weights = tensors.allocated_on_gpu() + alike.skipped_bytes()
     del draft
     register_all_kvcache_specs(config)
     current_platform.update_block_size_for_backend(config)
-    return Stage(weights, attn_utils.get_kv_cache_spec(config))
+    return Stage(weights, alike.with_skipped(attn_utils.get_kv_cache_spec(config)), kinds)
+
+
+def kinds_of(stages: list[Stage]) -> alike.Kinds:
+    """Of the layers of all stages."""
+    together: alike.Kinds = {}
+    for stage in stages:
+        for prefix, found in stage.kinds.items():
+            together.setdefault(prefix, {}).update(found)
+    return together
 
 
 def _join(question: Question, config: VllmConfig, stage: int) -> None:

@@ -1,5 +1,6 @@
 """What the oracle is asked, and the words in which it answers. Plain JSON, a line each."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,11 @@ class Question:
     """--kv-cache-dtype"""
     draft_tokens: int
     """Tokens that the model's own MTP layers propose; 0: they are not used."""
+
+    @property
+    def model(self) -> str:
+        """The same for the same files."""
+        return json.dumps([self.config, self.quantization], sort_keys=True)
 
     @property
     def ranks(self) -> int:

@@ -121,15 +121,18 @@ def allocated_on_gpu() -> int:
     gc.collect()
     sizes: dict[int, int] = {}
     for found in gc.get_objects():
-        kind = type(found)  # not isinstance(), which asks lazy objects for their class and so loads them
-        if issubclass(kind, FakeTensor):
-            on_gpu = found.fake_device.type == "cuda"
-        else:
-            on_gpu = issubclass(kind, torch.nn.Parameter) and found.device.type == "cuda"
-        if on_gpu:
+        if on_gpu(found):
             storage = found.untyped_storage()
             sizes[storage._cdata] = storage.nbytes()
     return sum(map(allocated, sizes.values()))
+
+
+def on_gpu(found: Any) -> bool:
+    """Whether it is a tensor without memory on the GPU."""
+    kind = type(found)  # not isinstance(), which asks lazy objects for their class and so loads them
+    if issubclass(kind, FakeTensor):
+        return found.fake_device.type == "cuda"
+    return issubclass(kind, torch.nn.Parameter) and found.device.type == "cuda"
 
 
 def allocated(size: int) -> int:
