@@ -24,6 +24,13 @@ def trust_in(
     if not lacks:
         return Trust(Basis.MEASURED, f"vLLM {engine.release} was measured on {card.name} with models of this kind")
     missing = ", ".join(lacks)
+    if settings.unasked_flags:
+        flags = ", ".join(settings.unasked_flags)
+        return Trust(
+            Basis.EXTRAPOLATED,
+            f"nobody measured {missing}, and vLLM {engine.version}'s own code was asked without {flags}, which may "
+            "change weights or cache",
+        )
     if recorded:
         return Trust(
             Basis.RECORDED,
@@ -53,5 +60,6 @@ def _not_measured(model: Model, card: Card, sharding: Sharding, settings: ServeS
         "expert parallel": sharding.expert_parallel,
         "adapters": bool(settings.adapter_slots),
         "a draft model": bool(settings.draft_gib) or bool(settings.draft_tokens),
+        "its flags": bool(settings.unasked_flags),
     }
     return [reason for reason, holds in reasons.items() if holds]

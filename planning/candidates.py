@@ -78,7 +78,7 @@ def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> 
         gpu_memory_utilization=request.gpu_memory_utilization or engine.gpu_memory_utilization,
         max_num_seqs=min(seqs, batched) if request.max_num_seqs is None else seqs,
         max_num_batched_tokens=batched,
-        block_size=engine.block_size,
+        block_size=request.block_size or engine.block_size,
         kv_cache_dtype=request.kv_cache_dtype,
         enforce_eager=request.enforce_eager,
         adapter_slots=request.adapter_slots,
@@ -88,6 +88,7 @@ def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> 
         own_draft=request.own_draft,
         draft_layers=request.draft_layers,
         draft_model=request.draft_model,
+        unasked_flags=request.unasked_flags,
     )
 
 

@@ -184,6 +184,8 @@ class ServeSettings(Decision):
     """The layers of another checkpoint that drafts, each like one of the target's layers of full attention (EAGLE)."""
     draft_model: str | None = None
     """A model of the catalogue that drafts, and keeps a cache of its own."""
+    unasked_flags: tuple[str, ...] = ()
+    """That may change weights or cache in a way that neither vLLM's own code was asked about nor a formula counts."""
     fewer_sequences: bool = False
     """`max_num_seqs` is less than vLLM would take: each sequence that decodes needs a block for its states."""
 

@@ -38,7 +38,7 @@ def recorded_answer(
 ) -> Answer | None:
     """What was recorded; None where nobody asked that release for this model, shape and cache on a card of that
     capability."""
-    if settings.block_size != engine.block_size:
+    if settings.block_size != engine.block_size or settings.unasked_flags or settings.adapter_slots:
         return None
     if settings.draft_tokens and not settings.own_draft:
         # Another model that drafts, or drafts from the prompt, change blocks that nobody asked about.
@@ -76,6 +76,11 @@ def unasked(model: Model, card: Card, sharding: Sharding, settings: ServeSetting
         return f"LoRA adapters of {model.architecture} are not modelled"
     if recorded_answer(model, card, sharding, settings, engine) is not None:
         return None
+    if settings.unasked_flags:
+        return (
+            f"{model.architecture} is planned only from what vLLM's own code says of it, and vLLM's code was asked "
+            f"without {', '.join(settings.unasked_flags)}"
+        )
     where = f"--model {model.id}" if model.id in MODELS else "--config FILE"
     shape = f"TP {sharding.tensor}, PP {sharding.pipeline}" + (", EP" if sharding.expert_parallel else "")
     return (

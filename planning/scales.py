@@ -1,7 +1,9 @@
 """Whether the shards of a quantised model are whole groups of weights that share a scale: vLLM refuses others.
 
 Read in vLLM 0.33.0: validate_fp8_block_shape (quantization/utils/fp8_utils.py), check_marlin_supports_layer
-(quantization/utils/marlin_utils.py), resolve_fp8_moe_weight_block_shape (fused_moe/oracle/fp8.py).
+(quantization/utils/marlin_utils.py), resolve_fp8_moe_weight_block_shape (fused_moe/oracle/fp8.py). Only cuts through
+the inputs of a matrix count: queries, keys and values, or gate and up, are parts of one matrix, and those may be no
+whole blocks (_maybe_allow_fp8_block_shape_mismatch, layers/linear.py).
 """
 
 from collections.abc import Iterator
@@ -16,10 +18,9 @@ from catalog.model import (
     StateSpace,
     WeightFormat,
 )
-from planning.layers import key_value_heads
 
-Cut = tuple[LinearPart, str, int, bool]
-"""A part, what is cut, its whole width, and whether the cut goes through the inputs of a matrix."""
+Cut = tuple[LinearPart, str, int]
+"""A part, what is cut, and the whole width of its inputs."""
 
 
 def cut_scales(model: Model, tensor: int) -> str | None:
@@ -27,8 +28,8 @@ def cut_scales(model: Model, tensor: int) -> str | None:
     quantization = model.quantization
     if quantization is None:
         return None
-    for part, what, width, inputs in _cuts(model, tensor):
-        unit = _unit(model, quantization, part, inputs, tensor)
+    for part, what, width in _cuts(model):
+        unit = _unit(model, quantization, part, tensor)
         if unit is not None and (width % tensor or width // tensor % unit):
             return f"{width / tensor:g} rows of {what} are no multiple of the {unit} weights that share a scale"
     return None
@@ -62,12 +63,12 @@ def _cut_groups(quantization: Quantization, rows: int) -> str | None:
     return f"{rows} rows of an expert are no multiple of the {group} weights that share a scale"
 
 
-def _unit(model: Model, quantization: Quantization, part: LinearPart, inputs: bool, tensor: int) -> int | None:
+def _unit(model: Model, quantization: Quantization, part: LinearPart, tensor: int) -> int | None:
     """Weights of that part that must stay together."""
     form = quantization.format_of(part, _some_layer(model, quantization, part))
     if form is WeightFormat.FP8 and quantization.block is not None:
         return quantization.block if tensor > 1 else None
-    if form in (WeightFormat.INT4, WeightFormat.INT8) and inputs:
+    if form in (WeightFormat.INT4, WeightFormat.INT8):
         return quantization.group
     return None
 
@@ -78,36 +79,29 @@ def _some_layer(model: Model, quantization: Quantization, part: LinearPart) -> i
     return next((layer for layer in layers if quantization.format_of(part, layer) is quantization.format), 0)
 
 
-def _cuts(model: Model, tensor: int) -> Iterator[Cut]:
+def _cuts(model: Model) -> Iterator[Cut]:
     if model.intermediate_size is not None and (model.experts is None or _has_dense(model)):
-        yield LinearPart.DENSE_OUTPUT, "the intermediate size", model.intermediate_size, True
-        yield LinearPart.DENSE, "the intermediate size", model.intermediate_size, False
+        yield LinearPart.DENSE_OUTPUT, "the intermediate size", model.intermediate_size
     if model.experts is not None and model.experts.shared_intermediate_size:
-        yield LinearPart.SHARED_EXPERTS, "the shared experts", model.experts.shared_intermediate_size, True
+        yield LinearPart.SHARED_EXPERTS, "the shared experts", model.experts.shared_intermediate_size
     for group in model.attention:
         match group:
             case MlaAttention():
                 width = model.attention_heads * group.v_head_dim
-                yield LinearPart.ATTENTION_OUTPUT, "the attention's output", width, True
+                yield LinearPart.ATTENTION_OUTPUT, "the attention's output", width
             case LinearAttention():
-                yield (
-                    LinearPart.STATE_OUTPUT,
-                    "the linear layers' output",
-                    group.value_heads * group.value_head_dim,
-                    True,
-                )
+                width = group.value_heads * group.value_head_dim
+                yield LinearPart.STATE_OUTPUT, "the linear layers' output", width
             case StateSpace():
-                yield LinearPart.STATE_OUTPUT, "the state-space layers' output", group.inner, True
+                yield LinearPart.STATE_OUTPUT, "the state-space layers' output", group.inner
             case _ if isinstance(group, HeadedAttention):
                 head = group.head_dim or model.head_dim
-                yield LinearPart.ATTENTION_OUTPUT, "the attention's output", model.attention_heads * head, True
-                keys = key_value_heads(model, group, tensor) * head * tensor
-                yield LinearPart.ATTENTION, "the keys and values", keys, False
+                yield LinearPart.ATTENTION_OUTPUT, "the attention's output", model.attention_heads * head
             case _:
                 pass
     if model.vision is not None:
         for width in model.vision.cut_sizes:
-            yield LinearPart.VISION, "the image encoder", width, True
+            yield LinearPart.VISION, "the image encoder", width
 
 
 def _has_dense(model: Model) -> bool:

@@ -65,6 +65,10 @@ class ShapeRequest:
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
     kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+    block_size: int | None = None
+    """Tokens of one block of the cache."""
+    unasked_flags: tuple[str, ...] = ()
+    """That may change weights or cache in a way that neither vLLM's own code was asked about nor a formula counts."""
     enforce_eager: bool = False
     adapter_slots: int = 0
     """LoRA adapters that one batch may mix."""

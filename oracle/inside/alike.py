@@ -1,8 +1,8 @@
-"""Builds layers that are alike twice and counts them as often as the model has them, where that was seen to say the same.
+"""Builds layers that are alike twice and counts them as often as the model has them, where that says the same.
 
 The first shape of a model is built whole, and from what vLLM built each layer gets a kind: its modules, the shapes of
-their parameters and their settings. The same shape is then built with two layers of each kind. Only if weights and cache
-come out the same, other shapes of that model are built so too.
+their parameters and their settings. The same shape is then built with two layers of each kind. Only if weights and
+cache come out the same, other shapes of that model are built so too.
 """
 
 import enum
@@ -171,7 +171,5 @@ def _completed(caches: dict[str, Any], prefix: str, indices: list[int]) -> dict[
     for index in indices:
         model = _pair(prefix, _known[prefix][index])[-1]
         by_layer[index] = {rest: replace(spec) for rest, spec in by_layer.get(model, {}).items()}
-    ordered = {
-        f"{prefix}.{index}{rest}": spec for index in sorted(by_layer) for rest, spec in by_layer[index].items()
-    }
+    ordered = {f"{prefix}.{index}{rest}": spec for index in sorted(by_layer) for rest, spec in by_layer[index].items()}
     return {**ordered, **others}

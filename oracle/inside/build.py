@@ -4,8 +4,10 @@ Each stage wants a process of its own: rotary tables and the like are kept for t
 """
 
 import gc
+import importlib
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,7 @@ def patch() -> None:
     tensors.patch()
     alike.patch()
     _shape_alike("deep_gemm::transform_sf_into_required_layout")
+    _without_kernels()
     dummy_loader.initialize_single_dummy_weight = lambda *_args, **_kwargs: None
     loader_utils.record_metadata_for_reloading = lambda *_args, **_kwargs: None
 
@@ -59,6 +62,23 @@ def _shape_alike(operator: str) -> None:
         torch.library.register_fake(operator, lambda scales, *_args, **_kwargs: torch.empty_like(scales))
     except RuntimeError as error:  # a release without that library
         print(f"{operator}: {error}", file=sys.stderr)
+
+
+class _Kernels:
+    """Of a library that compiles them at their first use: whatever it is told to do, it does nothing."""
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_args, **_kwargs: None
+
+
+def _without_kernels() -> None:
+    """FlashInfer allocates what its kernels write into, so that a shape is right before any was compiled."""
+    try:
+        spec = importlib.import_module("flashinfer.jit.core").JitSpec
+    except ImportError as error:
+        print(f"flashinfer: {error}", file=sys.stderr)
+        return
+    spec.build_and_load = lambda *_args, **_kwargs: _Kernels()
 
 
 def write_checkpoint(question: Question, folder: Path) -> None:

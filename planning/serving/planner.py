@@ -20,6 +20,7 @@ from planning.serving.objective import OnPool, choose_pool
 from planning.serving.owned_arguments import check_arguments
 from planning.serving.resources import PlacedModel, plan_resources
 from planning.serving.transport import group_environment, plan_transport
+from planning.serving.unasked import block_size, unasked_flags
 from planning.serving.variants import (
     adapter_slots,
     as_loaded,
@@ -88,6 +89,12 @@ class _Planner:
         pool, shape, expected = chosen
         for warning in shape.warnings:
             self._findings.warn(self._path, warning)
+        if shape.settings.unasked_flags:
+            self._findings.warn(
+                f"{self._path}.engine",
+                f"what {', '.join(shape.settings.unasked_flags)} changes of weights and cache was not asked of vLLM's "
+                "own code; the memory is extrapolated",
+            )
         spans_nodes = shape.pattern is Pattern.MULTI_NODE
         fabric = self._fabric if spans_nodes and pool.mode else None
         transport = plan_transport(fabric, wanted.name) if fabric else None
@@ -173,10 +180,10 @@ class _Planner:
         self, model: Model, release: VllmRelease, possible: list[ResolvedPool]
     ) -> tuple[ResolvedPool, ShapePlan, ExpectedService | None] | None:
         if self._wanted.service_objective is not None:
-            asked = [OnPool(pool, self._request(release, pool), self._hour_usd(pool)) for pool in possible]
+            asked = [OnPool(pool, self._request(model, release, pool), self._hour_usd(pool)) for pool in possible]
             return choose_pool(model, self._wanted, asked, self._path, self._findings)
         (pool,) = possible
-        request = self._request(release, pool)
+        request = self._request(model, release, pool)
         try:
             shape = choose_shape(model, pool.accelerator, pool.machine, request, self._hour_usd(pool))
         except ShapeRefused as refusal:
@@ -223,7 +230,7 @@ class _Planner:
         if self._wanted.distributed_executor is Executor.RAY:
             self._findings.warn(path, "Ray's part was not tried; mp is vLLM's own way and needs no image of yours")
 
-    def _request(self, release: VllmRelease, pool: ResolvedPool) -> ShapeRequest:
+    def _request(self, model: Model, release: VllmRelease, pool: ResolvedPool) -> ShapeRequest:
         wanted = self._wanted
         slots, rank = adapter_slots(wanted.engine)
         return ShapeRequest(
@@ -241,6 +248,8 @@ class _Planner:
             max_num_seqs=wanted.max_num_seqs,
             max_num_batched_tokens=wanted.max_num_batched_tokens,
             kv_cache_dtype=wanted.kv_cache_dtype,
+            block_size=block_size(wanted.engine, release),
+            unasked_flags=unasked_flags(wanted.engine, model, release),
             enforce_eager=bool(wanted.engine.enforce_eager),
             adapter_slots=slots,
             adapter_rank=rank,

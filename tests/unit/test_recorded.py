@@ -23,6 +23,7 @@ from config import ConfigurationError, read_stack_file
 from planning.__main__ import main
 from planning.engine import ServeSettings, engine_of
 from planning.fit import fit
+from planning.legality import cache_objection, tensor_objection
 from planning.memory import GpuMemory, gpu_memory
 from planning.shape import GpuNode, ShapeRequest
 from planning.weights import COMMUNICATOR, GIB, Sharding
@@ -202,3 +203,17 @@ def test_more_ranks_never_hold_more(file: Path) -> None:
                 max(c.weights) for c in sorted(plain, key=lambda c: c.tensor) if (c.cache, c.draft_tokens) == cache
             ]
             assert weights == sorted(weights, reverse=True)
+
+
+@pytest.mark.parametrize("file", RECORDS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_no_rule_of_ours_refuses_what_vllm_builds(file: Path) -> None:
+    record = read_record(file)
+    model = MODELS[record.model]
+    for capability, cases in record.capabilities.items():
+        entry = next(entry for entry in ACCELERATORS.values() if entry.compute_capability == capability)
+        node = GpuNode.of(entry, max(entry.machine_types, key=lambda machine: machine.gpus))
+        for said in cases:
+            if said.refusal is None and said.tensor <= node.tensor_domain:
+                objection = tensor_objection(model, node, said.tensor, said.expert_parallel or None)
+                assert objection is None, (capability, said.tensor, objection)
+                assert cache_objection(model, said.cache) is None
