@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from maintenance import accelerators_page, architecture_page, assumptions_page, configuration_page, stack_schema
+from maintenance import (
+    accelerators_page,
+    architecture_page,
+    assumptions_page,
+    configuration_page,
+    models_page,
+    stack_schema,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -12,6 +19,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "architecture.md": architecture_page.page,
     "assumptions.md": assumptions_page.page,
     "configuration.md": configuration_page.page,
+    "models.md": models_page.page,
     "stack.schema.json": stack_schema.text,
 }
 

@@ -62,10 +62,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _record(options: argparse.Namespace) -> int:
-    environment.make()
     if options.config is not None:
         configs = {beside(options.config, environment.VLLM_VERSION): of_file(options.config)}
+        environment.make()
     else:
+        environment.make()
         wanted = options.model or catalogue()
         configs = {file_of(model, environment.VLLM_VERSION): config_of(model) for model in wanted}
     targets = {config.id: target for target, config in configs.items()}

@@ -5,7 +5,7 @@ miss stands in exceptions.yaml, with its cause.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,7 @@ class Row:
 
     name: str
     shape: str
+    capability: str = ""
     weights_error: float | None = None
     """Per cent; positive where the plan counts more."""
     cache_exact: bool | None = None
@@ -64,37 +65,47 @@ class Table:
 
     @property
     def faults(self) -> list[Row]:
-        return [row for row in self.rows if row.fault is not None and _excuse(row) is None]
+        return [row for row in self.rows if row.fault is not None and excuse(row) is None]
 
     @property
     def excused(self) -> list[Row]:
-        return [row for row in self.rows if row.fault is not None and _excuse(row) is not None]
+        return [row for row in self.rows if row.fault is not None and excuse(row) is not None]
 
     @property
     def holds(self) -> bool:
         return bool(self.rows) and not self.faults
+
+    @property
+    def steps(self) -> list[int]:
+        """Shapes whose weights are within 0.1, 1 and 5 per cent, and worse."""
+        errors = [abs(row.weights_error) for row in self.rows if row.weights_error is not None]
+        return [sum(low < e <= high for e in errors) for low, high in ((-1, 0.1), (0.1, 1), (1, 5), (5, 1e9))]
+
+    @property
+    def exact_caches(self) -> tuple[int, int]:
+        """Shapes whose cache blocks are exact, of how many."""
+        caches = [row.cache_exact for row in self.rows if row.cache_exact is not None]
+        return sum(caches), len(caches)
 
     def as_markdown(self) -> str:
         lines = [f"## The plan beside vLLM {PINS.vllm}, compute capability {self.capability}", "", *self._counts(), ""]
         for title, rows in (("Faults", self.faults), ("Known exceptions", self.excused)):
             if rows:
                 lines += [f"### {title}", "", "| model | shape | what | why |", "| --- | --- | --- | --- |"]
-                lines += [f"| {r.name} | {r.shape} | {r.fault} | {_excuse(r) or ''} |" for r in rows]
+                lines += [f"| {r.name} | {r.shape} | {r.fault} | {excuse(r) or ''} |" for r in rows]
                 lines.append("")
         if self.unanswered:
             lines += ["### Without an answer", "", *(f"- {line}" for line in self.unanswered), ""]
         return "\n".join(lines)
 
     def _counts(self) -> Iterator[str]:
-        errors = [abs(row.weights_error) for row in self.rows if row.weights_error is not None]
-        caches = [row.cache_exact for row in self.rows if row.cache_exact is not None]
+        exact, of = self.exact_caches
         yield "| | within 0.1 % | within 1 % | within 5 % | worse |"
         yield "| --- | --- | --- | --- | --- |"
-        steps = [sum(low < e <= high for e in errors) for low, high in ((-1, 0.1), (0.1, 1), (1, 5), (5, 1e9))]
-        yield "| weights | " + " | ".join(map(str, steps)) + " |"
+        yield "| weights | " + " | ".join(map(str, self.steps)) + " |"
         yield ""
         yield (
-            f"Cache blocks: {sum(caches)} of {len(caches)} exact. Refused by both: {self.refused_alike}. "
+            f"Cache blocks: {exact} of {of} exact. Refused by both: {self.refused_alike}. "
             f"Faults: {len(self.faults)}, known exceptions: {len(self.excused)}, "
             f"without an answer of vLLM: {len(self.unanswered)}."
         )
@@ -112,7 +123,7 @@ def compare(answers: Iterable[tuple[Question, Answer]], capability: str, *, form
         if "failure" in answer:
             table.unanswered.append(f"{question.config.id}, {question.shape}: {answer['failure']}")
             continue
-        row = _row(question, answer, node, formulas=formulas)
+        row = replace(_row(question, answer, node, formulas=formulas), capability=capability)
         if row.fault is None and "refusal" in answer:
             table.refused_alike += 1
         table.rows.append(row)
@@ -226,10 +237,11 @@ def _cache_difference(layouts: list[KvLayout], question: Question, answer: Answe
     return None
 
 
-def _excuse(row: Row) -> str | None:
+def excuse(row: Row) -> str | None:
     """Why a fault is known and stays."""
     for entry in _exceptions():
-        if fnmatch(row.name, entry["models"]) and fnmatch(row.shape, entry["shapes"]) and row.kind == entry["what"]:
+        said = {"models": row.name, "shapes": row.shape, "capabilities": row.capability}
+        if row.kind == entry["what"] and all(fnmatch(value, entry.get(key, "*")) for key, value in said.items()):
             return str(entry["because"])
     return None
 

@@ -32,6 +32,8 @@ def published() -> list[Config]:
 def config_of(model: str) -> Config:
     """The config of a catalogue model. Raises NoConfig."""
     known = _known().get(model, {})
+    if "unknown" in known:
+        raise NoConfig(f"{model}: {known['unknown']}")
     name = str(known.get("package", model.replace("/", "--")))
     if "fields" in known:
         return Config(model, str(known["source"]), known["fields"])
@@ -43,6 +45,11 @@ def config_of(model: str) -> Config:
         config.pop(key, None)
     quantization = None if "quantization_config" in known.get("without", ()) else found.quantization
     return Config(model, found.source + (f", {known['because']}" if "because" in known else ""), config, quantization)
+
+
+def unknown(model: str) -> str | None:
+    """Why there is no config of a catalogue model, where that is known."""
+    return _known().get(model, {}).get("unknown")
 
 
 def catalogue() -> list[str]:
@@ -58,7 +65,7 @@ def catalogue() -> list[str]:
 
 
 def of_file(file: Path) -> Config:
-    """A config.json of one's own, with the hf_quant_config.json beside it. Raises OSError or ValueError."""
+    """A config.json of one's own, with the hf_quant_config.json beside it. Raises ValueError, which names the file."""
     quantization = file.with_name("hf_quant_config.json")
     name = file.parent.name if file.name == "config.json" and file.parent.name else file.stem
     return Config(name, str(file), _object(file), _object(quantization) if quantization.exists() else None)
@@ -76,7 +83,12 @@ def _published(name: str) -> Config:
 
 
 def _object(file: Path) -> dict[str, Any]:
-    content = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{file} holds no JSON object")
     return content  # pyright: ignore[reportUnknownVariableType]

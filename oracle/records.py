@@ -1,7 +1,7 @@
 """Writes what vLLM's own code said of a model where the plan reads it: one small file, a line for each shape."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,17 @@ def case_of(question: Question, answer: Answer) -> RecordedCase | None:
         draft_tokens=question.draft_tokens,
         **said,
     )
+
+
+def answers_of(made: Record, capability: str) -> Iterator[tuple[Question, Answer]]:
+    """The cases of a record as they were answered."""
+    config = Config(made.model, made.config, {})
+    for case in made.capabilities.get(capability, ()):
+        question = Question(config, case.tensor, case.pipeline, case.expert_parallel, case.cache, case.draft_tokens)
+        if case.refusal is not None:
+            yield question, {"refusal": case.refusal}
+        else:
+            yield question, case.model_dump(mode="json", include={"weights", "block_bytes", "groups"})
 
 
 def record(config: Config, capability: str, answers: Iterable[tuple[Question, Answer]], target: Path) -> Record:

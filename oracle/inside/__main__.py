@@ -175,9 +175,10 @@ def _outcome(work: Callable[[], Any]) -> tuple[list[str], Any]:
 def _judged(error: Exception) -> Refused | Unanswerable:
     """A refusal is an error that vLLM's own code raises on purpose; anything else, this oracle does not understand."""
     frames = traceback.extract_tb(error.__traceback__)
-    raised_by = next((frame.filename for frame in reversed(frames) if "/pydantic/" not in frame.filename), "")
-    words = _words(error)
-    if isinstance(error, _THEIRS) and "/vllm/" in raised_by and words:
+    raised_by = next((frame for frame in reversed(frames) if "/pydantic/" not in frame.filename), None)
+    # A bare assertion says what it wants in its own line.
+    words = _words(error) or (raised_by.line if raised_by is not None else None)
+    if words and isinstance(error, _THEIRS) and raised_by is not None and "/vllm/" in raised_by.filename:
         return Refused(words)
     where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-4:]]
     return Unanswerable(f"{type(error).__name__}: {words or error!r} at {', '.join(where)}")

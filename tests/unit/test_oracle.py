@@ -6,13 +6,17 @@ import pytest
 
 from catalog import PINS
 from catalog.model import MODELS, KvCacheDtype
-from catalog.recorded import RECORDED, read_record
+from catalog.recorded import RECORDED, read_record, record_of
+from maintenance import models_page
 from oracle import changes as between
+from oracle.__main__ import main
 from oracle.ask import Answer, Journal
 from oracle.card import CAPABILITIES, card_of
 from oracle.compare import Table, compare
-from oracle.question import Config, Question, every_shape
+from oracle.published import unknown
+from oracle.question import Config, Question, by_use, every_shape
 from oracle.records import as_text, record
+from oracle.worth import worth_asking
 from planning.kv_cache import CacheSettings, kv_layout
 from planning.weights import Sharding, stages_of, weight_bytes
 
@@ -110,6 +114,57 @@ def test_a_false_refusal_is_a_fault_and_a_shared_one_is_none() -> None:
     assert not compared((Question(config, 8), answer())).holds
     table = compared((Question(config, 8), {"refusal": "4 heads"}), (Question(CONFIG), answer()))
     assert (table.holds, table.refused_alike) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [("{broken", "is no JSON"), ("[1]", "holds no JSON object"), (None, "cannot be read: No such file or directory")],
+)
+def test_a_config_that_cannot_be_read_is_one_line_before_anything_is_made(
+    written: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oracle.environment.make", lambda: pytest.fail("nothing is to be made"))
+    file = tmp_path / "config.json"
+    if written is not None:
+        file.write_text(written)
+    assert main(["record", "--config", str(file)]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"python -m oracle: {file}")
+    assert said in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_every_model_has_a_config_or_a_word_why_not() -> None:
+    told = {model for model in MODELS if unknown(model) is not None}
+    assert told <= MODELS.keys()
+    assert not [model for model in told if record_of(MODELS[model], PINS.vllm) is not None]
+
+
+def test_the_usual_shapes_of_all_models_come_first_and_drafts_last() -> None:
+    asked = by_use([*every_shape(MIXTURE), *every_shape(CONFIG)])
+    assert {q.config.id for q in asked[:8]} == {MIXTURE.id, CONFIG.id}
+    assert all(q.shape == f"TP {q.tensor}, PP 1" for q in asked[:8])
+    assert all(q.draft_tokens for q in asked[-12:])
+
+
+def test_only_what_a_card_could_hold_is_worth_asking() -> None:
+    assert [t for t in (1, 2, 4, 8) if worth_asking(Question(CONFIG, t), "8.9")] == [4, 8]
+    assert worth_asking(Question(CONFIG), "9.0")
+    assert not worth_asking(Question(CONFIG, 8, 2), "9.0")
+    assert worth_asking(Question(Config("nobody/knows", "a test", {"model_type": "nobody"})), "8.9")
+
+
+def test_the_page_lays_the_formulas_beside_every_record() -> None:
+    text = models_page.page()
+    assert (Path(__file__).parents[2] / "docs" / "models.md").read_text() == text
+    for model in MODELS:
+        assert f"| {model} |" in text
+
+
+def test_the_formulas_say_what_was_recorded_or_the_difference_has_a_cause() -> None:
+    assert models_page.tables()
+    faults = [f"{t.capability} {row.name}, {row.shape}: {row.fault}" for t in models_page.tables() for row in t.faults]
+    assert not faults
 
 
 def test_nothing_compared_does_not_hold() -> None:
