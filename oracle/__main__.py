@@ -90,7 +90,8 @@ def _compare(options: argparse.Namespace) -> int:
     if unknown:
         raise ValueError(f"neither the catalogue nor the package has {', '.join(unknown)}")
     wanted = [configs[name] for name in options.names or configs]
-    questions = [question for config in wanted for question in every_shape(config, thorough=not options.quick)]
+    shapes = (question for config in wanted for question in every_shape(config, thorough=not options.quick))
+    questions = by_use(q for q in shapes if not q.draft_tokens and (q.is_plain or worth_asking(q, options.capability)))
     table = compare(ask(questions, options.capability), options.capability, formulas=options.formulas)
     print(table.as_markdown())
     return 0 if table.holds else 1

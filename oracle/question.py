@@ -63,6 +63,11 @@ class Question:
         return self.tensor * self.pipeline
 
     @property
+    def is_plain(self) -> bool:
+        """Ranks and stages alone, with the cache that vLLM takes by itself."""
+        return not (self.expert_parallel or self.draft_tokens or self.cache is not KvCacheDtype.AUTO)
+
+    @property
     def shape(self) -> str:
         parts = [f"TP {self.tensor}", f"PP {self.pipeline}"]
         parts += ["EP"] if self.expert_parallel else []
@@ -105,4 +110,4 @@ def every_shape(config: Config, *, thorough: bool = True) -> Iterator[Question]:
 
 def by_use(questions: Iterable[Question]) -> list[Question]:
     """The usual shapes of all models first, then the others, and drafts last."""
-    return sorted(questions, key=lambda q: (bool(q.draft_tokens), q.shape != Question(q.config, q.tensor).shape))
+    return sorted(questions, key=lambda q: (bool(q.draft_tokens), not q.is_plain or q.pipeline > 1))
