@@ -10,8 +10,8 @@ from planning.weights import GIB, Sharding, stages_of, weight_bytes
 def worth_asking(question: Question, capability: str) -> bool:
     """Whether the largest card of that capability could hold the weights, by the plan's formulas.
 
-    Two stages, where a model with one has not half of the memory for itself; a model that the formulas cannot read is
-    always asked about.
+    Two stages, where a model with one has not half of the memory for itself; a model that no formula
+    counts is always asked about.
     """
     memory = GIB * max(card.memory.torch_gib for card in ACCELERATORS.values() if card.compute_capability == capability)
     try:
@@ -20,6 +20,8 @@ def worth_asking(question: Question, capability: str) -> bool:
         return True
     if question.pipeline > model.layers:
         return False
+    if not model.counted and model.checkpoint_gib is None:
+        return True
     experts = question.tensor if question.expert_parallel else 1
     held = [
         weight_bytes(model, Sharding(question.tensor, question.pipeline, experts), stage)
