@@ -15,6 +15,7 @@ _HEAD = (
     "compute capability",
     "models",
     "shapes",
+    "by record alone",
     "refused by both",
     "within 0.1 %",
     "1 %",
@@ -69,14 +70,15 @@ def tables() -> tuple[Table, ...]:
 
 @cache
 def records() -> tuple[Record, ...]:
-    """Of the models of the catalogue."""
+    """The records of the catalogue's models."""
     return tuple(record for model in MODELS.values() if (record := record_of(model, PINS.vllm)) is not None)
 
 
 def _summary(table: Table) -> str:
     exact, of = table.exact_caches
-    models = len({row.name for row in table.rows})
-    numbers = [table.capability, models, len(table.rows), table.refused_alike, *table.steps, f"{exact} of {of}"]
+    models = sum(table.capability in record.capabilities for record in records())
+    shapes = len(table.rows) + table.uncounted
+    numbers = [table.capability, models, shapes, table.uncounted, table.refused_alike, *table.steps, f"{exact} of {of}"]
     return f"| {' | '.join(map(str, numbers))} | {len(table.faults)} |"
 
 

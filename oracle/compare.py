@@ -62,6 +62,8 @@ class Table:
     rows: list[Row] = field(default_factory=list[Row])
     unanswered: list[str] = field(default_factory=list[str])
     refused_alike: int = 0
+    uncounted: int = 0
+    """Shapes of models that no formula counts, so that there is nothing to lay beside vLLM."""
 
     @property
     def faults(self) -> list[Row]:
@@ -123,6 +125,9 @@ def compare(answers: Iterable[tuple[Question, Answer]], capability: str, *, form
         if "failure" in answer:
             table.unanswered.append(f"{question.config.id}, {question.shape}: {answer['failure']}")
             continue
+        if formulas and not _counted(question.config):
+            table.uncounted += 1
+            continue
         row = replace(_row(question, answer, node, formulas=formulas), capability=capability)
         if row.fault is None and "refusal" in answer:
             table.refused_alike += 1
@@ -144,6 +149,13 @@ def _row(question: Question, answer: Answer, node: GpuNode, *, formulas: bool) -
     if "refusal" in answer:
         return Row(name, shape, fault=f"vLLM refuses it: {answer['refusal']}", kind="refusal")
     return _beside(name, shape, model, planned, answer, question)
+
+
+def _counted(config: Config) -> bool:
+    try:
+        return model_of(config).counted
+    except UnreadableConfigError:
+        return True  # which is a fault, unless vLLM refuses it too
 
 
 def model_of(config: Config) -> Model:
@@ -182,6 +194,8 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
     )
     stages = stages_of(model, question.pipeline)
     said = None if formulas else recorded_answer(model, node.card, sharding, settings, engine)
+    if said is None and model.recorded_only:
+        return "it is planned from records alone, and has none of this shape"
     if said is not None:
         if said.case.refusal is not None:
             return said.case.refusal

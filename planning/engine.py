@@ -185,7 +185,7 @@ class ServeSettings(Decision):
     draft_model: str | None = None
     """A model of the catalogue that drafts, and keeps a cache of its own."""
     unasked_flags: tuple[str, ...] = ()
-    """That may change weights or cache in a way that neither vLLM's own code was asked about nor a formula counts."""
+    """Flags that may change weights or cache in a way that vLLM's own code was not asked about."""
     fewer_sequences: bool = False
     """`max_num_seqs` is less than vLLM would take: each sequence that decodes needs a block for its states."""
 

@@ -68,7 +68,7 @@ class ShapeRequest:
     block_size: int | None = None
     """Tokens of one block of the cache."""
     unasked_flags: tuple[str, ...] = ()
-    """That may change weights or cache in a way that neither vLLM's own code was asked about nor a formula counts."""
+    """Flags that may change weights or cache in a way that vLLM's own code was not asked about."""
     enforce_eager: bool = False
     adapter_slots: int = 0
     """LoRA adapters that one batch may mix."""

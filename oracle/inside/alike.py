@@ -19,7 +19,7 @@ from inside import tensors
 from vllm.model_executor.models import utils
 
 Kinds = dict[str, dict[int, str]]
-"""Of each list of layers, by its name in the model: the kind of each layer by its number."""
+"""The kind of each layer by its number, of each list of layers by its name in the model."""
 
 _TWICE = 2
 _DEPTH = 6
@@ -75,7 +75,7 @@ def _make_some(number: int, layer_fn: Callable[..., torch.nn.Module], prefix: st
 
 
 def kinds() -> Kinds:
-    """Of the layers that were built, before their weights are packed for the kernel."""
+    """The kinds of the layers that were built, before their weights are packed for the kernel."""
     return {prefix: {index: _kind(layer, index) for index, layer in found.items()} for prefix, found in _built.items()}
 
 

@@ -43,7 +43,7 @@ class Stage:
     weights: int
     caches: dict[str, Any]
     kinds: alike.Kinds
-    """Of its layers, where they were all built."""
+    """The kinds of its layers, where they were all built."""
 
 
 def patch() -> None:
@@ -65,7 +65,7 @@ def _shape_alike(operator: str) -> None:
 
 
 class _Kernels:
-    """Of a library that compiles them at their first use: whatever it is told to do, it does nothing."""
+    """The kernels of a library that compiles them at their first use: whatever they are told to do, they do nothing."""
 
     def __getattr__(self, _name: str) -> Callable[..., None]:
         return lambda *_args, **_kwargs: None
@@ -149,7 +149,7 @@ def build(question: Question, config: VllmConfig, stage: int, known: alike.Kinds
 
 
 def kinds_of(stages: list[Stage]) -> alike.Kinds:
-    """Of the layers of all stages."""
+    """The kinds of the layers of all stages."""
     together: alike.Kinds = {}
     for stage in stages:
         for prefix, found in stage.kinds.items():
