@@ -378,10 +378,11 @@ class TestMemory:
             return planned({**ONE_GPU, "engine": {"lora": lora}}).shape.memory.weights_gib
 
         base = planned(ONE_GPU).shape.memory.weights_gib
-        one, four, wide = weights(maxLoras=1), weights(maxLoras=4), weights(maxLoras=1, maxLoraRank=64)
-        assert base < one < four
-        assert (wide - base) == pytest.approx(4 * (one - base))
-        assert (four - base) == pytest.approx(4 * (one - base))
+        one, two, four = weights(maxLoras=1), weights(maxLoras=2), weights(maxLoras=4)
+        wide = weights(maxLoras=1, maxLoraRank=64)
+        assert base < one < two < four
+        assert (four - one) == pytest.approx(3 * (two - one))
+        assert (wide - one) == pytest.approx(3 * (two - one))
 
     def test_a_draft_model_takes_memory(self) -> None:
         draft = {"speculative": {"method": "draft_model", "tokens": 3, "model": "google/gemma-3-1b-it"}}
