@@ -35,7 +35,7 @@ def page() -> str:
         "of the catalogue, without a GPU, as on a card of that compute capability, and said its weights, the blocks of",
         "its cache, and what it refuses. A plan reads that. What the plan's formulas say without it stands here beside",
         "it, for they plan every other model and shape: percentages are of weights on the fullest GPU, blocks those of",
-        "one request.",
+        "one request. The formulas are those of Hopper (9.0): on other cards a plan without a record is extrapolated.",
         "",
         f"| {' | '.join(_HEAD)} |",
         f"|{' --- |' * len(_HEAD)}",
