@@ -16,7 +16,13 @@ import yaml
 
 from catalog import ACCELERATORS
 from catalog.model import KvCacheDtype, MlaAttention, Model, Quantization, WeightFormat
-from planning.engine import ServeSettings, default_max_num_batched_tokens, default_max_num_seqs, engine_of
+from planning.engine import (
+    ServeSettings,
+    default_max_num_batched_tokens,
+    default_max_num_seqs,
+    engine_of,
+    graph_rules,
+)
 from planning.layers import key_value_heads
 from planning.memory import GpuMemory, gpu_memory
 from planning.shape import GpuNode
@@ -84,10 +90,11 @@ def _case(row: dict[str, Any], data: dict[str, Any], folder: Path) -> Case:
     engine = engine_of(data["vllm"])
     settings = ServeSettings(
         max_model_len=row.get("maxModelLen", model.context),
-        gpu_memory_utilization=row.get("utilization", engine.gpu_memory_utilization),
+        gpu_memory_utilization=row.get("utilization", engine.defaults.gpu_memory_utilization),
         max_num_seqs=row.get("maxNumSeqs", default_max_num_seqs(node.card, engine)),
         max_num_batched_tokens=row.get("maxNumBatchedTokens", default_max_num_batched_tokens(node.card, engine)),
-        block_size=engine.block_size,
+        block_size=engine.defaults.block_size,
+        graphs=graph_rules(node.card, engine),
         kv_cache_dtype=KvCacheDtype(row.get("kvCacheDtype", "auto")),
         enforce_eager=row.get("enforceEager", False),
         compile_cache=row.get("compileCache", False),

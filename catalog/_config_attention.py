@@ -282,13 +282,3 @@ def context_of(reader: ConfigReader) -> int:
         if rope["rope_type"] not in _SCALED_ALREADY:
             factor = float(rope.get("factor") or factor)
     return int(length * factor)
-
-
-def unscaled_context_of(reader: ConfigReader) -> int | None:
-    """The context that vLLM serves unless it is told a longer one: LongRoPE's original one."""
-    if not any(rope["rope_type"] == "longrope" for rope in _ropes(reader)):
-        return None
-    original = reader.get("original_max_position_embeddings") or _ropes(reader)[0].get(
-        "original_max_position_embeddings"
-    )
-    return None if original is None else whole_number("original_max_position_embeddings", original)

@@ -27,6 +27,14 @@ class Entry(BaseModel):
     )
 
 
+def said(error: Exception) -> str:
+    """On one line: of a wrong entry each key and what is wrong with it."""
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split())
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'as a whole'}: {problem['msg']}" for problem in problems)
+
+
 class InvalidEntry(ValueError):
     """A catalogue file does not describe what its folder holds; the message names the file."""
 
@@ -59,7 +67,7 @@ class Entries(Mapping[str, E], Generic[E]):
                 data = yaml.load(file.read_text(encoding="utf-8"), Loader=_loader)
                 self._loaded[name] = self._kind.model_validate(data, by_alias=True, by_name=False)
             except (yaml.YAMLError, ValidationError) as error:
-                raise InvalidEntry(f"{self._folder.name}/{file.name}: {error}") from error
+                raise InvalidEntry(f"{self._folder.name}/{file.name}: {said(error)}") from error
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:

@@ -18,6 +18,8 @@ class Traits:
     vision_on_every_stage: bool = False
     rotary_tables: bool = True
     """Whether a table of positions is kept: what vLLM runs by transformers' own code keeps none."""
+    least_batched_tokens: int = 0
+    """The least tokens of a step, where the class takes an image or a video whole (`is_mm_prefix_lm`)."""
 
 
 _USUAL = Traits()
@@ -42,7 +44,10 @@ MODELLED: dict[str, Traits] = {
     "Gemma3ForCausalLM": _BOTH,
     "Gemma3ForConditionalGeneration": _BOTH,
     "Gemma4ForCausalLM": _BOTH,
-    "Gemma4ForConditionalGeneration": Traits(embeddings_on_every_stage=True, head_on_every_stage=True),
+    # A video is 32 frames of 70 tokens and 8 around each (vllm/model_executor/models/gemma4_mm.py).
+    "Gemma4ForConditionalGeneration": Traits(
+        embeddings_on_every_stage=True, head_on_every_stage=True, least_batched_tokens=32 * 78
+    ),
     "Cohere2ForCausalLM": _BOTH,
     # Experts.
     "MixtralForCausalLM": _BOTH,

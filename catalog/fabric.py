@@ -88,7 +88,6 @@ class _Fabric(Entry):
 
     vpcs: tuple[FabricVpc, ...] = ()
     networks: tuple[FabricNetwork, ...] = ()
-    installer: str | None = Field(default=None, description="name of an entry of INSTALLER_RELEASES")
     node_daemons: tuple[str, ...] = Field(default=(), description="entries of NODE_DAEMONS that must run on its nodes")
     environment: dict[str, str] = Field(
         default_factory=dict[str, str], description="for the containers that use the transport"

@@ -12,7 +12,6 @@ from catalog._config_attention import (
     layers_of,
     nemotron_pattern,
     rotary_of,
-    unscaled_context_of,
 )
 from catalog._config_experts import experts_of
 from catalog._config_quantization import quantization_of
@@ -134,7 +133,6 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
         "tied_embeddings": bool(reader.get("tie_word_embeddings", False)),
         "vocabulary": reader.integer("vocab_size"),
         "context": context_of(reader),
-        "unscaled_context": unscaled_context_of(reader),
         "vision": vision,
         "dtype": dtype_of(reader, config),
         "quantization": quantization_of(

@@ -141,9 +141,6 @@ class Model(Entry):
     tied_embeddings: bool = Field(default=False, description="input and output share their embeddings")
     vocabulary: Count = Field(description="tokens that there are")
     context: Count = Field(description="tokens; the longest that the model was made for")
-    unscaled_context: Count | None = Field(
-        default=None, description="what vLLM serves unless it is told a longer one; none: the whole context"
-    )
     rotary: int | None = Field(
         default=None,
         ge=0,

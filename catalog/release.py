@@ -1,12 +1,13 @@
 """What runs on the nodes and at which version: images, charts, installers, GKE minors, and what was tried with what."""
 
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from catalog._entry import Entry
-from catalog.accelerator import Architecture, Basis, GpuDriverVersion
+from catalog.accelerator import Architecture, GpuDriverVersion
+from catalog.engine import Engine, Tried
 from catalog.fabric import Transport
 
 
@@ -31,35 +32,9 @@ class Image(Entry):
         return tagged if self.digest is None else f"{tagged}@{self.digest}"
 
 
-class Tried(Entry):
-    """One combination that somebody ran. What is not listed is untested, which is a warning and not a refusal."""
+class VllmRelease(Engine):
+    """One vLLM release: how it behaves, and its image."""
 
-    with_: Annotated[dict[str, str], Field(alias="with", description="component to version")]
-    works: bool
-    basis: Basis
-    source: str
-    note: str | None = None
-
-
-class ServerDefaults(Entry):
-    """What `vllm serve` chooses when a flag is not given."""
-
-    gpu_memory_utilization: float
-    max_num_seqs: int = Field(description="on GPUs of at least `large_gpu_gib` that are not A100")
-    max_num_seqs_small: int = Field(description="on the others")
-    max_num_batched_tokens: int = Field(description="on GPUs of at least `large_gpu_gib` that are not A100")
-    max_num_batched_tokens_small: int
-    max_num_batched_tokens_huge: int = Field(description="on GPUs of at least `huge_gpu_gib`")
-    large_gpu_gib: int = 70
-    huge_gpu_gib: int = 160
-    block_size: int = Field(description="tokens of one KV block")
-    port: int = 8000
-
-
-class VllmRelease(Entry):
-    """One vLLM release and its image."""
-
-    version: str
     image: Image
     architectures: tuple[Architecture, ...]
     cuda: str
@@ -72,14 +47,10 @@ class VllmRelease(Entry):
     multi_node_without_ray: bool
     shutdown_timeout_flag: bool
     environment: dict[str, str] = Field(default_factory=dict[str, str])
-    defaults: ServerDefaults
-    flashinfer_sampler: bool = Field(
-        default=False, description="the image can run FlashInfer's sampling kernel, and its profile run does"
-    )
-    memory_basis: Basis = Field(description="of a memory model for this release: measured, or estimated from another")
-    tried: tuple[Tried, ...] = ()
     sources: tuple[str, ...]
     note: str | None = None
+
+    __hash__ = Engine.__hash__
 
 
 class ChartRelease(Entry):
@@ -87,7 +58,7 @@ class ChartRelease(Entry):
 
     name: str
     version: str
-    reference: str | None = Field(description="OCI reference; None: only a configured location is known")
+    reference: str = Field(description="OCI reference, or the address of the packed chart")
     namespace: str
     images: tuple[Image, ...] = ()
     kubernetes_floor: str | None = Field(description="minor version; None: not stated")
@@ -136,6 +107,25 @@ class Sidecar(Entry):
     devices: tuple[str, ...] = Field(description="paths in the container")
 
 
+class Diagnostic(Entry):
+    """An all-gather over two nodes. The lines are shell of the image; `HOSTS` and `GPUS` are variables of theirs."""
+
+    image: Image
+    prepare: tuple[str, ...] = Field(description="on every node: answers the first one")
+    meet: tuple[str, ...] = Field(description="on the first node: until all answer")
+    measure: str = Field(description="on the first node: one command, whose exit status is that of the test")
+    sources: tuple[str, ...]
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _measures_an_all_gather_and_can_fail(self) -> Self:
+        if "all_gather_perf" not in self.measure:
+            raise ValueError("measure runs no all_gather_perf")
+        if not self.measure.startswith("mpirun "):
+            raise ValueError("measure does not call mpirun itself, so the test's exit status might be lost")
+        return self
+
+
 class InstallerRelease(Entry):
     """One NCCL plugin installer: a DaemonSet that lays libraries out on the node."""
 
@@ -158,6 +148,7 @@ class InstallerRelease(Entry):
     pause_image: Image
     sidecar: Sidecar | None = None
     workload_mounts: tuple[PodMount, ...] = Field(default=(), description="that pods using the transport need")
+    diagnostic: Diagnostic = Field(description="that tries this plugin between two nodes")
     tried: tuple[Tried, ...] = ()
     sources: tuple[str, ...]
     note: str | None = None
@@ -218,6 +209,13 @@ class Pins(Entry):
     vllm: str = Field(description="entry of VLLM_RELEASES")
     lws: str = Field(description="entry `lws-VERSION` of CHART_RELEASES")
     aiconfigurator_core: str = Field(description="of PyPI: estimates of speed, and published configs of models")
+    installers: dict[Transport, dict[Architecture, str]] = Field(
+        description="entry of INSTALLER_RELEASES, by the transport and the architecture of its nodes"
+    )
+
+    def installer(self, transport: Transport, architecture: Architecture) -> str | None:
+        """The pinned plugin of a transport; None: the transport has no plugin."""
+        return self.installers.get(transport, {}).get(architecture)
 
 
 class GkeChannel(Entry):

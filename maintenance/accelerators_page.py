@@ -6,6 +6,7 @@ from pathlib import Path
 
 from catalog import (
     ACCELERATORS,
+    PINS,
     Accelerator,
     Availability,
     Basis,
@@ -160,7 +161,8 @@ def _fabric(accelerator: Accelerator) -> Iterator[str]:
         f"VPCs: {', '.join(parts)}"
     )
     yield f"- **NICs reach pods by**: {', '.join(_MODES[mode] for mode in fabric.modes)}"
-    yield f"- **NCCL plugin**: `{fabric.installer}`" if fabric.installer else "- **NCCL plugin**: none"
+    installer = PINS.installer(fabric.transport, accelerator.architecture)
+    yield f"- **NCCL plugin**: `{installer}`" if installer else "- **NCCL plugin**: none"
 
 
 def _gke(accelerator: Accelerator) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from catalog import MODELS
+from catalog import MODELS, VLLM_RELEASES
 from config import NAMESPACE, Settings
 from config.effect import effects
 from config.settings import HUGGING_FACE_TOKEN
@@ -68,7 +68,7 @@ _EXAMPLES = {
     "models[].definition.note": "fine-tuned in May",
     "models[].configFile": "models/house-model.json",
     "models[].nodePool": "h200",
-    "models[].vllmVersion": "0.24.0",
+    "models[].vllmVersion": min(VLLM_RELEASES),
     "models[].image": "acme.example/images/vllm:1",
     "models[].minContext": 32768,
     "models[].minConcurrency": 8,

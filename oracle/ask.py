@@ -22,7 +22,7 @@ from oracle.question import Question
 Answer = dict[str, Any]
 """weights, block_bytes and groups; or a refusal, in vLLM's words; or a failure, where the oracle cannot say."""
 
-_INSIDE = Path(__file__).parent / "inside"
+INSIDE = Path(__file__).parent / "inside"
 
 
 class Journal:
@@ -52,7 +52,7 @@ class Journal:
 
 def _version() -> str:
     """The version of the part that asks vLLM; another version may get other answers."""
-    content = b"".join(file.read_bytes() for file in sorted(_INSIDE.glob("*.py")))
+    content = b"".join(file.read_bytes() for file in sorted(INSIDE.glob("*.py")))
     return hashlib.sha256(content).hexdigest()[:12]
 
 
@@ -108,13 +108,13 @@ def _vllm(capability: str) -> Generator["subprocess.Popen[str]"]:
     interpreter = environment.make()
     with tempfile.TemporaryDirectory(prefix="oracle-") as name:
         scratch = Path(name)
-        arguments = ["-m", "inside", json.dumps(card_of(capability).as_json()), str(_libcuda(scratch)), name]
+        arguments = ["-m", "inside", json.dumps(card_of(capability).as_json()), str(libcuda(scratch)), name]
         errors = scratch / "errors"
         with (
             errors.open("w", encoding="utf-8") as log,
             subprocess.Popen(
                 [str(interpreter), *arguments],
-                cwd=_INSIDE.parent,
+                cwd=INSIDE.parent,
                 env={**environment.variables(), "TMPDIR": name},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -131,7 +131,7 @@ def _vllm(capability: str) -> Generator["subprocess.Popen[str]"]:
                 process.kill()
 
 
-def _libcuda(folder: Path) -> Path:
+def libcuda(folder: Path) -> Path:
     """A driver library of empty functions, which vLLM's extensions load but never call without a GPU."""
     names: set[str] = set()
     for extension in (environment.site_packages() / "vllm").rglob("*.so"):

@@ -20,7 +20,7 @@ from oracle.ask import Answer
 from oracle.question import Config, Question
 from oracle.records import case_of
 from planning.candidates import draft_objection
-from planning.engine import ServeSettings, engine_of
+from planning.engine import ServeSettings, engine_of, graph_rules
 from planning.kv_cache import KvLayout, kv_layout
 from planning.legality import cache_objection, pipeline_objection, tensor_objection
 from planning.memory import cache_settings
@@ -187,7 +187,8 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
         gpu_memory_utilization=0.9,
         max_num_seqs=256,
         max_num_batched_tokens=8192,
-        block_size=engine.block_size,
+        block_size=engine.defaults.block_size,
+        graphs=graph_rules(node.card, engine),
         kv_cache_dtype=question.cache,
         draft_tokens=question.draft_tokens,
         own_draft=question.draft_tokens > 0,

@@ -1,7 +1,8 @@
 """The peak of vLLM's profile run on one GPU, and what it sets aside for CUDA graphs."""
 
+from catalog.engine import Engine, Runner
 from catalog.model import MlaAttention, Model, SlidingAttention
-from planning.engine import Engine, Runner, ServeSettings, capture_sizes
+from planning.engine import ServeSettings, capture_sizes
 from planning.weights import GIB, MIB, Sharding, Stage, embedding_bytes
 
 _CUBLAS_WORKSPACE = 32 * MIB

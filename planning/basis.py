@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from catalog import Basis
+from catalog.engine import Engine
 from catalog.model import ChunkedAttention, Model, Stateful
-from planning.engine import Card, Engine, ServeSettings
+from planning.engine import Card, ServeSettings
 from planning.weights import Sharding
 
 
@@ -22,7 +23,7 @@ def trust_in(
     """Measured is what the measurements covered: a release and card, a few ranks, 16-bit weights and cache, text."""
     lacks = list(_not_measured(model, card, sharding, settings, engine))
     if not lacks:
-        return Trust(Basis.MEASURED, f"vLLM {engine.release} was measured on {card.name} with models of this kind")
+        return Trust(Basis.MEASURED, f"vLLM {engine.version} was measured on {card.name} with models of this kind")
     missing = ", ".join(lacks)
     if settings.unasked_flags:
         flags = ", ".join(settings.unasked_flags)

@@ -2,14 +2,16 @@
 
 from math import ceil, floor
 
+from catalog.architectures import traits_of
+from catalog.engine import Engine
 from catalog.model import Model
 from planning.engine import (
     Card,
-    Engine,
     ServeSettings,
     default_max_num_batched_tokens,
     default_max_num_seqs,
     engine_of,
+    graph_rules,
 )
 from planning.legality import (
     cache_objection,
@@ -19,7 +21,7 @@ from planning.legality import (
     tensor_objection,
 )
 from planning.memory import GpuMemory, gpu_memory
-from planning.shape import Candidate, GpuNode, ShapeRefused, ShapeRequest
+from planning.shape import Candidate, GpuNode, PerformanceMode, ShapeRefused, ShapeRequest
 from planning.weights import Sharding
 
 
@@ -71,14 +73,22 @@ def _with_states(settings: ServeSettings, blocks: int) -> ServeSettings:
 
 def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> ServeSettings:
     """The flags as vLLM resolves them on that card."""
-    batched = request.max_num_batched_tokens or default_max_num_batched_tokens(card, engine)
-    seqs = request.max_num_seqs or default_max_num_seqs(card, engine)
+    length = request.max_model_len or model.context
+    doubled = 2 if request.performance_mode is PerformanceMode.THROUGHPUT else 1
+    batched = request.max_num_batched_tokens or max(
+        default_max_num_batched_tokens(card, engine) * doubled,
+        request.max_num_seqs or 0,
+        traits_of(model.architecture).least_batched_tokens,
+        0 if request.chunked_prefill else length,
+    )
+    seqs = request.max_num_seqs or default_max_num_seqs(card, engine) * doubled
     return ServeSettings(
-        max_model_len=request.max_model_len or model.context,
-        gpu_memory_utilization=request.gpu_memory_utilization or engine.gpu_memory_utilization,
+        max_model_len=length,
+        gpu_memory_utilization=request.gpu_memory_utilization or engine.defaults.gpu_memory_utilization,
         max_num_seqs=min(seqs, batched) if request.max_num_seqs is None else seqs,
         max_num_batched_tokens=batched,
-        block_size=request.block_size or engine.block_size,
+        block_size=request.block_size or engine.defaults.block_size,
+        graphs=graph_rules(card, engine, interactive=request.performance_mode is PerformanceMode.INTERACTIVITY),
         kv_cache_dtype=request.kv_cache_dtype,
         enforce_eager=request.enforce_eager,
         adapter_slots=request.adapter_slots,
@@ -108,7 +118,7 @@ def refuse_impossible(model: Model, request: ShapeRequest) -> None:
     objection = cache_objection(model, request.kv_cache_dtype)
     if objection is not None:
         raise ShapeRefused(f"kv_cache_dtype: {objection}", {})
-    objection = batch_objection(request)
+    objection = batch_objection(model, request)
     if objection is not None:
         raise ShapeRefused(objection, {"max_num_seqs": request.max_num_seqs or 0})
     objection = draft_objection(model, request)
@@ -119,11 +129,18 @@ def refuse_impossible(model: Model, request: ShapeRequest) -> None:
         raise ShapeRefused(f"{model.id} needs vLLM {needed} or newer, not {request.vllm}", {})
 
 
-def batch_objection(request: ShapeRequest) -> str | None:
-    """vLLM's own check at start (config/scheduler.py, verify_max_model_len), or None."""
+def batch_objection(model: Model, request: ShapeRequest) -> str | None:
+    """vLLM's own checks at start (config/scheduler.py, v1/core/encoder_cache_manager.py), or None."""
     seqs, batched = request.max_num_seqs, request.max_num_batched_tokens
-    if seqs is not None and batched is not None and batched < seqs:
+    if batched is None:
+        return None
+    if seqs is not None and batched < seqs:
         return f"max_num_batched_tokens {batched} is less than max_num_seqs {seqs}: each needs a token of a step"
+    length, least = request.max_model_len or model.context, traits_of(model.architecture).least_batched_tokens
+    if not request.chunked_prefill and batched < length:
+        return f"max_num_batched_tokens {batched} is less than max_model_len {length}, and no prompt may be cut"
+    if batched < least:
+        return f"max_num_batched_tokens {batched} is less than the {least} of the longest input that is never cut"
     return None
 
 

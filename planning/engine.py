@@ -1,143 +1,37 @@
-"""How each release of vLLM accounts for memory, and the flags and cards that its defaults depend on."""
+"""The release of vLLM that is planned for, the card, and the flags that decide memory with vLLM's defaults for them."""
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from functools import lru_cache
+from dataclasses import dataclass
 
-from catalog import VLLM_RELEASES, Basis, VllmRelease
-from catalog.model import KvCacheDtype, Model
+from catalog import VLLM_RELEASES, InvalidEntry, VllmRelease
+from catalog.engine import Engine
+from catalog.engine_arguments import flag_table
+from catalog.model import KvCacheDtype
 from planning.decision import Decision
-from planning.kv_cache import OLDER_STATES, StateRules
 
 
-class Runner(StrEnum):
-    """vLLM's two model runners, which profile memory differently."""
-
-    V1 = "V1"
-    V2 = "V2"
+class UnknownRelease(ValueError):
+    """Nobody described that release, or not all of it; the message names the file that is missing or not whole."""
 
 
-@dataclass(frozen=True)
-class Engine:
-    """How one release of vLLM accounts for memory, and what it does with flags that are not given."""
-
-    version: str
-    """The release that was asked for."""
-    release: str
-    """The one whose behaviour this is."""
-    measured_cards: frozenset[str]
-    """Cards on which this very release was measured."""
-    measured_tensor: int
-    """The most ranks that it was measured with."""
-    measured_architectures: frozenset[str]
-    """Classes that it was measured with."""
-    gpu_memory_utilization: float
-    block_size: int
-    max_num_seqs: tuple[int, int]
-    """On small GPUs, and on large ones."""
-    max_num_batched_tokens: tuple[int, int, int]
-    """On small, large and huge GPUs."""
-    large_gib: int
-    huge_gib: int
-    every_model_v2: bool = False
-    charges_v2_graphs: bool = False
-    charges_v2_state: bool = False
-    profiles_flashinfer_sampler: bool = False
-    """The profile run samples with FlashInfer's kernel, which has a copy of the logits more."""
-    libraries_before_snapshot: bool = False
-    """cuBLAS's handles and workspace are there before vLLM's first look at the memory."""
-    refines_expert_blocks: bool = False
-    """Blocks of fp8 that a shard of experts cuts are made finer, or the shard is padded."""
-    states_need_blocks: bool = False
-    """The engine ends at its start if more sequences may decode than there are blocks for their states."""
-    states: StateRules = OLDER_STATES
-    sliding_window_batches: int = 0
-    """Batches in flight that a sliding window keeps blocks for, besides the pipeline's own."""
-
-    def runner(self, model: Model) -> Runner:
-        return Runner.V2 if self.every_model_v2 or model.architecture in _V2_ARCHITECTURES else Runner.V1
-
-
-# vllm/config/vllm.py of 0.24.0, DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES.
-_V2_ARCHITECTURES = frozenset(
-    {
-        "Qwen3ForCausalLM",
-        "DeepseekV2ForCausalLM",
-        "Qwen2MoeForCausalLM",
-        "GraniteMoeForCausalLM",
-        "LlamaForCausalLM",
-        "MistralForCausalLM",
-    }
-)
-
-
-# vllm/v1/kv_cache_interface.py, MambaSpec: two blocks with prefix caching, and one for a checkpoint inside a prefill;
-# layers/mamba/gdn: such checkpoints lie at multiples of 64 tokens (0.33.0).
-_STATES_033 = StateRules(blocks=3, alignment=64)
-
-
-@lru_cache
-def engine_of(version: str) -> Engine:
-    """The behaviour of that release, or of the nearest that was looked into (0.24 or 0.33). Raises ValueError."""
-    parts = version.removeprefix("v").split(".")
-    if not 2 <= len(parts) <= 4 or not all(part.isdigit() for part in parts[:2]):
-        raise ValueError(f"{version!r} is not a vLLM release such as 0.33.0")
-    number = (int(parts[0]), int(parts[1]))
-    if number >= (0, 33):
-        newest = _engine(version, "0.33.0", tried=number == (0, 33))
-        return replace(
-            newest,
-            every_model_v2=True,
-            charges_v2_graphs=True,
-            charges_v2_state=True,
-            profiles_flashinfer_sampler=VLLM_RELEASES["0.33.0"].flashinfer_sampler,
-            libraries_before_snapshot=True,
-            refines_expert_blocks=True,
-            states_need_blocks=True,
-            states=_STATES_033,
-            sliding_window_batches=1,
+def engine_of(version: str) -> VllmRelease:
+    """The whole entry of that release, whose behaviour no other's stands in for. Raises UnknownRelease."""
+    number = version.removeprefix("v")
+    if number not in VLLM_RELEASES:
+        raise UnknownRelease(
+            f"vLLM {version} is not in the catalogue: write one of {', '.join(VLLM_RELEASES)}, or describe it in "
+            f"catalog/releases/vllm/{number}.yaml"
         )
-    older = _engine(version, "0.24.0", tried=number == (0, 24))
-    small, large, _ = older.max_num_batched_tokens
-    # vllm/engine/arg_utils.py and config/cache.py: the 160 GiB tier came after 0.24, the utilisation was 0.9 to 0.18.
-    # vllm/config/compilation.py: the check of states against blocks came with pull request 38270, in 0.19.
-    older = replace(older, max_num_batched_tokens=(small, large, large), states_need_blocks=number >= (0, 19))
-    return older if number >= (0, 20) else replace(older, gpu_memory_utilization=0.90)
-
-
-_MEASURED_FIRST = frozenset({"LlamaForCausalLM", "Gemma3ForCausalLM", "Qwen3ForCausalLM"})
-_MEASURED = {
-    "0.24.0": _MEASURED_FIRST | {"Qwen3MoeForCausalLM", "DeepseekV2ForCausalLM"},
-    "0.33.0": _MEASURED_FIRST,
-}
-
-
-def _cards(release: VllmRelease) -> frozenset[str]:
-    return frozenset(
-        tried.with_["gpu"] for tried in release.tried if "gpu" in tried.with_ and tried.basis is Basis.MEASURED
-    )
-
-
-def _engine(version: str, release: str, *, tried: bool) -> Engine:
-    entry = VLLM_RELEASES[release]
-    defaults = entry.defaults
-    return Engine(
-        version=version.removeprefix("v"),
-        release=release,
-        measured_cards=_cards(entry) if tried and entry.memory_basis is Basis.MEASURED else frozenset(),
-        measured_tensor=2 if release == "0.24.0" else 1,
-        measured_architectures=_MEASURED[release],
-        gpu_memory_utilization=defaults.gpu_memory_utilization,
-        block_size=defaults.block_size,
-        max_num_seqs=(defaults.max_num_seqs_small, defaults.max_num_seqs),
-        max_num_batched_tokens=(
-            defaults.max_num_batched_tokens_small,
-            defaults.max_num_batched_tokens,
-            defaults.max_num_batched_tokens_huge,
-        ),
-        large_gib=defaults.large_gpu_gib,
-        huge_gib=defaults.huge_gpu_gib,
-    )
+    try:
+        release = VLLM_RELEASES[number]
+        flag_table(number)
+    except KeyError:
+        raise UnknownRelease(
+            f"vLLM {number} is not whole in the catalogue: catalog/engine_arguments/{number}.json, its table of flags, "
+            "is missing"
+        ) from None
+    except InvalidEntry as error:
+        raise UnknownRelease(f"vLLM {number} is not whole in the catalogue: {error}") from error
+    return release
 
 
 @dataclass(frozen=True)
@@ -149,6 +43,21 @@ class Card:
     measured: bool
     capability: str
     """Compute capability, such as 9.0."""
+
+
+class GraphRules(Decision):
+    """The batches that CUDA graphs are captured for."""
+
+    largest: int
+    """Tokens of the largest batch, whatever may decode at once."""
+    whole_batches: bool
+    """Graphs also of the batches in which all requests decode, with their drafts."""
+    every_small_one: bool = False
+    """A graph of each size up to 32, as in performance mode interactivity."""
+
+    def __hash__(self) -> int:
+        """Plans are cached by it."""
+        return hash((self.largest, self.whole_batches, self.every_small_one))
 
 
 class ServeSettings(Decision):
@@ -164,6 +73,8 @@ class ServeSettings(Decision):
     """Tokens of one step."""
     block_size: int
     """Tokens of one KV block."""
+    graphs: GraphRules
+    """Rules of its CUDA graphs, by release and card."""
     kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
     """How keys and values are kept."""
     enforce_eager: bool = False
@@ -196,22 +107,46 @@ class ServeSettings(Decision):
 
 def _is_large(card: Card, engine: Engine) -> bool:
     """vLLM's own rule for its larger defaults."""
-    return card.torch_gib >= engine.large_gib and not card.name.startswith("a100")
+    return card.torch_gib >= engine.defaults.large_gpu_gib and not card.name.startswith("a100")
 
 
 def default_max_num_seqs(card: Card, engine: Engine) -> int:
-    small, large = engine.max_num_seqs
-    return large if _is_large(card, engine) else small
+    defaults = engine.defaults
+    return defaults.max_num_seqs if _is_large(card, engine) else defaults.max_num_seqs_small
 
 
 def default_max_num_batched_tokens(card: Card, engine: Engine) -> int:
-    small, large, huge = engine.max_num_batched_tokens
-    if card.torch_gib >= engine.huge_gib:
-        return huge
-    return large if _is_large(card, engine) else small
+    defaults = engine.defaults
+    if card.torch_gib >= defaults.huge_gpu_gib:
+        return defaults.max_num_batched_tokens_huge
+    return defaults.max_num_batched_tokens if _is_large(card, engine) else defaults.max_num_batched_tokens_small
+
+
+def graph_rules(card: Card, engine: Engine, *, interactive: bool = False) -> GraphRules:
+    """The rules of a server on that card."""
+    defaults = engine.defaults
+    largest = defaults.largest_graph_by_capability.get(card.capability, defaults.largest_graph)
+    return GraphRules(largest=largest, whole_batches=engine.graphs_of_whole_batches, every_small_one=interactive)
+
+
+_FINE = 32
+"""The size up to which performance mode interactivity captures every one."""
 
 
 def capture_sizes(settings: ServeSettings) -> tuple[int, ...]:
-    """The batch sizes that vLLM captures CUDA graphs for."""
-    largest = min(2 * settings.max_num_seqs, 512, settings.max_num_batched_tokens)
-    return tuple(size for size in (1, 2, 4, *range(8, 256, 8), *range(256, 513, 16)) if size <= largest)
+    """The batch sizes, in tokens, that vLLM captures CUDA graphs for (config/vllm.py, _set_cudagraph_sizes)."""
+    rules, query, batch = settings.graphs, 1 + settings.draft_tokens, settings.max_num_batched_tokens
+    largest = min(2 * settings.max_num_seqs * query, rules.largest, batch)
+    sizes = {*_grid(largest), *range(1, _FINE + 1 if rules.every_small_one else 1)}
+    if batch == largest:
+        sizes.add(batch)
+    if rules.whole_batches:
+        requests = min(settings.max_num_seqs, rules.largest)
+        sizes |= {number * query for number in (_grid(requests) if query > 1 else ())}
+        sizes.add(requests * query if query > 1 else settings.max_num_seqs)
+    return tuple(sorted(size for size in sizes if size <= largest))
+
+
+def _grid(largest: int) -> tuple[int, ...]:
+    """1, 2, 4, each eighth number up to 256 and each sixteenth from there."""
+    return tuple(size for size in (1, 2, 4, *range(8, 256, 8), *range(256, largest + 1, 16)) if size <= largest)

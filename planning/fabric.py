@@ -111,7 +111,7 @@ def _check_shares(first: ResolvedPool, other: ResolvedPool, findings: Findings) 
 
 
 def _check_installer(pool: ResolvedPool, findings: Findings) -> None:
-    key, usual, release = f"{pool.path}.ncclInstaller", pool.fabric.installer, pool.installer
+    key, usual, release = f"{pool.path}.ncclInstaller", pool.usual_installer, pool.installer
     if pool.mode is None:
         if pool.settings.nccl_installer:
             findings.refuse(key, f"{pool.machine.name} has no fabric that would use it", "Leave ncclInstaller out")

@@ -76,7 +76,7 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         f"weights: {memory.weights_gib:.2f} GiB on each GPU at TP {tensor}, PP {pipeline}",
         f"overhead: {memory.activation_gib:.2f} GiB of activations at {settings.max_num_batched_tokens} batched tokens "
         f"and {settings.max_num_seqs} sequences, {memory.non_torch_gib:.2f} outside torch, "
-        f"{memory.graphs_gib:.2f} charged for CUDA graphs by the {memory.runner} runner, as in vLLM {engine.release}",
+        f"{memory.graphs_gib:.2f} charged for CUDA graphs by the {memory.runner} runner, as in vLLM {engine.version}",
     ]
     states = states_objection(candidate)
     fits = memory.fits and states is None
@@ -155,7 +155,7 @@ def _illegal(model: Model, node: GpuNode, tensor: int, pipeline: int, request: S
     objection = cache_objection(model, request.kv_cache_dtype)
     if objection is not None:
         return f"kv cache dtype: {objection}"
-    for objection in (batch_objection(request), draft_objection(model, request)):
+    for objection in (batch_objection(model, request), draft_objection(model, request)):
         if objection is not None:
             return objection
     if request.max_model_len is not None and request.max_model_len > model.context:

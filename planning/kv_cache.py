@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, lcm
 
+from catalog.engine import StateRules
 from catalog.model import (
     AttentionGroup,
     ChunkedAttention,
@@ -31,26 +32,12 @@ _INDEXER_SCALE = 4
 
 
 @dataclass(frozen=True)
-class StateRules:
-    """What a release does with the states of linear and state-space layers."""
-
-    blocks: int = 2
-    """The blocks that one request holds, before drafted tokens add one each."""
-    alignment: int = 16
-    """Tokens that a block of a model with gated delta-rule layers is a multiple of."""
-
-
-OLDER_STATES = StateRules()
-"""The rules of the releases before 0.33 that were looked into (0.24 to 0.29)."""
-
-
-@dataclass(frozen=True)
 class CacheSettings:
     """What decides the layout beside the model and its shards."""
 
+    block_size: int
+    states: StateRules
     dtype: KvCacheDtype = KvCacheDtype.AUTO
-    block_size: int = 16
-    states: StateRules = OLDER_STATES
     draft_tokens: int = 0
     draft_layers: int = 0
     draft_bytes_per_token: int = 0
@@ -158,7 +145,8 @@ def _kinds(model: Model, cache: CacheSettings, tensor: int, stage: Stage) -> lis
 
 def bytes_per_token(model: Model, dtype: KvCacheDtype, tensor: int, pipeline: int = 1) -> int:
     """Bytes that one more token of a long context takes on one GPU of the fullest stage."""
-    cache = CacheSettings(dtype=dtype)
+    # Neither the size of a block nor the states decide what a token takes.
+    cache = CacheSettings(block_size=1, states=StateRules(blocks=1, alignment=1), dtype=dtype)
     return max(
         sum(
             kind.here * kind.per_token + kind.indexer

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from catalog import Basis
+from catalog.engine import Engine, Runner
 from catalog.model import MODELS, Model, Stateful
 from planning.activation import charged_graphs, kept_beside_weights, peak_activation
 from planning.adapters import adapter_bytes
 from planning.basis import trust_in
 from planning.decision import Decision
-from planning.engine import Card, Engine, Runner, ServeSettings
+from planning.engine import Card, ServeSettings
 from planning.kv_cache import CacheSettings, KvLayout, bytes_per_token, kv_layout
 from planning.recorded import recorded_answer, recorded_refusal, unasked
 from planning.weights import GIB, Sharding, Stage, buffer_bytes, stages_of, weight_bytes
@@ -97,20 +98,21 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
         return _without_numbers(card, settings, engine.runner(model), refusal)
     said = answer if refusal is None else None
     cache = cache_settings(model, sharding, settings, engine)
-    tightest: tuple[int, float, Stage, _Parts, KvLayout] | None = None
-    stages = stages_of(model, sharding.pipeline)
-    for stage in _distinct(stages) if said is None else stages:
+
+    def filled(stage: Stage) -> tuple[int, float, _Parts, KvLayout]:
+        """Blocks and bytes of room on a GPU of that stage, and what they follow from."""
         weights = _weights(model, sharding, stage, settings) if said is None else said.weights(stage)
         parts = _parts(model, sharding, stage, settings, engine, weights)
         layout = (
             kv_layout(model, cache, sharding.tensor, sharding.pipeline, stage) if said is None else said.layout(stage)
         )
         room = settings.gpu_memory_utilization * card.torch_gib * GIB - parts.total
-        blocks = max(0, int(room // layout.block_bytes))
-        if tightest is None or (blocks, room) < tightest[:2]:
-            tightest = (blocks, room, stage, parts, layout)
-    assert tightest is not None
-    blocks, room, _, parts, layout = tightest
+        return max(0, int(room // layout.block_bytes)), room, parts, layout
+
+    stages = stages_of(model, sharding.pipeline)
+    blocks, room, parts, layout = min(
+        map(filled, _distinct(stages) if said is None else stages), key=lambda stage: stage[:2]
+    )
     trust = trust_in(model, card, sharding, settings, engine, recorded=answer is not None)
     needed = layout.blocks(settings.max_model_len, in_flight)
     concurrency = blocks / needed

@@ -1,12 +1,10 @@
 """Decides what is laid on accelerator nodes before a server runs there: NCCL plugins, daemons, the DRA driver."""
 
 from catalog import CHART_RELEASES, NODE_DAEMONS, Taint
+from catalog.workloads import workloads
 from config.settings import Settings
 from planning.plan import DraDriverPlan, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan
 from planning.pools import ResolvedPool
-
-_DAEMON_MEMORY_MIB = 256
-"""The memory of a daemon whose own manifest gives none."""
 
 
 def plan_installers(pools: tuple[ResolvedPool, ...], plans: tuple[NodePoolPlan, ...]) -> tuple[NcclInstallerPlan, ...]:
@@ -47,7 +45,7 @@ def plan_daemons(pools: tuple[ResolvedPool, ...], plans: tuple[NodePoolPlan, ...
             command=release.command,
             environment=release.environment,
             host_paths=release.host_paths,
-            memory_mib=release.memory_mib or _DAEMON_MEMORY_MIB,
+            memory_mib=release.memory_mib or workloads().daemon.memory_mib,
             huge_pages_mib=release.huge_pages_mib,
             health_port=release.health_port,
             node_pools=names,
@@ -63,14 +61,11 @@ def plan_dra_driver(settings: Settings, pools: tuple[ResolvedPool, ...]) -> DraD
     if not with_driver:
         return None
     release = CHART_RELEASES[str(with_driver[0].accelerator.nodes.dra_driver)]
-    chart = settings.dra_driver.chart or release.reference
-    if chart is None:
-        raise ValueError(f"the catalogue names no chart for {release.name} {release.version}")
     taints = dict.fromkeys(taint for pool in with_driver for taint in pool.accelerator.nodes.taints)
     return DraDriverPlan(
         name=release.name,
         namespace=release.namespace,
-        chart=chart,
+        chart=settings.dra_driver.chart or release.reference,
         version=release.version,
         values=release.values,
         gpu_types=tuple(dict.fromkeys(pool.accelerator.gke_label for pool in with_driver)),

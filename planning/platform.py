@@ -158,14 +158,11 @@ def _services(settings: Settings, pools: tuple[NodePoolPlan, ...]) -> tuple[str,
 
 def _leader_worker_set(settings: Settings) -> LeaderWorkerSetPlan:
     release = CHART_RELEASES[f"lws-{PINS.lws}"]
-    chart = settings.leader_worker_set.chart or release.reference
-    if chart is None:
-        raise ValueError(f"the catalogue names no chart for LeaderWorkerSet {release.version}")
     (controller,) = release.images
     return LeaderWorkerSetPlan(
         name=release.name,
         namespace=release.namespace,
-        chart=chart,
+        chart=settings.leader_worker_set.chart or release.reference,
         version=release.version,
         controller_tag=controller.reference.removeprefix(f"{controller.repository}:"),
         replicas=_CONTROLLERS,

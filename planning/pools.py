@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from catalog import (
     ACCELERATORS,
     INSTALLER_RELEASES,
+    PINS,
     Accelerator,
     CapacityKind,
     Fabric,
@@ -60,9 +61,14 @@ class ResolvedPool:
         return self.mode in (FabricMode.DRANET, FabricMode.ACCELERATOR_NETWORK_PROFILE)
 
     @property
+    def usual_installer(self) -> str | None:
+        """The pinned installer of its transport; None: there is none."""
+        return PINS.installer(self.fabric.transport, self.accelerator.architecture)
+
+    @property
     def installer(self) -> InstallerRelease | None:
         """The installer of its NCCL plugin; None: it has no fabric, or the transport needs no plugin."""
-        name = self.settings.nccl_installer or self.fabric.installer
+        name = self.settings.nccl_installer or self.usual_installer
         return None if self.mode is None or name is None else INSTALLER_RELEASES[name]
 
     @property

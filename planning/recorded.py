@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from catalog import PINS
+from catalog.engine import Engine
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import RecordedCase, RecordedGroup, record_of
-from planning.engine import Card, Engine, ServeSettings
+from planning.engine import Card, ServeSettings
 from planning.kv_cache import BlockGroup, KvLayout
 from planning.weights import COMMUNICATOR, GIB, Sharding, Stage
 
@@ -38,7 +39,7 @@ def recorded_answer(
 ) -> Answer | None:
     """What was recorded; None where nobody asked that release for this model, shape and cache on a card of that
     capability."""
-    if settings.block_size != engine.block_size or settings.unasked_flags or settings.adapter_slots:
+    if settings.block_size != engine.defaults.block_size or settings.unasked_flags or settings.adapter_slots:
         return None
     if settings.draft_tokens and not settings.own_draft:
         # Another model that drafts, or drafts from the prompt, change blocks that nobody asked about.

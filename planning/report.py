@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 from planning import pictures
 from planning.performance.report import service_table
-from planning.plan import AccessPlan, CostItem, CostPlan, ModelServerPlan, PlatformPlan, PoolUse, QuotaNeed
+from planning.plan import (
+    AccessPlan,
+    CostItem,
+    CostPlan,
+    ModelServerPlan,
+    PlatformPlan,
+    PoolUse,
+    PreflightPlan,
+    QuotaNeed,
+)
 from planning.plan.capacity import HOURS_PER_MONTH
 from planning.table import Table
 
@@ -31,6 +40,7 @@ def sections(plan: PlatformPlan, stack: str) -> list[Section]:
         Section("May call the models", table=_callers(plan.access)),
         Section("Node pools", table=_pools(plan)),
         Section("Nodes", verbatim=tuple(_nodes(plan.pool_use))),
+        Section("Fabric test", points=tuple(_preflights(plan.preflights))),
         Section("Cost", table=_cost(plan)),
         Section("Quota needed", table=_quotas(plan)),
         Section("Addresses", table=_addresses(plan)),
@@ -100,6 +110,14 @@ def _idle(cost: CostPlan) -> Iterable[str]:
         f"({100 * cost.idle_share:.0f} %): {_usd(hour)} per hour{month}"
         + (f"; {accepted} acknowledged" if accepted else "")
     )
+
+
+def _preflights(preflights: Sequence[PreflightPlan]) -> Iterable[str]:
+    for test in preflights:
+        yield (
+            f"pool {test.node_pool}: before a server is built on it, NCCL must reach {test.floor_gbytes_per_second:g} "
+            f"GB/s between {test.nodes} nodes: {test.floor_reason}"
+        )
 
 
 def _models(models: Sequence[ModelServerPlan]) -> Table:

@@ -12,6 +12,16 @@ from planning.engine import Card, ServeSettings
 from planning.memory import GpuMemory
 
 
+class PerformanceMode(StrEnum):
+    """vLLM's own presets."""
+
+    BALANCED = "balanced"
+    THROUGHPUT = "throughput"
+    """Twice as many sequences and batched tokens, where the stack file names none."""
+    INTERACTIVITY = "interactivity"
+    """A CUDA graph of each small batch."""
+
+
 class Pattern(StrEnum):
     """What one replica takes."""
 
@@ -70,6 +80,9 @@ class ShapeRequest:
     unasked_flags: tuple[str, ...] = ()
     """Flags that may change weights or cache in a way that vLLM's own code was not asked about."""
     enforce_eager: bool = False
+    chunked_prefill: bool = True
+    """Long prompts are cut; else a whole one is in a step."""
+    performance_mode: PerformanceMode = PerformanceMode.BALANCED
     adapter_slots: int = 0
     """LoRA adapters that one batch may mix."""
     adapter_rank: int = 0

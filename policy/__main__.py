@@ -22,7 +22,8 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from policy import RULES, Level, Resource, Rule, Stack
+from policy import RULES, Level, Resource, Stack
+from policy.rule import Check, StackCheck
 
 _LEVELS = {Level.MANDATORY: EnforcementLevel.MANDATORY, Level.ADVISORY: EnforcementLevel.ADVISORY}
 
@@ -33,28 +34,26 @@ def policies() -> list[Policy]:
     found: list[Policy] = []
     for rule in RULES:
         if rule.check:
-            found.append(ResourceValidationPolicy(rule.id, rule.reason, _of_resource(rule), _LEVELS[rule.level]))
+            found.append(ResourceValidationPolicy(rule.id, rule.reason, _of_resource(rule.check), _LEVELS[rule.level]))
         if rule.check_stack:
-            found.append(StackValidationPolicy(rule.id, rule.reason, _of_stack(rule), _LEVELS[rule.level]))
+            found.append(StackValidationPolicy(rule.id, rule.reason, _of_stack(rule.check_stack), _LEVELS[rule.level]))
     return found
 
 
-def _of_resource(rule: Rule) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
+def _of_resource(check: Check) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
         resource = _resource(args)
-        assert rule.check
-        for message in rule.check(resource, Stack(name=_stack_name(args.urn), resources=(resource,))):
+        for message in check(resource, Stack(name=_stack_name(args.urn), resources=(resource,))):
             report_violation(message, None)
 
     return validate
 
 
-def _of_stack(rule: Rule) -> Callable[[StackValidationArgs, ReportViolation], None]:
+def _of_stack(check_stack: StackCheck) -> Callable[[StackValidationArgs, ReportViolation], None]:
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
         resources = tuple(_resource(resource) for resource in args.resources)
         name = next((_stack_name(resource.urn) for resource in resources), "")
-        assert rule.check_stack
-        for resource, message in rule.check_stack(Stack(name=name, resources=resources)):
+        for resource, message in check_stack(Stack(name=name, resources=resources)):
             report_violation(message, resource.urn if resource else None)
 
     return validate

@@ -5,10 +5,11 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.manifests.labels import labelled
 from components.manifests.nccl_preflight import preflight
 from config import ConfigurationError, read_stack_file
 from planning.plan import PreflightPlan
@@ -27,24 +28,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     kubectl = Kubectl(shlex.split(options.kubectl))
     try:
-        plans = plan_platform(read_stack_file(Path.cwd(), options.stack), options.stack).preflights
+        platform = plan_platform(read_stack_file(Path.cwd(), options.stack), options.stack)
         jobs = kubectl.items("jobs", "--all-namespaces", f"--selector={JOB_LABEL}={PREFLIGHT}")
     except (ConfigurationError, CheckFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    plans, stack_labels = platform.preflights, platform.labels
     if not plans:
         print(f"no pool of stack {options.stack} has a preflight: none begins with two nodes of a fabric")
     by_plan = {job["metadata"]["labels"].get(INSTANCE): job for job in jobs}
-    return max([_report(kubectl, plan, by_plan.get(plan.name)) for plan in plans], default=0)
+    return max([_report(kubectl, plan, stack_labels, by_plan.get(plan.name)) for plan in plans], default=0)
 
 
-def _report(kubectl: Kubectl, plan: PreflightPlan, last: dict[str, Any] | None) -> int:
+def _report(kubectl: Kubectl, plan: PreflightPlan, stack_labels: Mapping[str, str], last: dict[str, Any] | None) -> int:
     try:
         if last is None:
             raise CheckFailed("it never ran: bring the stack up first, which runs it")
         free = free_nodes(kubectl, plan)
         print(f"{plan.name}: running on two of the free nodes {', '.join(free)}, with {plan.tested_with}", flush=True)
-        print(f"{plan.name}: {bandwidth(kubectl, run_again(kubectl, plan, last))}")
+        print(f"{plan.name}: {bandwidth(kubectl, run_again(kubectl, plan, stack_labels, last))}")
     except NotObservable as error:
         print(f"{plan.name}: not observable here: {error}")
     except CheckFailed as error:
@@ -75,13 +77,15 @@ def free_nodes(kubectl: Kubectl, plan: PreflightPlan) -> list[str]:
     return free
 
 
-def run_again(kubectl: Kubectl, plan: PreflightPlan, last: dict[str, Any]) -> dict[str, Any]:
-    """Runs the Job as the plan has it today, and returns it once it has ended. The old one is deleted first, since its
-    pods find each other by its name."""
+def run_again(
+    kubectl: Kubectl, plan: PreflightPlan, stack_labels: Mapping[str, str], last: dict[str, Any]
+) -> dict[str, Any]:
+    """The Job as the plan has it today, once it has ended. The old one makes room, since its pods find each other by
+    its name."""
     metadata = last["metadata"]
     name, where = metadata["name"], f"--namespace={metadata['namespace']}"
-    job = preflight(plan, name.removeprefix(f"{plan.name}-"))
-    # Keep Pulumi's own label: to Pulumi this is the Job that it made.
+    job = labelled(preflight(plan, name.removeprefix(f"{plan.name}-")), stack_labels)
+    # Pulumi's own label as well: to it this is the Job that it made.
     labels = {**metadata["labels"], **job["metadata"].get("labels", {})}
     wanted = {**job, "metadata": {**job["metadata"], "labels": labels}}
     kubectl.run("delete", "job", name, where, "--wait", "--cascade=foreground")

@@ -1,5 +1,6 @@
 """Tells managed Prometheus which pods to ask for metrics, and where."""
 
+from catalog.workloads import workloads
 from components.manifests import labels
 from components.manifests.types import Manifest
 
@@ -12,6 +13,8 @@ def pod_monitoring(namespace: str) -> Manifest:
         "metadata": {"name": "model-servers", "namespace": namespace},
         "spec": {
             "selector": {"matchLabels": labels.SERVER},
-            "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s"}],
+            "endpoints": [
+                {"port": "http", "path": "/metrics", "interval": f"{workloads().server.metrics_interval_seconds}s"}
+            ],
         },
     }

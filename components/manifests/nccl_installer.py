@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from catalog.workloads import workloads
 from components.manifests.node_software import daemon_set, mounts, volumes
 from components.manifests.types import Manifest
 from planning.plan import NcclInstallerPlan
@@ -21,10 +22,7 @@ def installer(plan: NcclInstallerPlan) -> Manifest:
             {
                 "name": "pause",
                 "image": plan.pause_image,
-                "resources": {
-                    "requests": {"cpu": "1m", "memory": "8Mi"},
-                    "limits": {"cpu": "10m", "memory": "16Mi"},
-                },
+                "resources": workloads().installer.pause.fields,
             }
         ],
         "volumes": volumes(plan.host_paths),
@@ -45,7 +43,7 @@ def _prepare(plan: NcclInstallerPlan) -> list[dict[str, Any]]:
             "image": plan.host_image,
             "command": [*_ENTER_NODE, "/bin/sh", "-ec"],
             "args": ["\n".join(plan.host_preparation)],
-            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+            "resources": workloads().installer.prepare.fields,
             "securityContext": {"privileged": True},
         }
     ]
@@ -57,7 +55,7 @@ def _install(plan: NcclInstallerPlan) -> dict[str, Any]:
         "image": plan.image,
         "command": ["/bin/sh", "-ec"],
         "args": ["\n".join(_script(plan))],
-        "resources": {"requests": {"cpu": "150m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
+        "resources": workloads().installer.install.fields,
         "securityContext": {"privileged": True},
         "volumeMounts": mounts(plan.host_paths),
     }

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from catalog.workloads import workloads
 from components.manifests import labels, nccl_verdict, transport
 from components.manifests.common import (
     ACCELERATOR_LABEL,
@@ -15,7 +16,6 @@ from components.manifests.common import (
 from components.manifests.types import Manifest
 from planning.plan import PreflightPlan
 
-_SHARED_MEMORY_GIB = 16
 _FIRST = "0"
 TESTED_WITH = "inference-platform/tested-with"
 FLOOR = "inference-platform/floor-gbytes-per-second"
@@ -100,7 +100,10 @@ def _pod(plan: PreflightPlan, job: str) -> dict[str, Any]:
         "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}},
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(plan, job)],
-        "volumes": [memory_backed("shared-memory", _SHARED_MEMORY_GIB), *transport.volumes(plan.transport)],
+        "volumes": [
+            memory_backed("shared-memory", workloads().preflight.shared_memory_gib),
+            *transport.volumes(plan.transport),
+        ],
     }
     sidecars = transport.sidecar(plan.transport)
     if sidecars:
@@ -120,9 +123,7 @@ def _container(plan: PreflightPlan, job: str) -> dict[str, Any]:
     }
     resources = equal_resources(
         {
-            "cpu": "16",
-            "memory": "64Gi",
-            "ephemeral-storage": "2Gi",
+            **workloads().preflight.amounts,
             "nvidia.com/gpu": str(plan.gpus_per_node),
             **transport.resources(plan.transport),
         }

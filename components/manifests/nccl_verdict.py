@@ -1,16 +1,12 @@
 """Lets a preflight's measuring pod judge the test's output, with the shell and awk of Google's images."""
 
+from catalog.workloads import workloads
 from planning.plan import PreflightPlan
 
 TOO_LITTLE = 42
 """The exit status of a test that ran and measured too little. No program of the test ends with it."""
 
 _OUTPUT = "/tmp/all-gather.log"
-_MEASURE_SECONDS = 900
-"""The time limit of a measurement. It takes four minutes at the speed of TCP; what takes longer hangs."""
-_TRIES = 4
-_PAUSE_SECONDS = 10
-"""The seconds within which a lost node is noticed."""
 
 _JUDGE = r"""
 nccl == "" && match($0, /NCCL version [0-9][0-9.]*/) { nccl = substr($0, RSTART + 13, RLENGTH - 13) }
@@ -60,11 +56,14 @@ def lines(plan: PreflightPlan) -> list[str]:
     itself, because the Job must fail by its own limit of tries: Pulumi hears of no other failure before its deadline
     (pulumi/cloud-ready-checks v1.3.0, pkg/kubernetes/job, read 2026-11-28).
     """
+    numbers = workloads().preflight
+    tries = numbers.tries
+    limit = f"timeout --kill-after={numbers.kill_after_seconds} {numbers.measure_seconds}"
     return [
         "tries=0",
-        f"until timeout --kill-after=30 {_MEASURE_SECONDS} {plan.measure} 2>&1 | tee {_OUTPUT}; do",
-        f"tries=$((tries + 1)); [ $tries -lt {_TRIES} ] || {{ echo 'error: the test died {_TRIES} times'; exit 1; }}",
-        f"sleep {_PAUSE_SECONDS}",
+        f"until {limit} {plan.measure} 2>&1 | tee {_OUTPUT}; do",
+        f"tries=$((tries + 1)); [ $tries -lt {tries} ] || {{ echo 'error: the test died {tries} times'; exit 1; }}",
+        f"sleep {numbers.pause_seconds}",
         *plan.meet,
         "done",
         f"awk -v TOO_LITTLE={TOO_LITTLE} '{_JUDGE}' {_OUTPUT}",

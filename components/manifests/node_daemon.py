@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from catalog.workloads import workloads
 from components.manifests.node_software import daemon_set, mounts, volumes
 from components.manifests.types import Manifest
 from planning.plan import NodeDaemonPlan
@@ -15,7 +16,7 @@ def daemon(plan: NodeDaemonPlan) -> Manifest:
         "name": plan.name,
         "image": plan.image,
         "env": [{"name": name, "value": value} for name, value in plan.environment.items()],
-        "resources": {"requests": {"cpu": "150m", "memory": memory}, "limits": limits},
+        "resources": {"requests": {"cpu": workloads().daemon.cpu, "memory": memory}, "limits": limits},
         "securityContext": {"privileged": True},
         "volumeMounts": mounts(plan.host_paths),
     }
@@ -29,9 +30,7 @@ def daemon(plan: NodeDaemonPlan) -> Manifest:
     if plan.health_port:
         container["livenessProbe"] = {
             "httpGet": {"path": "/healthz", "port": plan.health_port},
-            "initialDelaySeconds": 30,
-            "periodSeconds": 30,
-            "failureThreshold": 5,
+            **workloads().daemon.health.fields,
         }
     pod: dict[str, Any] = {
         "hostNetwork": True,

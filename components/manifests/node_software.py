@@ -3,6 +3,7 @@
 from typing import Any
 
 from catalog import HostPath, Taint
+from catalog.workloads import workloads
 from components.manifests.common import NODE_POOL_LABEL, tolerations
 from components.manifests.types import Manifest
 
@@ -20,7 +21,10 @@ def daemon_set(
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
             "selector": {"matchLabels": labels},
-            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "50%"}},
+            "updateStrategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": workloads().daemon.max_unavailable},
+            },
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {

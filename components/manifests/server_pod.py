@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
+from catalog.workloads import workloads
 from components.manifests import labels, transport
 from components.manifests.common import (
     ACCELERATOR_LABEL,
@@ -20,10 +21,6 @@ from components.manifests.token import TOKEN_KEY, TokenSource
 from components.manifests.types import PodTemplate
 from planning.plan import ModelServerPlan, PodResourcesPlan
 from planning.serving.arguments import RAY_PORT
-
-USER = 10001
-"""The user id of the server. Any id would do, since HOME is a volume and USER is set; a high one belongs to no account
-of a node."""
 
 _WEIGHTS = "/var/cache/huggingface"
 _KERNELS = "/var/cache/vllm"
@@ -64,8 +61,8 @@ def _pod(plan: ModelServerPlan, role: Role, token: TokenSource) -> dict[str, Any
         "nodeSelector": {ACCELERATOR_LABEL: plan.gpu_type, NODE_POOL_LABEL: plan.node_pool},
         "tolerations": tolerations(plan.taints),
         "affinity": _affinity(plan),
-        "securityContext": pod_identity(USER),
-        # RDMA devices go only to the first container; a transport's daemon is a sidecar, and is started before it.
+        "securityContext": pod_identity(workloads().server.user),
+        # RDMA devices go to the first container alone; a daemon of the transport is a sidecar, and comes before.
         "containers": [_container(plan, role)],
         "volumes": _volumes(plan, token),
     }
@@ -183,23 +180,18 @@ def _mounts(plan: ModelServerPlan) -> list[dict[str, Any]]:
 
 
 def _probes(plan: ModelServerPlan) -> dict[str, Any]:
-    """The probes. The port answers once the model is loaded. Readiness and liveness differ, so that load never kills a
-    server."""
-    models = {"httpGet": {"path": "/v1/models", "port": "http"}, "timeoutSeconds": 5}
+    """The port answers once the model is loaded. Readiness and liveness differ, so that load never kills a server."""
+    numbers = workloads().server
+    models = {"httpGet": {"path": "/v1/models", "port": "http"}}
     return {
         "startupProbe": {
             **models,
+            "timeoutSeconds": numbers.startup_timeout_seconds,
             "periodSeconds": plan.lifecycle.startup_period,
             "failureThreshold": plan.lifecycle.startup_failures,
         },
-        "readinessProbe": {**models, "periodSeconds": 5, "failureThreshold": 3},
-        # A busy engine answers late, and killing it for that would make it worse.
-        "livenessProbe": {
-            "httpGet": {"path": "/health", "port": "http"},
-            "periodSeconds": 10,
-            "failureThreshold": 6,
-            "timeoutSeconds": 10,
-        },
+        "readinessProbe": {**models, **numbers.readiness.fields},
+        "livenessProbe": {"httpGet": {"path": "/health", "port": "http"}, **numbers.liveness.fields},
     }
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from catalog.workloads import workloads
 from components.manifests.common import (
     ACCELERATOR_LABEL,
     NODE_POOL_LABEL,
@@ -14,16 +15,10 @@ from components.manifests.common import (
 from components.manifests.model_server import smoke_service_name
 from components.manifests.network_policies import smoke_labels
 from components.manifests.programs import source
-from components.manifests.server_pod import USER
 from components.manifests.token import REVISION as TOKEN_REVISION
 from components.manifests.token import TokenSource
 from components.manifests.types import Manifest
 from planning.plan import ModelServerPlan
-
-_TOKEN_SECONDS = 120
-"""The seconds for one token: the first request may still compile a kernel."""
-_MARGIN_SECONDS = 300
-"""The seconds for the Job's own pod to be scheduled and started."""
 
 
 def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Manifest:
@@ -33,7 +28,8 @@ def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Mani
     Another token replaces the Job of the same name, since a Job's template cannot change.
     """
     patience = plan.lifecycle.progress_deadline
-    deadline = patience + _TOKEN_SECONDS + _MARGIN_SECONDS
+    numbers = workloads().smoke_test
+    deadline = patience + numbers.token_seconds + numbers.margin_seconds
     job_labels = smoke_labels(plan)
     return {
         "apiVersion": "batch/v1",
@@ -73,7 +69,7 @@ def _pod(plan: ModelServerPlan, patience: int) -> dict[str, Any]:
         "enableServiceLinks": False,
         "nodeSelector": {ACCELERATOR_LABEL: plan.gpu_type, NODE_POOL_LABEL: plan.node_pool},
         "tolerations": tolerations(plan.taints),
-        "securityContext": pod_identity(USER),
+        "securityContext": pod_identity(workloads().server.user),
         "containers": [
             {
                 "name": "smoke-test",
@@ -85,9 +81,9 @@ def _pod(plan: ModelServerPlan, patience: int) -> dict[str, Any]:
                     {"name": "SERVER", "value": _url(plan)},
                     {"name": "MODEL", "value": plan.served_name},
                     {"name": "PATIENCE_SECONDS", "value": str(patience)},
-                    {"name": "TOKEN_SECONDS", "value": str(_TOKEN_SECONDS)},
+                    {"name": "TOKEN_SECONDS", "value": str(workloads().smoke_test.token_seconds)},
                 ],
-                "resources": equal_resources({"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "64Mi"}),
+                "resources": equal_resources(workloads().smoke_test.amounts),
                 "securityContext": restricted(),
                 # The server's answer becomes the reason for which the Job failed, and so the error of the update.
                 "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -4,10 +4,9 @@ import json
 from typing import Any
 
 from catalog import PodMount, Sidecar
+from catalog.workloads import workloads
 from components.manifests.common import pull_policy
 from planning.plan import PodTransportPlan
-
-_SIDECAR_SCRATCH = "2Gi"
 
 
 def annotations(transport: PodTransportPlan) -> dict[str, str]:
@@ -52,7 +51,7 @@ def sidecar(transport: PodTransportPlan) -> list[dict[str, Any]]:
     amounts = {
         "cpu": str(transport.sidecar_cpus),
         "memory": f"{transport.sidecar_memory_gib}Gi",
-        "ephemeral-storage": _SIDECAR_SCRATCH,
+        "ephemeral-storage": workloads().sidecar.scratch,
     }
     return [
         {
@@ -83,7 +82,7 @@ def _as_root(plan: Sidecar) -> dict[str, Any]:
 
 def _volume(mount: PodMount) -> dict[str, Any]:
     if mount.host_path is None:
-        return {"name": mount.name, "emptyDir": {"sizeLimit": "1Gi"}}
+        return {"name": mount.name, "emptyDir": {"sizeLimit": workloads().sidecar.shared}}
     return {"name": mount.name, "hostPath": {"path": mount.host_path}}
 
 

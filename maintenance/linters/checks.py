@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import GKE_CHANNELS
 from maintenance.linters.tools import Linters
 from sandbox.tools import ToolsError
 
@@ -39,7 +40,7 @@ def checkov(tools: Linters, folder: Path) -> Iterator[Finding]:
 
 
 def kube_score(tools: Linters, files: Sequence[Path]) -> Iterator[Finding]:
-    command = [tools.kube_score, "score", "-o", "json", "--kubernetes-version", "v1.35"]
+    command = [tools.kube_score, "score", "-o", "json", "--kubernetes-version", f"v{GKE_CHANNELS['stable'].newest}"]
     command += ["--disable-ignore-checks-annotations", "--disable-optional-checks-annotations", *files]
     for scored in json.loads(_run(command)):
         for check in scored["checks"]:

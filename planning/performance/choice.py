@@ -10,11 +10,12 @@ from math import ceil, floor
 
 from catalog import PINS
 from catalog.accelerator import Accelerator, MachineType
+from catalog.engine import Engine
 from catalog.model import Model
 from catalog.performance import System, performance
 from config.objective import ServiceObjective
 from planning.candidates import evaluate, objection_to, refuse_impossible, shapes_of
-from planning.engine import Engine, engine_of
+from planning.engine import engine_of
 from planning.parallelism import hourly, shape_plan
 from planning.performance.estimate import Capability, Limits, at_worst, capability, shortfall, surely_served
 from planning.performance.expected import ExpectedService

@@ -16,7 +16,6 @@ _NOT_OF_SPEED = {
     "minimum_vllm",
     "checkpoint_gib",
     "context",
-    "unscaled_context",
     "draft_layers",
     "order",
     "rotary",

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from catalog import Model, VllmRelease
-from config.engine import EngineSettings, SpeculativeSettings
+from catalog import VllmRelease
+from catalog.model import KvCacheDtype
+from config.engine import EngineSettings, LoraSettings, SpeculativeSettings
 from config.models import Executor, ModelSettings
 from planning.plan import LifecyclePlan
 from planning.shape import ShapePlan
@@ -21,22 +22,22 @@ _STRUCTURED = frozenset({"lora", "speculative", "kv_offload", "extra_args"})
 
 
 def server_arguments(
-    wanted: ModelSettings, model: Model, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan
+    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan
 ) -> tuple[str, ...]:
     """What follows `vllm serve` in the pod that answers requests."""
     serving = ("--port", str(release.defaults.port))
-    return (wanted.model, *serving, *_common(wanted, model, release, shape, lifecycle))
+    return (wanted.model, *serving, *_common(wanted, release, shape, lifecycle))
 
 
 def worker_arguments(
-    wanted: ModelSettings, model: Model, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan
+    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan
 ) -> tuple[str, ...]:
     """What follows `vllm serve` in the other pods of a group, or `ray start` where Ray joins them; else nothing."""
     if shape.nodes == 1:
         return ()
     if wanted.distributed_executor is Executor.RAY:
         return (f"--address={_LEADER_ADDRESS}:{RAY_PORT}", "--block", "--disable-usage-stats")
-    return (wanted.model, *_common(wanted, model, release, shape, lifecycle), "--headless")
+    return (wanted.model, *_common(wanted, release, shape, lifecycle), "--headless")
 
 
 def engine_words(engine: EngineSettings) -> Iterator[tuple[str, list[str]]]:
@@ -48,7 +49,7 @@ def engine_words(engine: EngineSettings) -> Iterator[tuple[str, list[str]]]:
     if engine.tool_call_parser is not None:
         yield "tool_call_parser", ["--enable-auto-tool-choice"]
     if engine.lora is not None:
-        yield "lora", list(_lora(engine))
+        yield "lora", list(_lora(engine.lora))
     if engine.speculative is not None:
         yield "speculative", ["--speculative-config", _compact(_speculative(engine.speculative))]
     if engine.kv_offload is not None:
@@ -63,10 +64,13 @@ def expanded(arguments: Sequence[str], worker_index: int) -> list[str]:
     return [variables.get(word, word) for word in arguments]
 
 
-def _common(
-    wanted: ModelSettings, model: Model, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan
-) -> Iterator[str]:
-    """Only what vLLM would not choose by itself, so that a reader sees what was decided."""
+def _common(wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan) -> Iterator[str]:
+    """Every value that the plan's memory rests on, and else what vLLM would not choose by itself.
+
+    What is left out where it is vLLM's own default is held to the release's table of flags by a test, and what follows
+    from the values below (block size, prefix caching, CUDA graphs) to vLLM's own answer.
+    """
+    settings = shape.settings
     yield from ("--tensor-parallel-size", str(shape.tensor_parallel))
     if shape.pipeline_parallel > 1:
         yield from ("--pipeline-parallel-size", str(shape.pipeline_parallel))
@@ -74,16 +78,12 @@ def _common(
         yield "--enable-expert-parallel"
     if shape.nodes > 1:
         yield from _over_nodes(wanted, shape, lifecycle)
-    if shape.settings.max_model_len != (model.unscaled_context or model.context):
-        yield from ("--max-model-len", str(shape.settings.max_model_len))
-    if wanted.gpu_memory_utilization is not None:
-        yield from ("--gpu-memory-utilization", str(wanted.gpu_memory_utilization))
-    if wanted.max_num_seqs is not None or wanted.service_objective is not None or shape.settings.fewer_sequences:
-        yield from ("--max-num-seqs", str(shape.settings.max_num_seqs))
-    if wanted.max_num_batched_tokens is not None:
-        yield from ("--max-num-batched-tokens", str(wanted.max_num_batched_tokens))
-    if wanted.kv_cache_dtype.value != "auto":
-        yield from ("--kv-cache-dtype", wanted.kv_cache_dtype.value)
+    yield from ("--max-model-len", str(settings.max_model_len))
+    yield from ("--gpu-memory-utilization", str(settings.gpu_memory_utilization))
+    yield from ("--max-num-seqs", str(settings.max_num_seqs))
+    yield from ("--max-num-batched-tokens", str(settings.max_num_batched_tokens))
+    if settings.kv_cache_dtype is not KvCacheDtype.AUTO:
+        yield from ("--kv-cache-dtype", settings.kv_cache_dtype.value)
     for _, words in engine_words(wanted.engine):
         yield from words
     if release.shutdown_timeout_flag:
@@ -113,9 +113,7 @@ def _flag(field: str, value: Any) -> Iterator[str]:
             yield from (f"--{name}", str(value))
 
 
-def _lora(engine: EngineSettings) -> Iterator[str]:
-    lora = engine.lora
-    assert lora is not None
+def _lora(lora: LoraSettings) -> Iterator[str]:
     yield from ("--enable-lora", "--max-loras", str(lora.max_loras), "--max-lora-rank", str(lora.max_lora_rank))
     if lora.adapters:
         yield "--lora-modules"

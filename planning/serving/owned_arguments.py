@@ -12,6 +12,7 @@ from planning.serving.arguments import engine_words
 _BY_SHAPE = "the plan shapes the server: write tensorParallel, pipelineParallel, expertParallel or replicas"
 _BY_GROUP = "the plan joins the nodes of a server"
 _BY_GATEWAY = "keys belong to the gateway: this one would leave half of the server's paths open"
+_BY_GRAPHS = "the plan counts the memory of the release's own CUDA graphs: write maxNumSeqs for fewer"
 _BY_MEMORY = "the plan counts memory, and would be wrong by it: write {key}"
 
 _OWNED = {
@@ -44,6 +45,8 @@ _OWNED = {
     "--gpu-memory-utilization": _BY_MEMORY.format(key="gpuMemoryUtilization"),
     "--kv-cache-memory-bytes": _BY_MEMORY.format(key="gpuMemoryUtilization"),
     "--num-gpu-blocks-override": _BY_MEMORY.format(key="gpuMemoryUtilization"),
+    "--cudagraph-capture-sizes": _BY_GRAPHS,
+    "--max-cudagraph-capture-size": _BY_GRAPHS,
     "--kv-cache-dtype": _BY_MEMORY.format(key="kvCacheDtype"),
     "--cpu-offload-gb": "weights in the node's memory are read over PCIe for every token: take more GPUs",
     "--offload-backend": "weights in the node's memory are read over PCIe for every token: take more GPUs",
@@ -61,6 +64,7 @@ _OWNED = {
     "--disable-access-log-for-endpoints": "the probes' lines are left out already",
     "--trust-remote-code": "it would run code from the hub beside the token",
 }
+_GRAPH_KEYS = {"cudagraph_capture_sizes", "max_cudagraph_capture_size"}
 _OWNED_FAMILIES = {"--data-parallel-": _BY_SHAPE, "--ssl-": "the gateway ends TLS, and probes speak plain HTTP"}
 
 
@@ -74,6 +78,8 @@ def check_arguments(engine: EngineSettings, table: FlagTable, path: str, finding
         problem = table.by_name["--spec-method"].problem_with(engine.speculative.method)
         if problem:
             findings.refuse(f"{path}.speculative.method", problem)
+    for key in _GRAPH_KEYS & (engine.compilation_config or {}).keys():
+        findings.refuse(f"{path}.compilationConfig.{key}", f"is not for a stack file: {_BY_GRAPHS}")
     for problem in _free_problems(engine, table):
         findings.refuse(f"{path}.extraArgs", problem)
 

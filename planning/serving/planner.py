@@ -1,11 +1,12 @@
 """Plans each model of a stack; a step that fails leaves a refusal with its number and ends that model's plan."""
 
-from catalog import MODELS, PINS, VLLM_RELEASES, CapacityKind, Model, VllmRelease
+from catalog import MODELS, PINS, CapacityKind, Model, VllmRelease
 from catalog.engine_arguments import flag_table
 from config.models import Executor, ModelSettings
 from config.settings import Settings
 from planning.compatibility import check_architecture, check_driver, check_plugin
 from planning.cost import machine_hour_usd
+from planning.engine import UnknownRelease, engine_of
 from planning.errors import Findings
 from planning.load_time import load_time
 from planning.parallelism import choose_shape
@@ -29,6 +30,7 @@ from planning.serving.variants import (
     draft_model,
     draft_tokens,
     drafts_itself,
+    performance_mode,
 )
 from planning.shape import Pattern, ShapePlan, ShapeRefused, ShapeRequest
 
@@ -132,8 +134,8 @@ class _Planner:
             namespace=namespace_of(on_fabric=fabric is not None),
             image=wanted.image or release.image.reference,
             ray=spans_nodes and wanted.distributed_executor is Executor.RAY,
-            arguments=server_arguments(wanted, model, release, shape, lifecycle),
-            worker_arguments=worker_arguments(wanted, model, release, shape, lifecycle),
+            arguments=server_arguments(wanted, release, shape, lifecycle),
+            worker_arguments=worker_arguments(wanted, release, shape, lifecycle),
             environment=environment,
             replicas=shape.replicas,
             port=release.defaults.port,
@@ -168,13 +170,11 @@ class _Planner:
         return None
 
     def _release(self) -> VllmRelease | None:
-        version = self._wanted.vllm_version or PINS.vllm
-        if version in VLLM_RELEASES:
-            return VLLM_RELEASES[version]
-        self._findings.refuse(
-            f"{self._path}.vllmVersion", f"there is no {version} here", f"Write one of {', '.join(VLLM_RELEASES)}"
-        )
-        return None
+        try:
+            return engine_of(self._wanted.vllm_version or PINS.vllm)
+        except UnknownRelease as error:
+            self._findings.refuse(f"{self._path}.vllmVersion", str(error))
+            return None
 
     def _choose(
         self, model: Model, release: VllmRelease, possible: list[ResolvedPool]
@@ -215,13 +215,7 @@ class _Planner:
         return [pool for pool in pools if pool.name == name]
 
     def _check_arguments(self, release: VllmRelease) -> None:
-        path = f"{self._path}.engine"
-        try:
-            table = flag_table(release.version)
-        except KeyError:
-            self._findings.warn(path, f"the flags of vLLM {release.version} are not in the catalogue: none is checked")
-            return
-        check_arguments(self._wanted.engine, table, path, self._findings)
+        check_arguments(self._wanted.engine, flag_table(release.version), f"{self._path}.engine", self._findings)
 
     def _check_executor(self, release: VllmRelease) -> None:
         path = f"{self._path}.distributedExecutor"
@@ -251,6 +245,8 @@ class _Planner:
             block_size=block_size(wanted.engine, release),
             unasked_flags=unasked_flags(wanted.engine, model, release),
             enforce_eager=bool(wanted.engine.enforce_eager),
+            chunked_prefill=wanted.engine.enable_chunked_prefill is not False,
+            performance_mode=performance_mode(wanted.engine),
             adapter_slots=slots,
             adapter_rank=rank,
             draft_gib=draft_gib(wanted.engine, self._path, self._findings),

@@ -1,7 +1,6 @@
 """Decides which pools are tested with NCCL over two nodes before a server uses them, with what, and what is enough."""
 
 from catalog import PINS, VLLM_RELEASES, Accelerator, InstallerRelease
-from catalog.diagnostic import DIAGNOSTICS
 from config.settings import Settings
 from planning.errors import Findings
 from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, PreflightPlan, ServerNccl
@@ -32,7 +31,7 @@ def plan_preflights(
     """The tests: one for each pool that begins with two nodes of a fabric."""
     tested = [pool for pool in pools if pool.uses_fabric and not pool.waits and pool.nodes >= NODES]
     installer = with_fabric[0].installer if with_fabric else None
-    if fabric is None or installer is None or installer.name not in DIAGNOSTICS or not tested:
+    if fabric is None or installer is None or not tested:
         if settings.preflight:
             findings.warn("preflight", "no pool begins with two nodes of a fabric, so nothing is measured")
         return ()
@@ -48,7 +47,8 @@ def _preflight(
     floor: tuple[float, str],
     servers: tuple[ServerNccl, ...],
 ) -> PreflightPlan:
-    name, diagnostic, (gbytes_per_second, reason) = f"nccl-{pool.name}", DIAGNOSTICS[installer.name], floor
+    name, (gbytes_per_second, reason) = f"nccl-{pool.name}", floor
+    diagnostic = installer.diagnostic
     return PreflightPlan(
         name=name,
         namespace=PREFLIGHT,

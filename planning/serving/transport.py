@@ -1,14 +1,11 @@
 """Decides what a pod of a server that spans nodes is given, so that its NCCL finds the fabric and nothing else."""
 
 from catalog import DeviceMode, PodMount
+from catalog.workloads import workloads
 from planning.plan import FabricPlan, PodTransportPlan
 
 SOCKET_INTERFACE = "eth0"
 """A pod's first interface, which every other pod can reach; the others only carry NCCL's data."""
-
-_SIDECAR_CPUS = 4
-"""Its daemon polls; no figure is published. The same in GiB of memory below."""
-_SIDECAR_MEMORY_GIB = 4
 
 _TUNER_OFF = "none"
 _NETWORK_RESOURCE = "networking.gke.io.networks/"
@@ -17,6 +14,7 @@ _NETWORK_RESOURCE = "networking.gke.io.networks/"
 def plan_transport(fabric: FabricPlan, server: str) -> PodTransportPlan:
     """The transport for the pods of that server."""
     rdma = {network.name for network in fabric.pod_networks if network.device_mode is DeviceMode.RDMA}
+    beside = workloads().sidecar
     return PodTransportPlan(
         transport=fabric.transport,
         interfaces=fabric.interfaces,
@@ -28,8 +26,8 @@ def plan_transport(fabric: FabricPlan, server: str) -> PodTransportPlan:
         mounts=fabric.mounts,
         claims=fabric.claims_of(server),
         sidecar=fabric.sidecar,
-        sidecar_cpus=_SIDECAR_CPUS if fabric.sidecar else 0,
-        sidecar_memory_gib=_SIDECAR_MEMORY_GIB if fabric.sidecar else 0,
+        sidecar_cpus=beside.cpus if fabric.sidecar else 0,
+        sidecar_memory_gib=beside.memory_gib if fabric.sidecar else 0,
     )
 
 

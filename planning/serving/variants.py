@@ -5,6 +5,7 @@ from catalog.model import QuantisedPart, Quantization, WeightFormat
 from config.engine import EngineSettings
 from planning.errors import Findings
 from planning.load_time import checkpoint_gib
+from planning.shape import PerformanceMode
 
 # vLLM's methods that take a 16-bit checkpoint and quantise it while it is loaded; the others need one that is.
 _AT_LOAD = {
@@ -51,6 +52,12 @@ def as_loaded(model: Model, engine: EngineSettings, path: str, findings: Finding
 def adapter_slots(engine: EngineSettings) -> tuple[int, int]:
     """How many adapters a batch may mix, and the rank that each slot is made for."""
     return (0, 0) if engine.lora is None else (engine.lora.max_loras, engine.lora.max_lora_rank)
+
+
+def performance_mode(engine: EngineSettings) -> PerformanceMode:
+    """vLLM's preset; a word that it does not know was refused already."""
+    known = engine.performance_mode in list(PerformanceMode)
+    return PerformanceMode(engine.performance_mode) if known else PerformanceMode.BALANCED
 
 
 def draft_tokens(engine: EngineSettings) -> int:

@@ -140,12 +140,11 @@ def test_a_model_that_does_not_exist(model: str) -> None:
 # 33, 34: defaults written out wrongly, and features turned on that are on.
 @every_model
 def test_defaults_that_are_worse_than_vllms_own(model: ModelServerPlan) -> None:
-    assert not {
-        "--gpu-memory-utilization",
-        "--max-num-seqs",
-        "--max-num-batched-tokens",
-        "--enable-chunked-prefill",
-    } & set(model.arguments)
+    words, defaults = model.arguments, VLLM_RELEASES[model.shape.vllm].defaults
+    assert words[words.index("--gpu-memory-utilization") + 1] == str(defaults.gpu_memory_utilization)
+    assert words[words.index("--max-num-seqs") + 1] == str(defaults.max_num_seqs)
+    assert words[words.index("--max-num-batched-tokens") + 1] == str(defaults.max_num_batched_tokens)
+    assert "--enable-chunked-prefill" not in words
 
 
 # 35: less memory for vLLM as a remedy against having too little.

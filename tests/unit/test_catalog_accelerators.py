@@ -7,6 +7,7 @@ from catalog import (
     INSTALLER_RELEASES,
     NETWORK_PROFILES,
     NODE_DAEMONS,
+    PINS,
     Accelerator,
     Architecture,
     Basis,
@@ -204,9 +205,10 @@ class TestFabric:
     @every_accelerator
     def test_what_it_installs_is_made_for_it(self, accelerator: Accelerator) -> None:
         fabric = accelerator.fabric
-        assert (fabric.installer is None) == isinstance(fabric, NoFabric)
-        if fabric.installer is not None:
-            installer = INSTALLER_RELEASES[fabric.installer]
+        pinned = PINS.installer(fabric.transport, accelerator.architecture)
+        assert (pinned is None) == isinstance(fabric, NoFabric)
+        if pinned is not None:
+            installer = INSTALLER_RELEASES[pinned]
             assert accelerator.gke_label in installer.gke_labels
             assert installer.transport is fabric.transport
             assert installer.architecture is accelerator.architecture

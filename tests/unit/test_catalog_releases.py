@@ -27,6 +27,7 @@ class TestReleases:
     def test_what_is_pinned_exists(self) -> None:
         assert PINS.vllm in VLLM_RELEASES
         assert f"lws-{PINS.lws}" in CHART_RELEASES
+        assert {name for each in PINS.installers.values() for name in each.values()} == set(INSTALLER_RELEASES)
 
     @every_entry
     def test_no_image_floats(self, folder: Entries[Any], name: str) -> None:

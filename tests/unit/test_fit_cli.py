@@ -112,7 +112,10 @@ def test_a_shape_that_is_not_legal_does_not_fit_and_names_the_legal_ones(capsys:
         (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--tensor-parallel", "two"), "two"),
         (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--gpu-memory-utilization", "9"), "between"),
         (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--kv-cache-dtype", "fp9"), "fp8"),
-        (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--vllm-version", "new"), "vLLM release"),
+        (
+            ("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--vllm-version", "new"),
+            "vLLM new is not",
+        ),
         (("fit", "--config", "/nowhere/config.json", "--accelerator", "h200"), "No such file"),
         (("choose", "--model", "Qwen/Qwen3-32B", "--region", "mars-1"), "mars-1"),
         (("choose", "--model", "Qwen/Qwen3-32B", "--objective", "beauty"), "latency"),

@@ -17,9 +17,11 @@ from oracle.published import unknown
 from oracle.question import Config, Question, by_use, every_shape
 from oracle.records import as_text, record
 from oracle.worth import worth_asking
+from planning.engine import engine_of
 from planning.kv_cache import CacheSettings, kv_layout
 from planning.weights import Sharding, stages_of, weight_bytes
 
+CACHE = CacheSettings(16, engine_of("0.24.0").states)
 QWEN = MODELS["Qwen/Qwen3-32B"]
 CONFIG = Config(QWEN.id, "a test", {"model_type": "qwen3"})
 MIXTURE = Config("a/mixture", "a test", {"text_config": {"num_experts": 8, "mtp_num_hidden_layers": 1}})
@@ -28,7 +30,7 @@ MIXTURE = Config("a/mixture", "a test", {"text_config": {"num_experts": 8, "mtp_
 def answer(tensor: int = 1) -> Answer:
     """What vLLM would say if the plan's formulas were exact."""
     stage = stages_of(QWEN, 1)[0]
-    layout = kv_layout(QWEN, CacheSettings(), tensor, 1, stage)
+    layout = kv_layout(QWEN, CACHE, tensor, 1, stage)
     weights = round(weight_bytes(QWEN, Sharding(tensor), stage)) - (32 * 2**20 if tensor > 1 else 0)
     groups = [{"kind": "full", "tokens": 16, "tables": 1}]
     return {"weights": [weights], "block_bytes": [layout.block_bytes], "groups": groups}

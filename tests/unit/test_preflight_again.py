@@ -14,6 +14,7 @@ from verification.preflight import free_nodes, run_again
 from verification.results import CheckFailed
 
 (PLAN,) = platform(ONE_GPU, nodes=2).preflights
+LABELS = {"environment": "prod"}
 
 CLUSTER = """
 import json, pathlib, sys
@@ -52,10 +53,12 @@ def test_it_runs_with_the_image_that_the_stack_has_today(tmp_path: Path) -> None
     newer = PLAN.model_copy(
         update={"image": "example.org/tests:v2", "tested_with": "example.org/tests:v2 and an installer"}
     )
-    made = run_again(cluster(tmp_path, job=old), newer, old)
+    made = run_again(cluster(tmp_path, job=old), newer, LABELS, old)
     (container,) = made["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "example.org/tests:v2"
     assert made["metadata"]["annotations"]["inference-platform/tested-with"] == newer.tested_with
+    for metadata in (made["metadata"], made["spec"]["template"]["metadata"]):
+        assert {"app.kubernetes.io/part-of": "inference-platform", **LABELS}.items() <= metadata["labels"].items()
     # By its old name, under which its pods find each other, and still known to Pulumi.
     assert made["metadata"]["name"] == old["metadata"]["name"]
     (hosts,) = (each["value"] for each in container["env"] if each["name"] == "HOSTS")

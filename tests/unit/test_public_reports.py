@@ -9,6 +9,7 @@ from catalog import ACCELERATORS, MODELS, Basis
 from catalog.hugging_face import UnreadableConfigError
 from catalog.model import KvCacheDtype, LinearAttention, Model, StateSpace
 from config.models import Objective
+from planning.engine import engine_of
 from planning.fit import Fit, fit
 from planning.kv_cache import CacheSettings, kv_layout
 from planning.load_time import checkpoint_gib
@@ -19,6 +20,8 @@ from tests.unit.configs import deepseek, internvl, llama, qwen2_5_vl, qwen2_vl, 
 from tests.unit.serving import planned
 
 PINNED = "0.33.0"
+
+STATES = engine_of("0.24.0").states
 
 
 def read(config: dict[str, Any], **changes: Any) -> Model:
@@ -80,7 +83,7 @@ def test_value_heads_are_the_published_ones(name: str, heads: int) -> None:
 def test_the_cache_of_qwen_is_cut_as_vllm_printed_it() -> None:
     """mitchross/talos-argocd-proxmox issue 1995: TP 2, an fp8 cache, 131072 tokens: blocks of 1568, 302,921 tokens."""
     model = MODELS["Qwen/Qwen3.6-27B"]
-    layout = kv_layout(model, CacheSettings(dtype=KvCacheDtype.FP8), 2, 1, stages_of(model, 1)[0])
+    layout = kv_layout(model, CacheSettings(16, STATES, KvCacheDtype.FP8), 2, 1, stages_of(model, 1)[0])
     assert {group.tokens_per_block for group in layout.groups} == {1568}
     blocks = int(4.99 * GIB // layout.block_bytes)
     assert blocks / layout.blocks(131072, 8192) == pytest.approx(2.31, abs=0.01)
@@ -95,7 +98,7 @@ def test_weights_of_qwen_are_those_that_vllm_measured() -> None:
 def test_drafted_tokens_take_state_blocks_and_a_layer_of_the_cache() -> None:
     """noonghunna/club-3090 issue 142: TP 2, fp8, three tokens, 262144: blocks of 1600, 179 a request, 426 of them."""
     model = MODELS["Qwen/Qwen3.6-27B"]
-    cache = CacheSettings(dtype=KvCacheDtype.FP8, draft_tokens=3, draft_layers=1)
+    cache = CacheSettings(16, STATES, KvCacheDtype.FP8, draft_tokens=3, draft_layers=1)
     layout = kv_layout(model, cache, 2, 1, stages_of(model, 1)[0])
     assert {group.tokens_per_block for group in layout.groups} == {1600}
     assert layout.blocks(262144, 8192) == 164 + 3 * (2 + 3)
@@ -307,12 +310,12 @@ def test_the_context_before_longrope_is_read_wherever_it_stands(inside: bool) ->
         **(original if inside else {}),
     }
     model = read(llama(32, 4096, 14336, 32), rope_scaling=rope, **({} if inside else original))
-    assert (model.unscaled_context, model.context) == (4096, 131072)
+    assert model.context == 131072
 
 
 def test_a_context_by_longrope_is_written_since_vllm_takes_the_short_one() -> None:
     model = MODELS["microsoft/Phi-4-mini-instruct"]
-    assert (model.unscaled_context, model.context) == (4096, 131072)
+    assert model.context == 131072
     arguments = planned({"name": "phi", "model": model.id, "maxModelLen": 131072}).arguments
     assert arguments[arguments.index("--max-model-len") + 1] == "131072"
 

@@ -21,7 +21,7 @@ from catalog.recorded import (
 )
 from config import ConfigurationError, read_stack_file
 from planning.__main__ import main
-from planning.engine import ServeSettings, engine_of
+from planning.engine import ServeSettings, engine_of, graph_rules
 from planning.fit import fit
 from planning.legality import cache_objection, tensor_objection
 from planning.memory import GpuMemory, gpu_memory
@@ -63,7 +63,8 @@ def planned(model: Model, accelerator: str = "h200", sharding: Sharding | None =
         gpu_memory_utilization=0.92,
         max_num_seqs=256,
         max_num_batched_tokens=8192,
-        block_size=ENGINE.block_size,
+        block_size=ENGINE.defaults.block_size,
+        graphs=graph_rules(card, ENGINE),
     )
     return gpu_memory(model, card, sharding or Sharding(), settings.model_copy(update=flags), ENGINE)
 

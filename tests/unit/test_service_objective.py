@@ -11,6 +11,7 @@ from catalog import ACCELERATORS, MODELS
 from catalog.performance import performance
 from config import ConfigurationError
 from config.validate import validate
+from planning.engine import engine_of
 from planning.fit import fit
 from planning.performance import library
 from planning.performance.choice import ServiceChoice
@@ -162,7 +163,7 @@ def test_the_batch_that_the_objective_allows_is_written_on_the_command_line() ->
 def test_without_an_objective_nothing_is_expected_and_vllm_keeps_its_own_batch() -> None:
     plan = platform({"model": LLAMA_8B}).models[0]
     assert plan.expected is None
-    assert "--max-num-seqs" not in plan.arguments
+    assert plan.shape.settings.max_num_seqs == engine_of(plan.shape.vllm).defaults.max_num_seqs
 
 
 def test_the_plan_says_what_is_expected_and_that_it_is_no_measurement() -> None:

@@ -343,10 +343,6 @@ class TestArguments:
             assert TABLE.check(line) == []
         assert {name for name in environment(plan) if name.startswith("VLLM_")} <= TABLE.environment_variables
 
-    def test_a_release_whose_flags_are_not_known_is_served_with_a_warning(self) -> None:
-        made = platform({**ONE_GPU, "vllmVersion": "0.24.0"})
-        assert any("none is checked" in warning.text for warning in made.warnings)
-
 
 STACKS = stack_names(CHECKOUT)
 

@@ -12,7 +12,7 @@ from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.price import PriceKind
 from config.models import Objective
 from planning.candidates import evaluate
-from planning.engine import ServeSettings, engine_of
+from planning.engine import GraphRules, ServeSettings, engine_of
 from planning.legality import legal_tensor_parallel
 from planning.load_time import WeightSource, load_time
 from planning.parallelism import choose_shape
@@ -165,7 +165,12 @@ def test_every_alternative_carries_the_number_that_ruled_it_out() -> None:
 def test_a_start_is_given_time_for_its_size() -> None:
     small, large = MODELS["google/gemma-3-1b-it"], MODELS["deepseek-ai/DeepSeek-R1"]
     flags = ServeSettings(
-        max_model_len=32768, gpu_memory_utilization=0.92, max_num_seqs=1024, max_num_batched_tokens=8192, block_size=16
+        max_model_len=32768,
+        gpu_memory_utilization=0.92,
+        max_num_seqs=1024,
+        max_num_batched_tokens=8192,
+        block_size=16,
+        graphs=GraphRules(largest=512, whole_batches=True),
     )
     short, long = load_time(small, flags), load_time(large, flags)
     assert 61 < short.total < 600  # 61 s were measured without any weights to fetch

@@ -3,10 +3,15 @@
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from oracle.ask import INSIDE, libcuda
+from oracle.card import card_of
 from oracle.environment import VLLM_VERSION, EnvironmentUnavailable, make, variables
+from oracle.question import Config
 
 TABLE = Path(__file__).parents[2] / "catalog" / "engine_arguments" / f"{VLLM_VERSION}.json"
 
@@ -20,6 +25,28 @@ def refusals(lines: Iterable[Sequence[str]]) -> list[str | None]:
 def write_table(target: Path) -> None:
     """Generates the flag table of the pinned version."""
     _script("dump_flags.py", str(target))
+
+
+def resolved(capability: str, questions: Iterable[tuple[Config, Sequence[str]]]) -> list[dict[str, Any]]:
+    """What vLLM makes of each model's command line on such a card; its refusal where it does not start."""
+    lines = [
+        json.dumps({"config": config.config, "quantization": config.quantization, "arguments": list(arguments)})
+        for config, arguments in questions
+    ]
+    interpreter = make()
+    with tempfile.TemporaryDirectory(prefix="resolve-") as name:
+        script = Path(__file__).with_name("resolve.py")
+        card = json.dumps(card_of(capability).as_json())
+        done = subprocess.run(
+            [str(interpreter), str(script), card, str(libcuda(Path(name))), name],
+            env={**variables(), "PYTHONPATH": str(INSIDE.parent), "TMPDIR": name},
+            input="\n".join(lines),
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode != 0:
+        raise EnvironmentUnavailable(f"resolve.py ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def _script(name: str, *arguments: str, stdin: str = "") -> str:

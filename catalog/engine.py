@@ -1,0 +1,105 @@
+"""How one release of vLLM behaves: what it chooses when a flag is not given, and how it accounts for a GPU's memory.
+
+Every field must be in the release's entry: one release's behaviour is never taken for another's.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from catalog._entry import Entry
+from catalog.accelerator import Basis
+from catalog.model import Model
+
+
+class Runner(StrEnum):
+    """vLLM's two model runners, which profile memory differently."""
+
+    V1 = "V1"
+    V2 = "V2"
+
+
+class Tried(Entry):
+    """One combination that somebody ran. What is not listed is untested, which is a warning and not a refusal."""
+
+    with_: dict[str, str] = Field(alias="with", description="component to version")
+    works: bool
+    basis: Basis
+    source: str
+    note: str | None = None
+
+
+class ServerDefaults(Entry):
+    """What `vllm serve` chooses when a flag is not given."""
+
+    gpu_memory_utilization: float
+    max_num_seqs: int = Field(description="on GPUs of at least `large_gpu_gib` that are not A100")
+    max_num_seqs_small: int = Field(description="on the others")
+    max_num_batched_tokens: int = Field(description="on GPUs of at least `large_gpu_gib` that are not A100")
+    max_num_batched_tokens_small: int
+    max_num_batched_tokens_huge: int = Field(description="on GPUs of at least `huge_gpu_gib`")
+    large_gpu_gib: int
+    huge_gpu_gib: int
+    block_size: int = Field(description="tokens of one KV block")
+    largest_graph: int = Field(description="tokens of the largest batch that a CUDA graph is captured for")
+    largest_graph_by_capability: dict[str, int] = Field(description="the same on cards of that compute capability")
+    port: int
+
+
+class StateRules(Entry):
+    """What a release does with the states of linear and state-space layers."""
+
+    blocks: int = Field(description="that one request holds, before drafted tokens add one each")
+    alignment: int = Field(description="tokens that a block of a model with gated delta-rule layers is a multiple of")
+
+
+class Engine(Entry):
+    """What the plan's memory model must know of a release."""
+
+    version: str
+    defaults: ServerDefaults
+    v2_runner: Literal["all"] | frozenset[str] = Field(description="architectures that the V2 runner runs")
+    charges_v2_graphs: bool = Field(description="the V2 runner sets memory aside for CUDA graphs")
+    charges_v2_state: bool = Field(description="so it does for its sampling state and block tables")
+    profiles_flashinfer_sampler: bool = Field(
+        description="the profile run samples with FlashInfer's kernel, which has a copy of the logits more"
+    )
+    libraries_before_snapshot: bool = Field(
+        description="cuBLAS's handles and workspace are there before the first look at the memory"
+    )
+    refines_expert_blocks: bool = Field(
+        description="blocks of fp8 that a shard of experts cuts are made finer, or the shard is padded"
+    )
+    states_need_blocks: bool = Field(
+        description="it ends at its start if more sequences may decode than there are blocks for their states"
+    )
+    states: StateRules
+    sliding_window_batches: int = Field(
+        description="batches in flight that a sliding window keeps blocks for, besides the pipeline's own"
+    )
+    graphs_of_whole_batches: bool = Field(
+        description="CUDA graphs of the largest batch that decodes, and with drafts of each number of requests"
+    )
+    memory_basis: Basis = Field(description="of a memory model for this release: measured, or estimated from another")
+    measured_tensor: int = Field(description="the most ranks that it was measured with; 0: it was not")
+    measured_architectures: frozenset[str]
+    tried: tuple[Tried, ...] = ()
+
+    def __hash__(self) -> int:
+        """Plans are cached by the release, and each has one entry."""
+        return hash(self.version)
+
+    @property
+    def measured_cards(self) -> frozenset[str]:
+        """Cards on which this very release's memory was measured."""
+        if self.memory_basis is not Basis.MEASURED:
+            return frozenset()
+        return frozenset(
+            each.with_["gpu"] for each in self.tried if "gpu" in each.with_ and each.basis is Basis.MEASURED
+        )
+
+    def runner(self, model: Model) -> Runner:
+        """The runner that runs the model when no flag chooses one."""
+        every = self.v2_runner == "all"
+        return Runner.V2 if every or model.architecture in self.v2_runner else Runner.V1
