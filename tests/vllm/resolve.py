@@ -37,8 +37,10 @@ def main(arguments: list[str]) -> None:
             model = Question(question["config"], question["quantization"], 1, 1, False, "auto", 0)
             build.write_checkpoint(model, folder)
             try:
-                engine = AsyncEngineArgs.from_cli_args(parser.parse_args(question["arguments"]))
-                engine.model = engine.tokenizer = str(folder)
+                words = parser.parse_args(question["arguments"])
+                words.model = words.tokenizer = str(folder)
+                words.revision = words.tokenizer_revision = None
+                engine = AsyncEngineArgs.from_cli_args(words)
                 engine.skip_tokenizer_init, engine.load_format, engine.disable_log_stats = True, "dummy", True
                 engine.nnodes, engine.node_rank, engine.distributed_executor_backend = 1, 0, "mp"
                 config = engine.create_engine_config(UsageContext.OPENAI_API_SERVER)
