@@ -18,6 +18,8 @@ class Traits:
     vision_on_every_stage: bool = False
     rotary_tables: bool = True
     """Whether a table of positions is kept: what vLLM runs by transformers' own code keeps none."""
+    largest_graph: int = 0
+    """The tokens of the largest CUDA graph, where the class sets it (GptOssForCausalLMConfig); 0: it does not."""
     least_batched_tokens: int = 0
     """The least tokens of a step, where the class takes an image or a video whole (`is_mm_prefix_lm`)."""
 
@@ -53,7 +55,7 @@ MODELLED: dict[str, Traits] = {
     "MixtralForCausalLM": _BOTH,
     "Qwen2MoeForCausalLM": _BOTH,
     "Qwen3MoeForCausalLM": _BOTH,
-    "GptOssForCausalLM": _BOTH,
+    "GptOssForCausalLM": Traits(embeddings_on_every_stage=True, head_on_every_stage=True, largest_graph=1024),
     "MiniMaxM2ForCausalLM": _USUAL,
     "Glm4MoeForCausalLM": _USUAL,
     "Llama4ForConditionalGeneration": _USUAL,

@@ -88,7 +88,12 @@ def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> 
         max_num_seqs=min(seqs, batched) if request.max_num_seqs is None else seqs,
         max_num_batched_tokens=batched,
         block_size=request.block_size or engine.defaults.block_size,
-        graphs=graph_rules(card, engine, interactive=request.performance_mode is PerformanceMode.INTERACTIVITY),
+        graphs=graph_rules(
+            card,
+            engine,
+            interactive=request.performance_mode is PerformanceMode.INTERACTIVITY,
+            own_largest=traits_of(model.architecture).largest_graph,
+        ),
         kv_cache_dtype=request.kv_cache_dtype,
         enforce_eager=request.enforce_eager,
         adapter_slots=request.adapter_slots,

@@ -55,9 +55,12 @@ class GraphRules(Decision):
     every_small_one: bool = False
     """A graph of each size up to 32, as in performance mode interactivity."""
 
+    whatever_decodes: bool = False
+    """Graphs up to the largest batch even where fewer requests may decode."""
+
     def __hash__(self) -> int:
         """Plans are cached by it."""
-        return hash((self.largest, self.whole_batches, self.every_small_one))
+        return hash((self.largest, self.whole_batches, self.every_small_one, self.whatever_decodes))
 
 
 class ServeSettings(Decision):
@@ -122,8 +125,10 @@ def default_max_num_batched_tokens(card: Card, engine: Engine) -> int:
     return defaults.max_num_batched_tokens if _is_large(card, engine) else defaults.max_num_batched_tokens_small
 
 
-def graph_rules(card: Card, engine: Engine, *, interactive: bool = False) -> GraphRules:
-    """The rules of a server on that card."""
+def graph_rules(card: Card, engine: Engine, *, interactive: bool = False, own_largest: int = 0) -> GraphRules:
+    """The rules of a server on that card; `own_largest` is that of a model's class, 0 where it sets none."""
+    if own_largest:
+        return GraphRules(largest=own_largest, whole_batches=False, every_small_one=interactive, whatever_decodes=True)
     defaults = engine.defaults
     largest = defaults.largest_graph_by_capability.get(card.capability, defaults.largest_graph)
     return GraphRules(largest=largest, whole_batches=engine.graphs_of_whole_batches, every_small_one=interactive)
@@ -136,7 +141,8 @@ _FINE = 32
 def capture_sizes(settings: ServeSettings) -> tuple[int, ...]:
     """The batch sizes, in tokens, that vLLM captures CUDA graphs for (config/vllm.py, _set_cudagraph_sizes)."""
     rules, query, batch = settings.graphs, 1 + settings.draft_tokens, settings.max_num_batched_tokens
-    largest = min(2 * settings.max_num_seqs * query, rules.largest, batch)
+    decoding = rules.largest if rules.whatever_decodes else 2 * settings.max_num_seqs * query
+    largest = min(decoding, rules.largest, batch)
     sizes = {*_grid(largest), *range(1, _FINE + 1 if rules.every_small_one else 1)}
     if batch == largest:
         sizes.add(batch)
