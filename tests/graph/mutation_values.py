@@ -40,7 +40,29 @@ _OFFICE: Changes = {"cluster.authorizedNetworks": [{"name": "office", "cidr": "2
 
 _BALANCED: Changes = {"access.callers.googleLoadBalancers": {"scope": "regional", "proxyOnlyRange": "10.129.0.0/23"}}
 
+_OBJECTIVE: Changes = {
+    "models": [
+        {
+            "name": "qwen",
+            "model": "Qwen/Qwen3-8B",
+            "serviceObjective": {
+                "timeToFirstToken": 2000,
+                "timePerOutputToken": 50,
+                "requestsPerSecond": 2,
+                "inputTokens": 1000,
+                "outputTokens": 200,
+            },
+        }
+    ]
+}
+
 BASES: dict[str, Changes] = {
+    "models[].serviceObjective.timeToFirstToken": _OBJECTIVE,
+    "models[].serviceObjective.timePerOutputToken": _OBJECTIVE,
+    "models[].serviceObjective.requestsPerSecond": _OBJECTIVE,
+    "models[].serviceObjective.inputTokens": _OBJECTIVE,
+    "models[].serviceObjective.outputTokens": _OBJECTIVE,
+    "models[].serviceObjective.cachedPrefixShare": _OBJECTIVE,
     "access.callers.googleLoadBalancers.scope": _BALANCED,
     "access.callers.googleLoadBalancers.proxyOnlyRange": _BALANCED,
     "acknowledgeReplacement": {"protection": True},
