@@ -29,7 +29,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 		{ echo "error: Python 3.11 or newer is needed; name it with PYTHON=" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "error: Python's venv module is needed (apt-get install python3-venv)" >&2; exit 1; }
-	@echo "making $(VENV): about a minute, once"
+	@echo "making $(VENV): about two minutes, once"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements-dev.txt
 	@touch $@
