@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from sandbox.cloud import serve_cloud
 from sandbox.engine import engine
 from sandbox.home import Home
 from sandbox.profile import read_profile
-from tests.graph.recorder import NAMESPACE, Graph, record, stack_config
+from tests.graph.recorder import NAMESPACE, record, stack_config
 
 CHECKOUT = Path(__file__).parents[1]
 PAIRS = 5
@@ -62,7 +62,9 @@ def _report(label: str, stack_file: str, config: dict[str, str], pairs: int) -> 
             shutil.copyfile(program, folder / "__main__.py")
             shutil.copyfile(CHECKOUT / "Pulumi.yaml", folder / "Pulumi.yaml")
             (folder / f"Pulumi.{STACK}.yaml").write_text(stack_file, encoding="utf-8")
-        (floor / "registrations.json").write_text(json.dumps(_untyped(graph)), encoding="utf-8")
+        (floor / "registrations.json").write_text(
+            json.dumps([asdict(each) for each in graph.registrations]), encoding="utf-8"
+        )
         costs = [(_cost(typed, scratch), _cost(floor, scratch)) for _ in range(pairs)]
     # Pair by pair, since a noisy machine is slow for both.
     wall = statistics.median(ours.seconds / theirs.seconds for ours, theirs in costs)
@@ -89,21 +91,6 @@ def _stack_of(count: int) -> tuple[str, dict[str, str]]:
     return yaml.safe_dump(content), given | {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in content["config"].items()
     }
-
-
-def _untyped(graph: Graph) -> list[dict[str, Any]]:
-    return [
-        {
-            "type": each.type,
-            "name": each.name,
-            "custom": each.custom,
-            "parent": each.parent,
-            "provider": each.provider,
-            "dependencies": each.dependencies,
-            "inputs": each.inputs,
-        }
-        for each in graph.registrations
-    ]
 
 
 def _cost(folder: Path, scratch: str) -> Cost:

@@ -1,6 +1,8 @@
 """Reads a Hugging Face `config.json` into a `Model`."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -31,10 +33,25 @@ from catalog._formats import LinearPart
 from catalog.architectures import DENSE, RECORDED_ONLY
 from catalog.model import Experts, LinearAttention, MlaAttention, Model, NoAttention, StateSpace, Vision
 
-__all__ = ["QUANTIZATION_FILE", "UnreadableConfigError", "model_from_config"]
+__all__ = ["QUANTIZATION_FILE", "UnreadableConfigError", "model_from_config", "read_json_object"]
 
 QUANTIZATION_FILE = "hf_quant_config.json"
 """What ModelOpt writes beside a config.json."""
+
+
+def read_json_object(file: Path) -> dict[str, Any]:
+    """The fields of a config.json, or of a file beside it.
+
+    Raises OSError where the file cannot be read, and ValueError, which names the file, where it holds something else.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} holds no JSON object")
+    return cast(dict[str, Any], content)
+
 
 _QUERY_KEY_NORM = {
     "qwen3",

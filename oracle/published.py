@@ -1,12 +1,12 @@
 """Finds the config.json of a model of the catalogue: a published one, or the fields that this project knows of it."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from catalog.hugging_face import read_json_object
 from catalog.model import MODELS
 from oracle import environment
 from oracle.question import Config
@@ -84,14 +84,9 @@ def _published(name: str) -> Config:
 
 def _object(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        return read_json_object(file)
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError(f"{file} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} holds no JSON object")
-    return content  # pyright: ignore[reportUnknownVariableType]
 
 
 @cache

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from catalog import ACCELERATORS, PINS, REGION_PRICES, CapacityKind, InvalidEntry
-from catalog.hugging_face import QUANTIZATION_FILE, UnreadableConfigError
+from catalog.hugging_face import QUANTIZATION_FILE, UnreadableConfigError, read_json_object
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import with_records_beside
 from config import ConfigurationError
@@ -177,14 +177,11 @@ def _model(options: argparse.Namespace) -> Model:
 
 def _json_object(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        return read_json_object(file)
     except OSError as error:
         raise _Unanswerable(f"{file}: {error.strerror}") from error
     except ValueError as error:
-        raise _Unanswerable(f"{file} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise _Unanswerable(f"{file} holds no JSON object")
-    return cast(dict[str, Any], content)
+        raise _Unanswerable(str(error)) from error
 
 
 def _request(options: argparse.Namespace) -> ShapeRequest:
