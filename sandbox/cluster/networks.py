@@ -1,4 +1,7 @@
-"""Stands in for GKE's multi-network controller: it sets the status of Network and GKENetworkParamSet objects."""
+"""Stands in for GKE's multi-network controller: it sets the status of Network and GKENetworkParamSet objects.
+
+Source: pkg/controller/gkenetworkparamset of kubernetes/cloud-provider-gcp, read on 2026-11-28.
+"""
 
 import datetime
 from typing import Any
@@ -9,8 +12,12 @@ GROUP = "/apis/networking.gke.io/v1"
 
 
 class NetworkController:
-    """Makes a parameter set ready unless its subnetwork serves another one, and a Network once its parameter set is
-    ready."""
+    """Makes a parameter set ready unless its subnetwork serves an older one, and a Network once its parameter set is
+    ready.
+
+    Ages are compared in whole seconds, as Google's controller does: of two sets that were made in the same second both
+    are ready.
+    """
 
     def __init__(self, api: AsyncApi) -> None:
         self._api = api
@@ -19,16 +26,20 @@ class NetworkController:
         parameter_sets = await self._list("gkenetworkparamsets")
         networks = await self._list("networks") if parameter_sets else []
         network_of = {_parameter_set(network): _name(network) for network in networks}
-        owners: dict[str, str] = {}
-        for parameter_set in sorted(parameter_sets, key=_age):
+        oldest: dict[str | None, str] = {}
+        for parameter_set in parameter_sets:
+            subnetwork, made = _subnetwork(parameter_set), _made(parameter_set)
+            oldest[subnetwork] = min(oldest.get(subnetwork, made), made)
+        ready: set[str | None] = set()
+        for parameter_set in parameter_sets:
             name = _name(parameter_set)
-            subnetwork = parameter_set.get("spec", {}).get("vpcSubnet", name)
-            in_use = owners.setdefault(subnetwork, name) != name
+            in_use = _made(parameter_set) > oldest[_subnetwork(parameter_set)]
+            if not in_use:
+                ready.add(name)
             status = _status("False", "DeviceModeSubnetAlreadyInUse") if in_use else _status("True", "GNPReady")
             if name in network_of:
                 status["networkName"] = network_of[name]
             await self._update("gkenetworkparamsets", parameter_set, status)
-        ready = set(owners.values())
         for network in networks:
             if _parameter_set(network) in ready:
                 await self._update("networks", network, _status("True", "NetworkReady", also="ParamsReady"))
@@ -48,8 +59,13 @@ def _name(resource: dict[str, Any]) -> str:
     return resource["metadata"]["name"]
 
 
-def _age(resource: dict[str, Any]) -> tuple[str, str]:
-    return resource["metadata"]["creationTimestamp"], _name(resource)
+def _made(resource: dict[str, Any]) -> str:
+    """The second in which it was created."""
+    return resource["metadata"]["creationTimestamp"]
+
+
+def _subnetwork(parameter_set: dict[str, Any]) -> str | None:
+    return parameter_set.get("spec", {}).get("vpcSubnet")
 
 
 def _parameter_set(network: dict[str, Any]) -> str | None:
