@@ -9,12 +9,13 @@ from components.kubernetes_object import KubernetesObject
 from components.manifests import host_access, network_policies
 from components.manifests.common import namespace
 from components.manifests.metrics import pod_monitoring
-from planning.plan import NamespacePlan
+from planning.plan import AccessPlan, NamespacePlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServingNamespaceArgs:
     plan: NamespacePlan
+    access: AccessPlan
 
 
 class ServingNamespace(pulumi.ComponentResource):
@@ -40,6 +41,9 @@ class ServingNamespace(pulumi.ComponentResource):
         # The objects name the namespace by a string.
         inside = pulumi.ResourceOptions(parent=self, depends_on=[self.resource])
         KubernetesObject(f"{name}-deny-all", network_policies.deny_all(plan.name), inside)
+        if plan.server_ports:
+            KubernetesObject(f"{name}-servers", network_policies.servers(plan, args.access), inside)
+            KubernetesObject(f"{name}-smoke-tests", network_policies.smoke_tests(plan, args.access), inside)
         if plan.collects_metrics:
             KubernetesObject(f"{name}-metrics", pod_monitoring(plan.name), inside)
         if plan.host_access:

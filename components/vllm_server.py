@@ -11,13 +11,12 @@ from components.leader_worker_set import LeaderWorkerSet
 from components.manifests import model_server as manifests
 from components.manifests import network_policies
 from components.manifests.smoke_test import smoke_test
-from planning.plan import AccessPlan, ModelServerPlan
+from planning.plan import ModelServerPlan
 
 
 @dataclass(frozen=True, kw_only=True)
 class VllmServerArgs:
     plan: ModelServerPlan
-    access: AccessPlan
     node_pool: AnyNodePool
     token: AnyToken
     """The token in the server's own namespace."""
@@ -28,7 +27,7 @@ class VllmServerArgs:
 
 
 class VllmServer(pulumi.ComponentResource):
-    """The servers, the Services that lead to them, the policy for their callers, and the test that they generate."""
+    """The servers, the Service that leads to them, and the test that they generate."""
 
     def __init__(self, name: str, args: VllmServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inference-platform:components:VllmServer", name, None, opts)
@@ -36,20 +35,15 @@ class VllmServer(pulumi.ComponentResource):
         templates = manifests.Templates(plan, args.token.source)
         # The objects name the namespace by a string, and the token is in it.
         in_namespace = pulumi.ResourceOptions(parent=self, depends_on=[args.token.ready])
-        policies = [
-            KubernetesObject(f"{name}-network-policy", network_policies.server(plan, args.access), in_namespace),
-            KubernetesObject(
-                f"{name}-smoke-network-policy", network_policies.smoke_test(plan, args.access), in_namespace
-            ),
-        ]
         budget = manifests.disruption_budget(plan)
         if budget:
             KubernetesObject(f"{name}-disruption-budget", budget, in_namespace)
         # Its pods name the token's Secret, the class and the pool only by strings; a policy must exist before what it
         # applies to; and the controller brings a group's kind and webhooks.
-        needs = [args.token.ready, args.priority_class, args.node_pool.ready, *policies, *args.needs]
+        needs = [args.token.ready, args.priority_class, args.node_pool.ready, *args.needs]
         if plan.is_group:
-            needs.append(args.leader_worker_set.chart)
+            policy = KubernetesObject(f"{name}-network-policy", network_policies.group(plan), in_namespace)
+            needs += [policy, args.leader_worker_set.chart]
         deadline = f"{plan.lifecycle.rollout_deadline}s"
         waits = pulumi.CustomTimeouts(create=deadline, update=deadline)
         self.server = KubernetesObject(
@@ -59,8 +53,10 @@ class VllmServer(pulumi.ComponentResource):
         )
         # A Service waits for endpoints, which the servers provide.
         behind = pulumi.ResourceOptions(parent=self, depends_on=[self.server], custom_timeouts=waits)
-        KubernetesObject(f"{name}-service", manifests.service(plan), behind)
-        target = KubernetesObject(f"{name}-smoke-service", manifests.smoke_service(plan, templates.revision), behind)
+        target = KubernetesObject(f"{name}-service", manifests.service(plan), behind)
+        newest = manifests.newest_service(plan, templates.revision)
+        if newest:
+            target = KubernetesObject(f"{name}-smoke-service", newest, behind)
         self.smoke_test = KubernetesObject(
             f"{name}-smoke-test",
             smoke_test(plan, templates.revision, args.token.source),

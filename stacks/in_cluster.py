@@ -55,7 +55,8 @@ def build_in_cluster(
     shared = _InCluster(plan=plan, node_pools=node_pools, fabric_needs=needs, opts=opts)
 
     namespaces = {
-        each.name: ServingNamespace(each.name, ServingNamespaceArgs(plan=each), opts=opts) for each in plan.namespaces
+        each.name: ServingNamespace(each.name, ServingNamespaceArgs(plan=each, access=plan.access), opts=opts)
+        for each in plan.namespaces
     }
     tokens = tokens_of(plan.token, stack, cluster, namespaces, in_google, opts)
     leader_worker_set = LeaderWorkerSet(
@@ -88,7 +89,6 @@ def build_in_cluster(
             model.name,
             VllmServerArgs(
                 plan=model,
-                access=plan.access,
                 node_pool=node_pools[model.node_pool],
                 token=tokens[model.namespace],
                 priority_class=priority,
@@ -102,7 +102,9 @@ def build_in_cluster(
 def _preflight_namespace(plan: PlatformPlan, opts: pulumi.ResourceOptions) -> dict[str, ServingNamespace]:
     """The namespace of the test by its name; empty if there is no test."""
     home = plan.preflight_namespace
-    return {home.name: ServingNamespace(home.name, ServingNamespaceArgs(plan=home), opts=opts)} if home else {}
+    if home is None:
+        return {}
+    return {home.name: ServingNamespace(home.name, ServingNamespaceArgs(plan=home, access=plan.access), opts=opts)}
 
 
 def _preflights(

@@ -11,6 +11,7 @@ from planning.plan import ModelServerPlan
 ON_EVERYTHING = {"app.kubernetes.io/part-of": "inference-platform"}
 """The labels on every object and every pod of every stack, beside the stack file's own `labels`."""
 SERVER = {"app.kubernetes.io/name": "vllm"}
+SMOKE_TEST = {"app.kubernetes.io/name": "smoke-test"}
 INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
 JOB = "inference-platform/job"

@@ -90,17 +90,24 @@ def service(plan: ModelServerPlan) -> Manifest:
     return _service(plan, plan.name, labels.answering_pods(plan))
 
 
-def smoke_service(plan: ModelServerPlan, revision: str) -> Manifest:
-    """A Service that leads only to servers of one revision, so that a smoke test never asks one that is about to be
-    deleted."""
+def newest_service(plan: ModelServerPlan, revision: str) -> Manifest | None:
+    """A Service that leads only to leaders of one revision, so that a smoke test never asks one that is about to be
+    deleted; None for a Deployment.
+
+    The Pulumi engine waits for the rollout of a Deployment, and from then on its own Service leads to the new pods
+    alone. Of a group it waits for a condition that may still speak of the groups before the change.
+    """
+    if not plan.is_group:
+        return None
     selector = {**labels.answering_pods(plan), labels.REVISION: revision}
-    service = _service(plan, smoke_service_name(plan), selector)
-    service["metadata"]["labels"] = {"app.kubernetes.io/name": "smoke-test"}
+    service = _service(plan, answering_service(plan), selector)
+    service["metadata"]["labels"] = labels.SMOKE_TEST
     return service
 
 
-def smoke_service_name(plan: ModelServerPlan) -> str:
-    return f"{plan.name}-smoke"
+def answering_service(plan: ModelServerPlan) -> str:
+    """The name of the Service whose answer proves that the newest revision generates."""
+    return f"{plan.name}-smoke" if plan.is_group else plan.name
 
 
 def disruption_budget(plan: ModelServerPlan) -> Manifest | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from components.manifests import labels
 from components.manifests.types import Manifest
-from planning.plan import AccessPlan, CallerPlan, ModelServerPlan
+from planning.plan import AccessPlan, CallerPlan, ModelServerPlan, NamespacePlan
 
 _HTTPS = 443
 _DNS = ({"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53})
@@ -20,30 +20,28 @@ def deny_all(namespace: str) -> Manifest:
     return _policy("deny-all", namespace, {}, ingress=[], egress=[])
 
 
-def server(plan: ModelServerPlan, access: AccessPlan) -> Manifest:
-    """The policy of a server: callers may send requests, the server may ask for names and weights, and pods of a group
-    may do everything with each other."""
+def servers(plan: NamespacePlan, access: AccessPlan) -> Manifest:
+    """The policy of all servers in the namespace: callers and smoke tests may send requests, and the servers may ask
+    for names and weights."""
+    callers = [*map(_peer, access.callers), *_blocks(each.cidr for each in access.caller_ranges)]
+    smoke_tests = {"podSelector": {"matchLabels": labels.SMOKE_TEST}}
+    ingress = [{"from": [*callers, smoke_tests], "ports": _ports(plan)}]
+    return _policy("servers", plan.name, labels.SERVER, ingress=ingress, egress=[_names(access), _hub(access)])
+
+
+def smoke_tests(plan: NamespacePlan, access: AccessPlan) -> Manifest:
+    """The policy of all smoke tests in the namespace: they may ask for names, and the servers for a token."""
+    target = {"to": [{"podSelector": {"matchLabels": labels.SERVER}}], "ports": _ports(plan)}
+    return _policy("smoke-tests", plan.name, labels.SMOKE_TEST, ingress=[], egress=[_names(access), target])
+
+
+def group(plan: ModelServerPlan) -> Manifest:
+    """The policy of a server that spans nodes: its pods may do everything with each other.
+
+    Ranks, their store and NCCL listen on ports that they choose themselves, and trust whoever connects.
+    """
     own = {"podSelector": {"matchLabels": labels.pods_of(plan)}}
-    port = [{"protocol": "TCP", "port": plan.port}]
-    smoke = {"podSelector": {"matchLabels": smoke_labels(plan)}}
-    outside = _blocks(each.cidr for each in access.caller_ranges)
-    ingress = [{"from": [*map(_peer, access.callers), *outside, smoke], "ports": port}]
-    egress = [_names(access), _hub(access)]
-    if plan.is_group:
-        # Ranks, their store and NCCL listen on ports that they choose themselves, and trust whoever connects.
-        ingress.append({"from": [own]})
-        egress.append({"to": [own]})
-    return _policy(plan.name, plan.namespace, labels.pods_of(plan), ingress=ingress, egress=egress)
-
-
-def smoke_test(plan: ModelServerPlan, access: AccessPlan) -> Manifest:
-    target = {
-        "to": [{"podSelector": {"matchLabels": labels.pods_of(plan)}}],
-        "ports": [{"protocol": "TCP", "port": plan.port}],
-    }
-    return _policy(
-        f"{plan.name}-smoke", plan.namespace, smoke_labels(plan), ingress=[], egress=[_names(access), target]
-    )
+    return _policy(plan.name, plan.namespace, labels.pods_of(plan), ingress=[{"from": [own]}], egress=[{"to": [own]}])
 
 
 def among(name: str, namespace: str, pods: dict[str, str], access: AccessPlan) -> Manifest:
@@ -52,8 +50,8 @@ def among(name: str, namespace: str, pods: dict[str, str], access: AccessPlan) -
     return _policy(name, namespace, pods, ingress=[{"from": [own]}], egress=[_names(access), {"to": [own]}])
 
 
-def smoke_labels(plan: ModelServerPlan) -> dict[str, str]:
-    return {"app.kubernetes.io/name": "smoke-test", labels.INSTANCE: plan.name, labels.JOB: "smoke"}
+def _ports(plan: NamespacePlan) -> list[dict[str, Any]]:
+    return [{"protocol": "TCP", "port": port} for port in plan.server_ports]
 
 
 def _names(access: AccessPlan) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from components.manifests.common import (
     restricted,
     tolerations,
 )
-from components.manifests.model_server import smoke_service_name
-from components.manifests.network_policies import smoke_labels
+from components.manifests.labels import INSTANCE, JOB, SMOKE_TEST
+from components.manifests.model_server import answering_service
 from components.manifests.programs import source
 from components.manifests.token import REVISION as TOKEN_REVISION
 from components.manifests.token import TokenSource
@@ -30,7 +30,7 @@ def smoke_test(plan: ModelServerPlan, revision: str, token: TokenSource) -> Mani
     patience = plan.lifecycle.progress_deadline
     numbers = workloads().smoke_test
     deadline = patience + numbers.token_seconds + numbers.margin_seconds
-    job_labels = smoke_labels(plan)
+    job_labels = {**SMOKE_TEST, INSTANCE: plan.name, JOB: "smoke"}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -93,4 +93,4 @@ def _pod(plan: ModelServerPlan, patience: int) -> dict[str, Any]:
 
 
 def _url(plan: ModelServerPlan) -> str:
-    return f"http://{smoke_service_name(plan)}.{plan.namespace}.svc:{plan.port}"
+    return f"http://{answering_service(plan)}.{plan.namespace}.svc:{plan.port}"

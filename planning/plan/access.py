@@ -35,6 +35,8 @@ class NamespacePlan(Decision):
     """What pods may use of their node, which an admission policy enforces; None: nothing."""
     collects_metrics: bool
     """Whether managed Prometheus asks every server in it for its metrics."""
+    server_ports: tuple[int, ...]
+    """The ports that its model servers listen on; empty: it holds no server."""
 
 
 class CallerPlan(Decision):

@@ -7,7 +7,8 @@ SERVING = "serving"
 FABRIC = "serving-rdma"
 """Holds the servers that span nodes over a fabric, and nothing else."""
 PREFLIGHT = "nccl-preflight"
-OWN_NAMESPACES = (SERVING, FABRIC, PREFLIGHT)
+_FOR_SERVERS = (SERVING, FABRIC)
+OWN_NAMESPACES = (*_FOR_SERVERS, PREFLIGHT)
 
 
 def namespace_of(*, on_fabric: bool) -> str:
@@ -18,37 +19,50 @@ def plan_namespaces(
     fabric: FabricPlan | None, models: tuple[ModelServerPlan, ...], *, collect_metrics: bool
 ) -> tuple[NamespacePlan, ...]:
     """`serving` in every stack; the other only where a server is in it."""
-    plans = [_namespace(SERVING, PodSecurity.RESTRICTED, None, collect_metrics)]
-    if fabric is not None and any(model.namespace == FABRIC for model in models):
-        plans.append(_on_fabric(fabric, collect_metrics))
-    return tuple(plans)
+    ports = {name: tuple(sorted({model.port for model in models if model.namespace == name})) for name in _FOR_SERVERS}
+    serving = NamespacePlan(
+        name=SERVING,
+        pod_security=PodSecurity.RESTRICTED,
+        host_access=None,
+        collects_metrics=collect_metrics,
+        server_ports=ports[SERVING],
+    )
+    if fabric is None or not ports[FABRIC]:
+        return (serving,)
+    host_access = _host_access(fabric)
+    on_fabric = NamespacePlan(
+        name=FABRIC,
+        # Pod Security knows no profile that admits a read-only folder of the node and nothing more, so the namespace
+        # takes `privileged`, and an admission policy takes back all but what the transport needs.
+        pod_security=PodSecurity.PRIVILEGED if host_access else PodSecurity.RESTRICTED,
+        host_access=host_access,
+        collects_metrics=collect_metrics,
+        server_ports=ports[FABRIC],
+    )
+    return serving, on_fabric
 
 
 def preflight_namespace(preflights: tuple[PreflightPlan, ...]) -> NamespacePlan | None:
     """Google's test images run as root, so they have a namespace that no server is in."""
     if not preflights:
         return None
-    return _namespace(PREFLIGHT, PodSecurity.PRIVILEGED, None, collects_metrics=False)
+    return NamespacePlan(
+        name=PREFLIGHT,
+        pod_security=PodSecurity.PRIVILEGED,
+        host_access=None,
+        collects_metrics=False,
+        server_ports=(),
+    )
 
 
-def _on_fabric(fabric: FabricPlan, collects_metrics: bool) -> NamespacePlan:
-    """Pod Security knows no profile that admits a read-only folder of the node and nothing more, so the namespace
-    takes `privileged` and an admission policy takes back all but what the transport needs."""
+def _host_access(fabric: FabricPlan) -> HostAccessPlan | None:
+    """What pods on the fabric use of their node; None: nothing."""
     if not fabric.needs_host_access:
-        return _namespace(FABRIC, PodSecurity.RESTRICTED, None, collects_metrics)
+        return None
     sidecar = fabric.sidecar
     mounts = (*fabric.mounts, *(sidecar.mounts if sidecar else ()))
-    host_access = HostAccessPlan(
+    return HostAccessPlan(
         paths=tuple(sorted(set(host_paths(mounts)))),
         sidecar=sidecar.name if sidecar else None,
         capabilities=sidecar.capabilities if sidecar else (),
-    )
-    return _namespace(FABRIC, PodSecurity.PRIVILEGED, host_access, collects_metrics)
-
-
-def _namespace(
-    name: str, pod_security: PodSecurity, host_access: HostAccessPlan | None, collects_metrics: bool
-) -> NamespacePlan:
-    return NamespacePlan(
-        name=name, pod_security=pod_security, host_access=host_access, collects_metrics=collects_metrics
     )

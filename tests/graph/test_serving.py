@@ -82,8 +82,29 @@ def test_a_group_waits_for_the_controller(graph: Graph) -> None:
 
 def test_a_policy_is_there_before_the_pods_that_it_binds(graph: Graph) -> None:
     for server in servers(graph):
-        own = [policy.key for policy in of_kind(graph, POLICY, server)]
-        assert len(own) == 2 and set(own) <= set(server.dependencies)
+        namespace = server.inputs["metadata"]["namespace"]
+        binding = {
+            policy.key
+            for policy in graph.of_type(POLICY)
+            if policy.inputs["metadata"]["namespace"] == namespace
+            and policy.inputs["spec"]["podSelector"].get("matchLabels", {}).items()
+            <= templates(server)[0]["metadata"]["labels"].items()
+        }
+        assert len(binding) == (3 if server.type == GROUP else 2)
+        assert binding <= before(graph, server)
+
+
+def before(graph: Graph, resource: Registration) -> set[str]:
+    """The keys of everything that exists before it."""
+    by_key = {each.key: each for each in graph.registrations}
+    found: set[str] = set()
+    left = list(resource.dependencies)
+    while left:
+        key = left.pop()
+        if key not in found:
+            found.add(key)
+            left += by_key[key].dependencies if key in by_key else ()
+    return found
 
 
 def test_servers_on_a_tested_pool_wait_for_its_test(graph: Graph) -> None:
@@ -104,6 +125,18 @@ def test_a_fabric_test_does_not_run_again_for_another_image(graph: Graph) -> Non
             assert "spec" in job.options["ignoreChanges"]
 
 
+def is_asked(server: Registration, service: Registration) -> bool:
+    """Whether the server's smoke test asks this Service: a Deployment's own, a group's for one revision."""
+    return service.name.endswith("-smoke-service") == (server.type == GROUP)
+
+
+def test_a_server_on_one_node_is_four_registrations_and_a_budget(graph: Graph) -> None:
+    for server in servers(graph):
+        own = [each for each in graph.registrations if server.parent in (each.key, each.parent)]
+        more = server.inputs["spec"]["replicas"] > 1, *(2 * [server.type == GROUP])
+        assert len(own) == 4 + sum(more), [each.key for each in own]
+
+
 def test_every_server_is_asked_for_a_token_after_each_change(graph: Graph) -> None:
     assert len(smoke_tests(graph)) == len(servers(graph))
     for server in servers(graph):
@@ -111,8 +144,9 @@ def test_every_server_is_asked_for_a_token_after_each_change(graph: Graph) -> No
         revisions = {t["metadata"]["labels"]["inference-platform/revision"] for t in templates(server)}
         (revision,) = revisions
         assert job.inputs["metadata"]["name"].endswith(f"-smoke-{revision}")
-        (target,) = [s for s in of_kind(graph, SERVICE, server) if s.name.endswith("-smoke-service")]
-        assert target.inputs["spec"]["selector"]["inference-platform/revision"] == revision
+        (target,) = [s for s in of_kind(graph, SERVICE, server) if is_asked(server, s)]
+        if server.type == GROUP:
+            assert target.inputs["spec"]["selector"]["inference-platform/revision"] == revision
         assert target.key in job.dependencies and server.key in target.dependencies
 
 

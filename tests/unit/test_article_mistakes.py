@@ -16,7 +16,7 @@ from components.manifests import model_server, network_policies
 from components.manifests.nccl_preflight import preflight
 from components.manifests.server_pod import Role
 from components.manifests.smoke_test import smoke_test
-from planning.plan import ModelServerPlan
+from planning.plan import ModelServerPlan, NamespacePlan
 from planning.report import sections, to_text
 from tests.unit.article import EIGHT, GROUP, ONE, PLAN, TWO, every_model, extra, refused
 from tests.unit.serving import (
@@ -186,11 +186,11 @@ def test_a_proof_that_never_comes() -> None:
 
 
 # 46: open to everyone.
-@every_model
-def test_a_server_that_everybody_reaches(model: ModelServerPlan) -> None:
-    policy = network_policies.server(model, PLAN.access)
+@pytest.mark.parametrize("namespace", PLAN.namespaces, ids=lambda namespace: namespace.name)
+def test_a_server_that_everybody_reaches(namespace: NamespacePlan) -> None:
+    policy = network_policies.servers(namespace, PLAN.access)
     assert policy["spec"]["ingress"] and all(rule["from"] for rule in policy["spec"]["ingress"])
-    denied = network_policies.deny_all(model.namespace)
+    denied = network_policies.deny_all(namespace.name)
     assert denied["spec"]["podSelector"] == {} and denied["spec"]["ingress"] == []
 
 

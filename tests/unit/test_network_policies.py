@@ -13,8 +13,9 @@ import pytest
 from components.manifests import network_policies
 from components.manifests.nccl_preflight import preflight_labels
 from components.manifests.server_pod import Role
+from components.manifests.smoke_test import smoke_test
 from planning.plan import ModelServerPlan, PlatformPlan
-from tests.unit.serving import GEMMA_27B, ONE_GPU, TWO_NODES, platform, templates
+from tests.unit.serving import GEMMA_27B, ONE_GPU, TOKEN, TWO_NODES, platform, templates
 
 MODELS = (ONE_GPU, GEMMA_27B, TWO_NODES, {**TWO_NODES, "replicas": 1})
 PLAN = platform(
@@ -32,10 +33,14 @@ SMALL, LARGE, GROUP, OTHER_GROUP = PLAN.models
 
 def policies(plan: PlatformPlan) -> list[dict[str, Any]]:
     found: list[Any] = [network_policies.deny_all(namespace.name) for namespace in plan.namespaces]
+    for namespace in plan.namespaces:
+        found += [
+            network_policies.servers(namespace, plan.access),
+            network_policies.smoke_tests(namespace, plan.access),
+        ]
     assert plan.preflight_namespace is not None
     found.append(network_policies.deny_all(plan.preflight_namespace.name))
-    for model in plan.models:
-        found += [network_policies.server(model, plan.access), network_policies.smoke_test(model, plan.access)]
+    found += [network_policies.group(model) for model in plan.models if model.is_group]
     labels = preflight_labels(PREFLIGHT)
     found.append(network_policies.among(PREFLIGHT.name, PREFLIGHT.namespace, labels, plan.access))
     return found
@@ -65,7 +70,8 @@ def server(plan: ModelServerPlan, role: Role | None = None) -> Pod:
 
 
 def smoke(plan: ModelServerPlan) -> Pod:
-    return Pod(plan.namespace, network_policies.smoke_labels(plan))
+    job = smoke_test(plan, templates(plan).revision, TOKEN)
+    return Pod(plan.namespace, job["spec"]["template"]["metadata"]["labels"])
 
 
 CHAT = Pod("chat", {"app": "anything"})
@@ -180,7 +186,8 @@ FORBIDDEN = {
     "one model asks another": (server(SMALL), server(LARGE), 8000),
     "one group reaches another": (server(GROUP), server(OTHER_GROUP), 29501),
     "a server asks a group": (server(SMALL), server(GROUP), 8000),
-    "a smoke test asks another model": (smoke(SMALL), server(LARGE), 8000),
+    "a smoke test reaches what only the group may": (smoke(GROUP), server(GROUP), 29501),
+    "a smoke test asks a model of another namespace": (smoke(SMALL), server(GROUP), 8000),
     "a smoke test goes to the internet": (smoke(SMALL), HUB, 443),
     "anybody asks a smoke test": (server(SMALL), smoke(SMALL), 8000),
     "a server speaks plain HTTP to the internet": (server(SMALL), HUB, 80),
@@ -209,7 +216,11 @@ def test_who_is_named_may_call_every_model_and_who_is_not_may_call_none(
 
 @pytest.mark.parametrize("model", PLAN.models, ids=lambda model: model.name)
 def test_without_a_word_port_forward_and_metrics_work_and_nothing_else(model: ModelServerPlan) -> None:
-    (policy,) = [each for each in NOBODY_NAMED if each["metadata"]["name"] == model.name]
+    (policy,) = [
+        each
+        for each in NOBODY_NAMED
+        if each["metadata"]["name"] == "servers" and each["metadata"]["namespace"] == model.namespace
+    ]
     peers = [peer for rule in policy["spec"]["ingress"] if rule.get("ports") for peer in rule["from"]]
     for other in (TUNNEL, MONITORING, smoke(model)):
         assert connects(other, server(model), 8000, of=NOBODY_NAMED)
