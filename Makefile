@@ -15,7 +15,7 @@ export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify load preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images audit sbom bench
+.PHONY: help setup tools prune-tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify load preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images audit sbom bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 
 tools: setup ## get or build the Pulumi engine, the provider and the control plane
 	@$(BIN)/python -m sandbox.tools
+
+prune-tools: setup ## delete the tools that no checkout uses any more
+	@$(BIN)/python -m sandbox.tools prune
 
 doctor: setup ## ask whether up can work; on Google: python -m verification.doctor --stack STACK
 	@$(SANDBOX) doctor --stack $(STACK)

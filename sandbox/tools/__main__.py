@@ -1,10 +1,14 @@
-"""Obtains every tool, with its progress on stderr, and prints where each is."""
+"""`python -m sandbox.tools [get|prune]`: obtains every tool and prints where each is, or deletes what no checkout uses.
 
+Progress goes to stderr.
+"""
+
+import argparse
 import dataclasses
 import sys
 
 from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
-from sandbox.tools import ToolsError, cluster_tools, engine_tools, lws_chart
+from sandbox.tools import ToolsError, cache_folder, cluster_tools, engine_tools, entries, lws_chart, prune
 
 
 def _report(line: str) -> None:
@@ -12,8 +16,33 @@ def _report(line: str) -> None:
 
 
 def main() -> int:
-    """Obtains the tools; returns the exit status."""
+    """Obtains or prunes the tools; returns the exit status."""
     raise_when_interrupted()
+    parser = argparse.ArgumentParser(prog="python -m sandbox.tools", description=__doc__)
+    parser.add_argument("command", choices=("get", "prune"), nargs="?", default="get")
+    return _prune() if parser.parse_args().command == "prune" else _get()
+
+
+def _prune() -> int:
+    freed = prune(_report)
+    print(f"freed {_mib(freed)}")
+    _print_cache()
+    return 0
+
+
+def _print_cache() -> None:
+    """Each folder of the cache with its size and its checkouts, and the size of all."""
+    for entry in entries():
+        used_by = ", ".join(map(str, entry.checkouts)) or "no checkout"
+        print(f"{entry.folder.name}: {_mib(entry.size)}, used by {used_by}")
+    print(f"{cache_folder()}: {_mib(sum(entry.size for entry in entries()))}")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"
+
+
+def _get() -> int:
     try:
         engine, cluster, chart = engine_tools(_report), cluster_tools(_report), lws_chart(_report)
     except ToolsError as error:
@@ -26,6 +55,7 @@ def main() -> int:
         for field in dataclasses.fields(tools):
             print(f"{field.name}: {getattr(tools, field.name)}")
     print(f"lws_chart: {chart}")
+    _print_cache()
     return 0
 
 

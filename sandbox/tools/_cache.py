@@ -1,20 +1,29 @@
-"""The cache of tools: one folder for each content key. It is complete or absent, even after an interruption."""
+"""The cache of tools: one folder for each content key. It is complete or absent, even after an interruption.
+
+An entry knows the checkouts that use it, so that `prune` can tell what none needs any more.
+"""
 
 import errno
 import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 Report = Callable[[str], None]
 
 SIGN_OF_LIFE_SECONDS = 20.0
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_USERS = ".used-by"
+"""The folder in an entry with a file for each checkout that uses it; the file holds the checkout's path."""
+_ENTRY = re.compile(r"(?P<name>.+)-[0-9a-f]{16}")
 
 
 class ToolsError(Exception):
@@ -49,14 +58,15 @@ def entry(name: str, key: str, make: Callable[[Path], None], report: Report) -> 
     """The cached folder of a key. On the first call `make` fills it under another name, and it is renamed once it is
     complete."""
     folder = cache_folder() / f"{name}-{key}"
-    if folder.is_dir():
-        return folder
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(name, report):
-            if folder.is_dir():
-                return folder
-            _make(name, folder, make)
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with _lock(name, report):
+                if not folder.is_dir():
+                    _make(name, folder, make)
+        _use(name, folder)
+    except FileNotFoundError:  # `prune` of another checkout was faster
+        return entry(name, key, make, report)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
@@ -77,6 +87,74 @@ def _make(name: str, folder: Path, make: Callable[[Path], None]) -> None:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _use(name: str, folder: Path) -> None:
+    """Notes that this checkout uses the entry, and no longer another of the same name; not in a cache that it may only
+    read."""
+    note = hashlib.sha256(str(_CHECKOUT).encode()).hexdigest()[:16]
+    if (folder / _USERS / note).exists() or not os.access(folder, os.W_OK):
+        return
+    for other in _folders():
+        if other != folder and _name(other) == name:
+            (other / _USERS / note).unlink(missing_ok=True)
+    (folder / _USERS).mkdir(exist_ok=True)
+    (folder / _USERS / note).write_text(str(_CHECKOUT), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder of the cache."""
+
+    folder: Path
+    size: int
+    """Bytes on the disk."""
+    checkouts: tuple[Path, ...]
+    """The checkouts that use it and are still there."""
+
+
+def entries() -> tuple[Entry, ...]:
+    """All complete entries, by name."""
+    return tuple(Entry(folder, _size(folder), _checkouts(folder)) for folder in _folders())
+
+
+def prune(report: Report) -> int:
+    """Deletes the entries that no checkout uses, and says which. Returns the bytes that are free by it."""
+    freed = 0
+    for found in entries():
+        if found.checkouts:
+            continue
+        with _lock(_name(found.folder), report):
+            if _checkouts(found.folder):
+                continue
+            # Under another name first: whoever looks finds it whole or not at all.
+            leaving = found.folder.with_name(f".{found.folder.name}.partial")
+            found.folder.rename(leaving)
+        shutil.rmtree(leaving)
+        report(f"deleted {found.folder.name}")
+        freed += found.size
+    return freed
+
+
+def _folders() -> list[Path]:
+    if not cache_folder().is_dir():
+        return []
+    return sorted(each for each in cache_folder().iterdir() if _ENTRY.fullmatch(each.name) and each.is_dir())
+
+
+def _name(folder: Path) -> str:
+    match = _ENTRY.fullmatch(folder.name)
+    return match["name"] if match else folder.name
+
+
+def _checkouts(folder: Path) -> tuple[Path, ...]:
+    noted = [Path(note.read_text(encoding="utf-8")) for note in sorted((folder / _USERS).glob("*"))]
+    return tuple(checkout for checkout in noted if (checkout / "sandbox" / "tools").is_dir())
+
+
+def _size(folder: Path) -> int:
+    files = [each.lstat() for each in (folder, *folder.rglob("*"))]
+    return sum({each.st_ino: each.st_blocks * 512 for each in files}.values())
 
 
 @contextmanager
