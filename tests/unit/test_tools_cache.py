@@ -19,11 +19,15 @@ def silent(line: str) -> None:
     pass
 
 
+def make(folder: Path) -> None:
+    (folder / "program").write_text("x" * 10_000)
+
+
 def use(monkeypatch: pytest.MonkeyPatch, checkout: Path, key: str, name: str = "pulumi") -> Path:
     """What a checkout does that needs a tool."""
     (checkout / "sandbox" / "tools").mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(_cache, "_CHECKOUT", checkout)
-    return _cache.entry(name, key, lambda folder: (folder / "program").write_text("x" * 10_000) and None, silent)
+    return _cache.entry(name, key, make, silent)
 
 
 def kept() -> dict[str, int]:
