@@ -93,7 +93,7 @@ def _use(name: str, folder: Path) -> None:
     """Notes that this checkout uses the entry, and no longer another of the same name; not in a cache that it may only
     read."""
     note = hashlib.sha256(str(_CHECKOUT).encode()).hexdigest()[:16]
-    if (folder / _USERS / note).exists() or not os.access(folder, os.W_OK):
+    if (folder / _USERS / note).exists() or (folder.is_dir() and not os.access(folder, os.W_OK)):
         return
     for other in _folders():
         if other != folder and _name(other) == name:
