@@ -17,7 +17,7 @@ from typing import Any, cast
 from oracle import environment
 from oracle.card import card_of
 from oracle.environment import EnvironmentUnavailable
-from oracle.question import Question
+from oracle.question import Config, Question
 
 Answer = dict[str, Any]
 """weights, block_bytes and groups; or a refusal, in vLLM's words; or a failure, where the oracle cannot say."""
@@ -29,9 +29,7 @@ class Journal:
     """Answers by question, of one release, card and version of the oracle; a line each, appended as they come."""
 
     def __init__(self, capability: str, folder: Path | None = None) -> None:
-        place = folder or environment.folder().parent / "oracle"
-        place.mkdir(parents=True, exist_ok=True)
-        self._file = place / f"{environment.VLLM_VERSION}-{capability}-{_version()}.jsonl"
+        self._file = _place(folder) / f"{environment.VLLM_VERSION}-{capability}-{_version()}.jsonl"
         self._answers: dict[str, Answer] = {}
         if self._file.exists():
             for line in self._file.read_text(encoding="utf-8").splitlines():
@@ -50,6 +48,30 @@ class Journal:
             handle.write(json.dumps({**entry, "seconds": round(seconds, 1)}) + "\n")
 
 
+class Kinds:
+    """Which layers of a model were found to be alike, on any card: it spares another card most of the building."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = _place(folder) / f"{environment.VLLM_VERSION}-kinds-{_version()}.jsonl"
+
+    def of(self, config: Config) -> dict[str, list[int]] | None:
+        """Read anew each time, since another run may have found them."""
+        if not self._file.exists():
+            return None
+        lines = [line for line in self._file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        return {entry["config"]: entry["kinds"] for entry in map(json.loads, lines)}.get(config.digest)
+
+    def keep(self, config: Config, kinds: dict[str, list[int]]) -> None:
+        with self._file.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps({"config": config.digest, "kinds": kinds}) + "\n")
+
+
+def _place(folder: Path | None) -> Path:
+    place = folder or environment.folder().parent / "oracle"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
 def _version() -> str:
     """The version of the part that asks vLLM; another version may get other answers."""
     content = b"".join(file.read_bytes() for file in sorted(INSIDE.glob("*.py")))
@@ -62,7 +84,7 @@ def ask(questions: Sequence[Question], capability: str, kept: Path | None = None
     journal = Journal(capability, kept)
     missing = {question.key: question for question in questions if journal.get(question) is None}
     started, asked = time.monotonic(), 0
-    answers = _asked(missing.values(), capability)
+    answers = _asked(missing.values(), capability, Kinds(kept))
     for question in questions:
         answer = journal.get(question)
         if answer is None:
@@ -82,16 +104,20 @@ def _progress(number: int, total: int, question: Question, answer: Answer, left:
     return f"{number}/{total} {question.config.id}, {question.shape}: {what[:200]} ({left / 60:.0f} min left)"
 
 
-def _asked(questions: Iterable[Question], capability: str) -> Iterator[tuple[Answer, float]]:
+def _asked(questions: Iterable[Question], capability: str, kinds: Kinds) -> Iterator[tuple[Answer, float]]:
     """The answers, with the seconds that each took."""
     with _vllm(capability) as process:
         assert process.stdin is not None and process.stdout is not None
         _read(process)
         for question in questions:
             started = time.monotonic()
-            process.stdin.write(question.line() + "\n")
+            process.stdin.write(question.line(kinds.of(question.config)) + "\n")
             process.stdin.flush()
-            yield _read(process), time.monotonic() - started
+            answer = _read(process)
+            found = answer.pop("kinds", None)
+            if found is not None:
+                kinds.keep(question.config, found)
+            yield answer, time.monotonic() - started
 
 
 def _read(process: "subprocess.Popen[str]") -> Answer:

@@ -80,8 +80,8 @@ class Question:
         """The same for the same files and shape."""
         return hashlib.sha256(f"{self.config.digest} {self.shape}".encode()).hexdigest()[:32]
 
-    def line(self) -> str:
-        """As the half of the oracle in vLLM's environment reads it."""
+    def line(self, kinds: Mapping[str, Any] | None) -> str:
+        """As the half of the oracle in vLLM's environment reads it, with the layers that are known to be alike."""
         return json.dumps(
             {
                 "config": self.config.config,
@@ -91,6 +91,7 @@ class Question:
                 "expert_parallel": self.expert_parallel,
                 "cache": self.cache.value,
                 "draft_tokens": self.draft_tokens,
+                "kinds": kinds,
             }
         )
 

@@ -44,9 +44,18 @@ class CacheSettings:
     """On one GPU, of a draft model's own layers, all of which see the whole context."""
 
     def of(self, model: Model) -> KvCacheDtype:
-        """The dtype that `auto` stands for: what the checkpoint asks for, where it does."""
-        asked = model.quantization.kv_cache if model.quantization else KvCacheDtype.AUTO
-        return asked if self.dtype is KvCacheDtype.AUTO else self.dtype
+        """The dtype that vLLM takes: for `auto` what the checkpoint asks for, where it does.
+
+        On Hopper sparse attention packs an fp8 cache that the flag asks for (vllm/model_executor/layers/attention/
+        mla_attention.py, _canonicalize_sparse_mla_kv_cache_dtype).
+        """
+        if self.dtype is KvCacheDtype.AUTO:
+            return model.quantization.kv_cache if model.quantization else KvCacheDtype.AUTO
+        return KvCacheDtype.FP8_DS_MLA if self.dtype.quantised and _is_sparse(model) else self.dtype
+
+
+def _is_sparse(model: Model) -> bool:
+    return any(isinstance(group, MlaAttention) and group.indexer_heads for group in model.attention)
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,7 @@ class _Parts:
 
 def _weights(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings) -> float:
     """By our formulas, with the buffers that a model's class makes beside them; a record has both."""
-    buffers = buffer_bytes(model, stage, settings.max_num_batched_tokens)
+    buffers = buffer_bytes(model, stage, sharding.tensor, settings)
     return weight_bytes(model, sharding, stage, draft=settings.own_draft) + buffers
 
 

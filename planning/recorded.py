@@ -7,9 +7,9 @@ from catalog import PINS
 from catalog.engine import Engine
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import RecordedCase, RecordedGroup, record_of
-from planning.engine import Card, ServeSettings
+from planning.engine import Card, ServeSettings, default_max_num_batched_tokens
 from planning.kv_cache import BlockGroup, KvLayout
-from planning.weights import COMMUNICATOR, GIB, Sharding, Stage
+from planning.weights import COMMUNICATOR, GIB, Sharding, Stage, buffer_bytes, stages_of
 
 _ALIKE = {KvCacheDtype.FP8_E4M3: KvCacheDtype.FP8, KvCacheDtype.FP8_E5M2: KvCacheDtype.FP8}
 """Names of formats whose blocks are those of another."""
@@ -20,10 +20,13 @@ class Answer:
     """What one release said of one shape on cards of one compute capability."""
 
     case: RecordedCase
+    beyond: tuple[float, ...] = ()
+    """Bytes that a class sets aside for a larger batch than the usual one, which was asked about; of each stage."""
 
     def weights(self, stage: Stage) -> float:
         """Bytes of weights and tables on the fullest GPU of that stage, with the communicator's own."""
-        return self.case.weights[stage.index] + (COMMUNICATOR if self.case.tensor > 1 else 0)
+        beyond = self.beyond[stage.index] if self.beyond else 0
+        return self.case.weights[stage.index] + beyond + (COMMUNICATOR if self.case.tensor > 1 else 0)
 
     def layout(self, stage: Stage) -> KvLayout:
         return self.pool(stage.index)
@@ -56,7 +59,17 @@ def recorded_answer(
         cache,
         settings.draft_tokens,
     )
-    return None if case is None else Answer(case)
+    return None if case is None else Answer(case, _beyond(model, card, sharding, settings, engine))
+
+
+def _beyond(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> tuple[float, ...]:
+    usual = settings.model_copy(update={"max_num_batched_tokens": default_max_num_batched_tokens(card, engine)})
+    if settings.max_num_batched_tokens <= usual.max_num_batched_tokens:
+        return ()
+    return tuple(
+        buffer_bytes(model, stage, sharding.tensor, settings) - buffer_bytes(model, stage, sharding.tensor, usual)
+        for stage in stages_of(model, sharding.pipeline)
+    )
 
 
 def recorded_refusal(

@@ -7,6 +7,7 @@ from math import ceil
 
 from catalog.architectures import traits_of
 from catalog.model import ChunkedAttention, FullAttention, LinearPart, MlaAttention, Model, SlidingAttention
+from planning.engine import ServeSettings
 from planning.layers import Layer, layer_tensors
 from planning.stored import Tensor, matrix
 
@@ -150,8 +151,16 @@ _INDEXER_BUFFER = 8 * MIB
 """What vLLM 0.33's class holds more for each layer with an indexer, as it builds it for DeepSeek V3.2 and GLM 5."""
 
 
-def buffer_bytes(model: Model, stage: Stage, batched_tokens: int) -> float:
+_FLASHMLA_HEADS = 64
+"""FlashMLA's prefill kernel takes a multiple of so many heads (vllm/v1/attention/backends/mla/flashmla_sparse.py)."""
+_FLASHMLA_CONTEXTS = 5
+_FLASHMLA_LONG_CONTEXTS = 2
+"""Of so many longest requests it holds the cache in bfloat16; of the second number from 256k tokens on."""
+
+
+def buffer_bytes(model: Model, stage: Stage, tensor: int, settings: ServeSettings) -> float:
     """Bytes that a model's class sets aside with its weights for a whole batch."""
+    batched_tokens = settings.max_num_batched_tokens
     total = 0.0
     if model.vision is not None and stage.first:
         total += model.vision.deepstack_levels * batched_tokens * model.hidden_size * 2
@@ -159,7 +168,19 @@ def buffer_bytes(model: Model, stage: Stage, batched_tokens: int) -> float:
         if isinstance(group, MlaAttention) and group.indexer_heads:
             indexers = group.indexers(stage.start, stage.start + stage.total)
             total += batched_tokens * group.indexer_tokens * 4 + indexers * _INDEXER_BUFFER
+            if settings.kv_cache_dtype.quantised:
+                total += _sparse_workspace(model, group, tensor, settings)
     return total
+
+
+def _sparse_workspace(model: Model, group: MlaAttention, tensor: int, settings: ServeSettings) -> float:
+    """Bytes in which sparse attention unpacks an fp8 cache for a prefill: requests, queries and results in bfloat16."""
+    heads = model.attention_heads // tensor
+    padded = ceil(heads / _FLASHMLA_HEADS) * _FLASHMLA_HEADS
+    row = group.kv_lora_rank + group.qk_rope_head_dim
+    contexts = _FLASHMLA_CONTEXTS if settings.max_model_len <= 256 * 1024 else _FLASHMLA_LONG_CONTEXTS
+    per_token = heads * row + padded * (row + group.kv_lora_rank) + heads * group.kv_lora_rank
+    return 2 * (contexts * settings.max_model_len * row + settings.max_num_batched_tokens * per_token)
 
 
 def _embeddings(model: Model, tensor: int, stage: Stage) -> Iterator[Tensor]:

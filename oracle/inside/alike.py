@@ -3,6 +3,9 @@
 The first shape of a model is built whole, and from what vLLM built each layer gets a kind: its modules, the shapes of
 their parameters and their settings. The same shape is then built with two layers of each kind. Only if weights and
 cache come out the same, other shapes of that model are built so too.
+
+On another card the kinds of a model that were found before are tried first: they hold there if the first, the second
+and the last layer of each kind are alike there as well.
 """
 
 import enum
@@ -22,6 +25,8 @@ Kinds = dict[str, dict[int, str]]
 """The kind of each layer by its number, of each list of layers by its name in the model."""
 
 _TWICE = 2
+_METHODS = 2
+"""A method of a module, and its kernel."""
 _DEPTH = 6
 """Objects between a module and a tensor of its: a layout of a tensor of a kernel of a method."""
 _STRANGERS = ("torch.", "transformers.", "vllm.config.", "builtins", "types", "functools")
@@ -32,6 +37,7 @@ _PLAIN = (bool, int, float, str, type(None), torch.dtype, enum.Enum)
 _make_layers = utils.make_layers
 
 _known: Kinds = {}
+_also: dict[str, set[int]] = {}
 _built: dict[str, dict[int, torch.nn.Module]] = {}
 _skipped: dict[str, list[int]] = {}
 
@@ -47,17 +53,18 @@ def patch() -> None:
             module.make_layers = _make_some  # type: ignore[attr-defined]
 
 
-def begin(known: Kinds | None) -> None:
-    """Before a model is built. None: it is built whole."""
-    global _known
+def begin(known: Kinds | None, doubted: bool = False) -> None:
+    """Before a model is built. None: it is built whole. `doubted`: with the last layer of each kind."""
+    global _known, _also
     _known = known or {}
+    _also = {prefix: {max(numbers) for numbers in _by_kind(found)} for prefix, found in _known.items() if doubted}
     _built.clear()
     _skipped.clear()
 
 
 def _make_some(number: int, layer_fn: Callable[..., torch.nn.Module], prefix: str) -> Any:
     built, skipped = _built.setdefault(prefix, {}), _skipped.setdefault(prefix, [])
-    kinds = _known.get(prefix, {})
+    kinds, also = _known.get(prefix, {}), _also.get(prefix, set())
     seen: Counter[str] = Counter()
 
     def one(prefix: str) -> torch.nn.Module:
@@ -65,7 +72,7 @@ def _make_some(number: int, layer_fn: Callable[..., torch.nn.Module], prefix: st
         kind = kinds.get(index)
         if kind is not None:
             seen[kind] += 1
-            if seen[kind] > _TWICE:
+            if seen[kind] > _TWICE and index not in also:
                 skipped.append(index)
                 return Alike()
         built[index] = layer_fn(prefix=prefix)
@@ -77,6 +84,56 @@ def _make_some(number: int, layer_fn: Callable[..., torch.nn.Module], prefix: st
 def kinds() -> Kinds:
     """The kinds of the layers that were built, before their weights are packed for the kernel."""
     return {prefix: {index: _kind(layer, index) for index, layer in found.items()} for prefix, found in _built.items()}
+
+
+def hold(expected: Kinds, found: Kinds) -> bool:
+    """Whether the layers that were built and should be alike are."""
+    for prefix, kinds in expected.items():
+        said = found.get(prefix, {})
+        if any(len({said[index] for index in numbers if index in said}) > 1 for numbers in _by_kind(kinds)):
+            return False
+    return True
+
+
+def _by_kind(kinds: dict[int, str]) -> list[list[int]]:
+    """The numbers of the layers of each kind."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for index, kind in kinds.items():
+        numbers[kind].append(index)
+    return list(numbers.values())
+
+
+def as_json(kinds: Kinds) -> dict[str, list[int]] | None:
+    """A number for each layer; None if not all layers are there."""
+    told: dict[str, list[int]] = {}
+    for prefix, found in kinds.items():
+        if sorted(found) != list(range(len(found))):
+            return None
+        labels = list(dict.fromkeys(found[index] for index in sorted(found)))
+        told[prefix] = [labels.index(found[index]) for index in sorted(found)]
+    return told
+
+
+def from_json(told: dict[str, list[int]]) -> Kinds:
+    """The kinds by what `as_json` told of them."""
+    return {prefix: {index: str(kind) for index, kind in enumerate(found)} for prefix, found in told.items()}
+
+
+def methods() -> frozenset[str]:
+    """The classes of what the layers that were built are computed with."""
+    found: set[str] = set()
+    for layers in _built.values():
+        for layer in layers.values():
+            for module in layer.modules():
+                found |= set(_methods(module, _METHODS))
+    return frozenset(found)
+
+
+def _methods(thing: object, depth: int) -> Iterator[str]:
+    for value in vars(thing).values():
+        if depth and not isinstance(value, torch.nn.Module) and _is_theirs(value):
+            yield type(value).__name__
+            yield from _methods(value, depth - 1)
 
 
 def _kind(layer: torch.nn.Module, index: int) -> str:

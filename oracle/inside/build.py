@@ -43,23 +43,27 @@ class Stage:
     weights: int
     caches: dict[str, Any]
     kinds: alike.Kinds
-    """The kinds of its layers, where they were all built."""
+    """The kinds of the layers that were built."""
+    methods: frozenset[str]
+    """The classes of the methods and kernels of those layers."""
 
 
 def patch() -> None:
     """Once: the loader neither fills weights in nor keeps a copy to load them again."""
     tensors.patch()
     alike.patch()
-    _shape_alike("deep_gemm::transform_sf_into_required_layout")
+    _says("deep_gemm::transform_sf_into_required_layout", lambda scales, *_args, **_kwargs: torch.empty_like(scales))
+    _says("deep_gemm::set_pdl", lambda *_args, **_kwargs: None)
     _without_kernels()
+    _without_tuning()
     dummy_loader.initialize_single_dummy_weight = lambda *_args, **_kwargs: None
     loader_utils.record_metadata_for_reloading = lambda *_args, **_kwargs: None
 
 
-def _shape_alike(operator: str) -> None:
-    """An operator of a library that says nothing of its result, which is as large as its first argument."""
+def _says(operator: str, result: Callable[..., Any]) -> None:
+    """What an operator answers of a library that says nothing of its result."""
     try:
-        torch.library.register_fake(operator, lambda scales, *_args, **_kwargs: torch.empty_like(scales))
+        torch.library.register_fake(operator, result)
     except RuntimeError as error:  # a release without that library
         print(f"{operator}: {error}", file=sys.stderr)
 
@@ -79,6 +83,33 @@ def _without_kernels() -> None:
         print(f"flashinfer: {error}", file=sys.stderr)
         return
     spec.build_and_load = lambda *_args, **_kwargs: _Kernels()
+
+
+class _Enough(Exception):
+    """The first of many steps is done."""
+
+
+def _without_tuning() -> None:
+    """Humming looks for its kernels' tiles at a thousand numbers of rows, for seconds, and allocates nothing for it:
+    what it refuses, it does at the first."""
+    try:
+        heuristics = importlib.import_module("humming.tune.base").DeviceHeuristics
+    except ImportError as error:
+        print(f"humming: {error}", file=sys.stderr)
+        return
+    every = heuristics.get_configs.__func__
+
+    def get_configs(cls: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        def get_config(_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            cls.get_config(*args, **kwargs)
+            raise _Enough
+
+        try:
+            return every(type(cls.__name__, (cls,), {"get_config": classmethod(get_config)}), *args, **kwargs)
+        except _Enough:
+            return []
+
+    heuristics.get_configs = classmethod(get_configs)
 
 
 def write_checkpoint(question: Question, folder: Path) -> None:
@@ -120,13 +151,16 @@ def engine_config(question: Question, folder: Path) -> VllmConfig:
     return arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
 
 
-def build(question: Question, config: VllmConfig, stage: int, known: alike.Kinds | None) -> Stage:
+def build(
+    question: Question, config: VllmConfig, stage: int, known: alike.Kinds | None, doubted: bool = False
+) -> Stage:
     """The first rank of that stage, which is never smaller than the others. Raises what vLLM raises.
 
-    `known`: the kinds of the model's layers, of which two each are built; None: all layers are built.
+    `known`: the kinds of the model's layers, of which two each are built, and where they are `doubted` also the last;
+    None: all layers are built.
     """
     _join(question, config, stage)
-    alike.begin(known)
+    alike.begin(known, doubted)
     gc.disable()  # nothing is freed in the meantime but what goes out of use by itself
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     loader = get_model_loader(config.load_config)
@@ -136,7 +170,7 @@ def build(question: Question, config: VllmConfig, stage: int, known: alike.Kinds
             init_workspace_manager(device, 1)
         with set_default_torch_dtype(dtype), device:
             model = loader.create_model(vllm_config=config, model_config=config.model_config)
-        kinds = alike.kinds() if known is None else {}
+        kinds, methods = alike.kinds(), alike.methods()
         with set_default_torch_dtype(dtype):
             loader.load_weights(model, config.model_config)
             loader_utils.process_weights_after_loading(model, config.model_config, device)
@@ -145,7 +179,7 @@ def build(question: Question, config: VllmConfig, stage: int, known: alike.Kinds
     del draft
     register_all_kvcache_specs(config)
     current_platform.update_block_size_for_backend(config)
-    return Stage(weights, alike.with_skipped(attn_utils.get_kv_cache_spec(config)), kinds)
+    return Stage(weights, alike.with_skipped(attn_utils.get_kv_cache_spec(config)), kinds, methods)
 
 
 def kinds_of(stages: list[Stage]) -> alike.Kinds:

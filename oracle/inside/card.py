@@ -52,6 +52,7 @@ def _set_environment(scratch: Path) -> None:
         OMP_NUM_THREADS="1",
         VLLM_NO_USAGE_STATS="1",
         VLLM_LOGGING_LEVEL="ERROR",
+        VLLM_CONFIGURE_LOGGING="0",
         VLLM_HAS_FLASHINFER_CUBIN="1",
         VLLM_ALLREDUCE_USE_SYMM_MEM="0",
         VLLM_DEEP_GEMM_WARMUP="skip",

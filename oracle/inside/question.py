@@ -20,6 +20,8 @@ class Question:
     """--kv-cache-dtype"""
     draft_tokens: int
     """Tokens that the model's own MTP layers propose; 0: they are not used."""
+    kinds: dict[str, list[int]] | None = None
+    """Which layers were found to be alike before, perhaps on another card: a number for each layer of each list."""
 
     @property
     def model(self) -> str:

@@ -1,5 +1,6 @@
 """The half of the oracle that runs with the product: questions, records, the comparison and its exceptions."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from catalog.recorded import RECORDED, read_record, record_of
 from maintenance import models_page
 from oracle import changes as between
 from oracle.__main__ import main
-from oracle.ask import Answer, Journal
+from oracle.ask import Answer, Journal, Kinds
 from oracle.card import CAPABILITIES, card_of
 from oracle.compare import Table, compare
 from oracle.published import unknown
@@ -65,6 +66,17 @@ def test_an_answer_is_kept_for_the_next_run_and_one_that_was_cut_off_is_asked_an
     again = Journal("9.0", tmp_path)
     assert (again.get(first), again.get(second)) == (answer(), None)
     assert Journal("8.9", tmp_path).get(first) is None
+
+
+def test_layers_that_were_found_alike_are_told_for_every_card(tmp_path: Path) -> None:
+    Kinds(tmp_path).keep(CONFIG, {"model.layers": [0, 0, 1]})
+    (file,) = tmp_path.iterdir()
+    with file.open("a") as handle:
+        handle.write('{"config": "cut o')
+    found = Kinds(tmp_path).of(CONFIG)
+    assert found == {"model.layers": [0, 0, 1]}
+    assert json.loads(Question(CONFIG).line(found))["kinds"] == found
+    assert Kinds(tmp_path).of(MIXTURE) is None
 
 
 def test_a_record_is_what_was_answered_and_keeps_other_cards(tmp_path: Path) -> None:

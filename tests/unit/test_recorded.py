@@ -83,6 +83,17 @@ def test_tensor_parallel_adds_what_the_communicator_holds() -> None:
     assert memory.weights_gib * GIB == 30 * GIB + COMMUNICATOR
 
 
+def test_a_larger_batch_than_was_asked_about_holds_more_where_a_class_sets_something_aside_for_it() -> None:
+    images = MODELS["Qwen/Qwen3-VL-4B-Instruct"]
+    assert images.vision is not None
+    usual, larger, smaller = (
+        planned(said_of(images, case()), max_num_batched_tokens=tokens).weights_gib * GIB
+        for tokens in (8192, 16384, 4096)
+    )
+    assert usual == smaller == 30 * GIB
+    assert larger - usual == images.vision.deepstack_levels * 8192 * images.hidden_size * 2 > 0
+
+
 def test_windows_and_chunks_grow_as_vllm_counts_them() -> None:
     sliding = RecordedGroup(kind="sliding", tokens=16, window=1024)
     chunked = RecordedGroup(kind="chunked", tokens=16, window=8192)
