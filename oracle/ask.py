@@ -55,7 +55,7 @@ class Kinds:
         self._file = _place(folder) / f"{environment.VLLM_VERSION}-kinds-{_version()}.jsonl"
 
     def of(self, config: Config) -> dict[str, list[int]] | None:
-        """Read anew each time, since another run may have found them."""
+        """A number for each layer, read again each time: another run may have found them."""
         if not self._file.exists():
             return None
         lines = [line for line in self._file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]

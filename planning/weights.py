@@ -155,7 +155,7 @@ _FLASHMLA_HEADS = 64
 """FlashMLA's prefill kernel takes a multiple of so many heads (vllm/v1/attention/backends/mla/flashmla_sparse.py)."""
 _FLASHMLA_CONTEXTS = 5
 _FLASHMLA_LONG_CONTEXTS = 2
-"""Of so many longest requests it holds the cache in bfloat16; of the second number from 256k tokens on."""
+"""The longest requests whose cache it holds in bfloat16; the second number beyond 256k tokens."""
 
 
 def buffer_bytes(model: Model, stage: Stage, tensor: int, settings: ServeSettings) -> float:

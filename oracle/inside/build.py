@@ -42,6 +42,8 @@ class Stage:
 
     weights: int
     caches: dict[str, Any]
+    loaded: bool
+    """Whether its weights were packed for the kernels; its kinds and methods are all that is known otherwise."""
     kinds: alike.Kinds
     """The kinds of the layers that were built."""
     methods: frozenset[str]
@@ -151,16 +153,22 @@ def engine_config(question: Question, folder: Path) -> VllmConfig:
     return arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
 
 
-def build(
-    question: Question, config: VllmConfig, stage: int, known: alike.Kinds | None, doubted: bool = False
-) -> Stage:
-    """The first rank of that stage, which is never smaller than the others. Raises what vLLM raises.
+@dataclass(frozen=True)
+class Manner:
+    """How much of a model is built."""
 
-    `known`: the kinds of the model's layers, of which two each are built, and where they are `doubted` also the last;
-    None: all layers are built.
-    """
+    kinds: alike.Kinds | None = None
+    """Two layers of each of these kinds; None: all layers."""
+    doubted: bool = False
+    """Also the last layer of each kind."""
+    proven: frozenset[frozenset[str]] = frozenset()
+    """A model of all its layers is not loaded if their methods are among these: its kinds are enough then."""
+
+
+def build(question: Question, config: VllmConfig, stage: int, manner: Manner) -> Stage:
+    """The first rank of that stage, which is never smaller than the others. Raises what vLLM raises."""
     _join(question, config, stage)
-    alike.begin(known, doubted)
+    alike.begin(manner.kinds, manner.doubted)
     gc.disable()  # nothing is freed in the meantime but what goes out of use by itself
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     loader = get_model_loader(config.load_config)
@@ -171,6 +179,8 @@ def build(
         with set_default_torch_dtype(dtype), device:
             model = loader.create_model(vllm_config=config, model_config=config.model_config)
         kinds, methods = alike.kinds(), alike.methods()
+        if manner.kinds is None and any(methods <= proven for proven in manner.proven):
+            return Stage(0, {}, False, kinds, methods)
         with set_default_torch_dtype(dtype):
             loader.load_weights(model, config.model_config)
             loader_utils.process_weights_after_loading(model, config.model_config, device)
@@ -179,7 +189,7 @@ def build(
     del draft
     register_all_kvcache_specs(config)
     current_platform.update_block_size_for_backend(config)
-    return Stage(weights, alike.with_skipped(attn_utils.get_kv_cache_spec(config)), kinds, methods)
+    return Stage(weights, alike.with_skipped(attn_utils.get_kv_cache_spec(config)), True, kinds, methods)
 
 
 def kinds_of(stages: list[Stage]) -> alike.Kinds:

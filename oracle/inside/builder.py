@@ -7,6 +7,7 @@ from typing import Any
 
 from inside import alike, build, cache
 from inside.apart import apart
+from inside.build import Manner
 from inside.question import Question, Refused, Unanswerable
 
 _LEFT_BEHIND = 4096
@@ -20,6 +21,7 @@ class _Built:
     """An answer, its refusal or failure; and of the layers that were built for it their kinds and methods."""
 
     answer: Answer
+    """Empty where nothing was loaded."""
     kinds: alike.Kinds
     methods: frozenset[str]
 
@@ -40,35 +42,50 @@ class Builder:
         A refusal or failure of a model of few layers is never taken: it is built whole then.
         """
         if self._kinds is not None:
-            answer = self._built(question, self._kinds).answer
-            if "weights" in answer:
-                return answer
-        elif question.kinds is not None and not self._asked:
+            answer = self._built(question, Manner(self._kinds)).answer
+            return answer if "weights" in answer else self._built(question, Manner()).answer
+        if self._asked:
+            return self._built(question, Manner()).answer
+        if question.kinds is not None:
             answer = self._by_kinds_of_another_card(question, alike.from_json(question.kinds))
             if answer is not None:
                 return answer
-        whole = self._built(question, None)
-        if "weights" in whole.answer and not self._asked:
-            self._asked = True
-            if _same(self._built(question, whole.kinds).answer, whole.answer):
-                self._kinds = whole.kinds
-                self._proven.add(whole.methods)
-                return {**whole.answer, "kinds": alike.as_json(whole.kinds)}
-        return whole.answer
+        return self._first(question)
 
     def _by_kinds_of_another_card(self, question: Question, kinds: alike.Kinds) -> Answer | None:
         """The answer if the first, second and last layer of each kind are alike on this card too, and made of what was
         proven on it."""
-        built = self._built(question, kinds, doubted=True)
-        if "weights" not in built.answer or built.methods not in self._proven or not alike.hold(kinds, built.kinds):
+        built = self._built(question, Manner(kinds, doubted=True))
+        if "weights" not in built.answer or not self._is_proven(built) or not alike.hold(kinds, built.kinds):
             return None
         self._asked = True
         self._kinds = kinds
         return built.answer
 
-    def _built(self, question: Question, known: alike.Kinds | None, *, doubted: bool = False) -> _Built:
+    def _first(self, question: Question) -> Answer:
+        """The answer by all layers, or by the kinds that all of them show where they are made of what was proven."""
+        whole = self._built(question, Manner(proven=frozenset(self._proven)))
+        if not whole.answer:
+            few = self._built(question, Manner(whole.kinds))
+            if "weights" in few.answer:
+                self._asked = True
+                self._kinds = whole.kinds
+                return {**few.answer, "kinds": alike.as_json(whole.kinds)}
+            whole = self._built(question, Manner())
+        if "weights" in whole.answer:
+            self._asked = True
+            if _same(self._built(question, Manner(whole.kinds)).answer, whole.answer):
+                self._kinds = whole.kinds
+                self._proven.add(whole.methods)
+                return {**whole.answer, "kinds": alike.as_json(whole.kinds)}
+        return whole.answer
+
+    def _is_proven(self, built: _Built) -> bool:
+        return any(built.methods <= proven for proven in self._proven)
+
+    def _built(self, question: Question, manner: Manner) -> _Built:
         try:
-            return apart(lambda: _answer(question, self._scratch, known, doubted))
+            return apart(lambda: _answer(question, self._scratch, manner))
         except Refused as refused:
             return _Built({"refusal": str(refused)}, {}, frozenset())
         except Unanswerable as failed:
@@ -82,18 +99,21 @@ def _same(few: Answer, whole: Answer) -> bool:
     return all(abs(one - other) <= _LEFT_BEHIND for one, other in zip(few["weights"], whole["weights"], strict=True))
 
 
-def _answer(question: Question, scratch: Path, known: alike.Kinds | None, doubted: bool) -> _Built:
+def _answer(question: Question, scratch: Path, manner: Manner) -> _Built:
     with tempfile.TemporaryDirectory(dir=scratch) as name:
         folder = Path(name)
         build.write_checkpoint(question, folder)
         config = build.engine_config(question, folder)
-        others = [_other_stage(question, folder, stage, known, doubted) for stage in range(1, question.pipeline)]
-        first = build.build(question, config, 0, known, doubted)
+        others = [_other_stage(question, folder, stage, manner) for stage in range(1, question.pipeline)]
+        first = build.build(question, config, 0, manner)
     stages = [first, *others]
+    kinds, methods = build.kinds_of(stages), frozenset[str]().union(*(stage.methods for stage in stages))
+    if not all(stage.loaded for stage in stages):
+        return _Built({}, kinds, methods)
     block_bytes, groups = cache.describe(config, [stage.caches for stage in stages])
     answer = {"weights": [stage.weights for stage in stages], "block_bytes": block_bytes, "groups": groups}
-    return _Built(answer, build.kinds_of(stages), frozenset().union(*(stage.methods for stage in stages)))
+    return _Built(answer, kinds, methods)
 
 
-def _other_stage(question: Question, folder: Path, stage: int, known: alike.Kinds | None, doubted: bool) -> build.Stage:
-    return apart(lambda: build.build(question, build.engine_config(question, folder), stage, known, doubted))
+def _other_stage(question: Question, folder: Path, stage: int, manner: Manner) -> build.Stage:
+    return apart(lambda: build.build(question, build.engine_config(question, folder), stage, manner))

@@ -46,3 +46,13 @@ def test_the_records_and_the_plan_say_what_vllm_says(tmp_path: Path) -> None:
     assert "NobodyKnows" in answers[-1][1]["refusal"]
     table = compare(answers[:-1], "9.0")
     assert table.holds, table.as_markdown()
+
+
+def test_layers_found_alike_on_one_card_say_on_another_what_all_of_them_do(tmp_path: Path) -> None:
+    environment.make()
+    small, large = (config_of(f"Qwen/Qwen3-{size}") for size in ("0.6B", "1.7B"))
+    whole, told = tmp_path / "whole", tmp_path / "told"
+    alone = [said for _, said in ask([Question(large, 2)], "8.9", whole)]
+    list(ask([Question(large, 2)], "9.0", told))
+    by_kinds = [said for _, said in ask([Question(small, 2), Question(large, 2)], "8.9", told)]
+    assert by_kinds[1] == alone[0]
