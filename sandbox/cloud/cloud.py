@@ -11,6 +11,7 @@ from sandbox.cloud.kinds import Defaults, Kind, Refused, Request, Stage
 from sandbox.cloud.provider_schema import provider_schema
 from sandbox.cloud.resources import KINDS
 from sandbox.cloud.resources.services import disabled_service
+from sandbox.cloud.resources.storage import BUCKET
 from sandbox.cloud.schema import Failure
 from sandbox.cloud.store import Record, State, Store
 from sandbox.cloud.tables import Tables
@@ -139,6 +140,8 @@ class Cloud:
                 if before and not kind.remains(request.inputs):
                     self._effects.deleted(state, id_, before)
                     state.shelf(token).pop(id_, None)
+                    if token == BUCKET:
+                        self._store.objects.drop(id_)
                 return id_, {}
             record = Record(token, dict(request.inputs.values), _outputs(request))
             record = self._effects.applied(state, id_, record)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.cloud.values import Properties, Value
+from sandbox.objects import Objects
 
 _FORMAT = 1
 SERVICE = "gcp:projects/service:Service"
@@ -38,6 +39,8 @@ class State:
 
     resources: dict[str, Record] = field(default_factory=dict[str, Record])
     services: dict[str, Record] = field(default_factory=dict[str, Record])
+    filled: frozenset[str] = frozenset()
+    """The names of the buckets that hold an object."""
 
     def shelf(self, token: str) -> dict[str, Record]:
         """The records of a kind, by id."""
@@ -60,6 +63,7 @@ class Store:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self.objects = Objects(file.parent)
         file.parent.mkdir(parents=True, exist_ok=True)
 
     def read(self) -> State:
@@ -69,7 +73,8 @@ class Store:
             data: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
             if data["format"] != _FORMAT:
                 raise BrokenState(f"{self.file}: written by another version of the sandbox; remove it to start again")
-            return State(resources=_records(data["resources"]), services=_records(data["services"]))
+            resources, services = _records(data["resources"]), _records(data["services"])
+            return State(resources, services, self.objects.filled())
         except (ValueError, KeyError, TypeError) as error:
             raise BrokenState(f"{self.file}: not a cloud's state ({error}); remove it to start again") from error
 

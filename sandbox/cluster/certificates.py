@@ -1,4 +1,5 @@
-"""Makes a control plane's CA, its API server's certificate, its service account key and its administrator's token."""
+"""Makes a control plane's CA, its API server's certificate, that of the hosts outside, its service account key and its
+administrator's token."""
 
 import secrets
 from pathlib import Path
@@ -10,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox.cluster import layout
 
 HOST_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+OUTSIDE = ("storage.googleapis.com",)
+"""The hosts outside of the cluster for which something on this machine answers by HTTPS."""
 ADDRESSES = ("127.0.0.1", layout.API_SERVER_ADDRESS)
 
 PRIVATE = 0o600
@@ -21,12 +24,15 @@ def create(directory: Path) -> None:
         return
     authority = trustme.CA(organization_name="sandbox control plane")
     serving = authority.issue_cert(*HOST_NAMES, *ADDRESSES, common_name="kube-apiserver")
+    outside = authority.issue_cert(*OUTSIDE, common_name="outside")
     service_account_key = ec.generate_private_key(ec.SECP256R1())
     token = secrets.token_hex(24)
 
     layout.write(directory / layout.CA_FILE, authority.cert_pem.bytes())
     layout.write(directory / layout.SERVING_CERTIFICATE, serving.cert_chain_pems[0].bytes())
     layout.write(directory / layout.SERVING_KEY, serving.private_key_pem.bytes(), PRIVATE)
+    layout.write(directory / layout.OUTSIDE_CERTIFICATE, outside.cert_chain_pems[0].bytes())
+    layout.write(directory / layout.OUTSIDE_KEY, outside.private_key_pem.bytes(), PRIVATE)
     layout.write(directory / layout.SERVICE_ACCOUNT_KEY, _private_pem(service_account_key), PRIVATE)
     layout.write(directory / layout.SERVICE_ACCOUNT_PUBLIC_KEY, _public_pem(service_account_key))
     layout.write(directory / layout.TOKEN_FILE, token, PRIVATE)

@@ -1,18 +1,25 @@
 """An HTTP proxy for processes that stand for pods: by it they reach Services by name, as pods do by the cluster's
-DNS."""
+DNS, and those hosts outside of the cluster for which something on this machine stands."""
 
 import asyncio
+import base64
+import binascii
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.cluster.api import ApiError, AsyncApi
 from sandbox.cluster.egress import Resolver, dial, tunnel
+from sandbox.cluster.metadata import POD_HEADER
 
 logger = logging.getLogger(__name__)
 
 DNS_SUFFIX = ".cluster.local"
+
+_BETWEEN_HOPS = ("connection", "proxy-connection", "proxy-authorization", POD_HEADER.lower())
+_USER = "pod"
 
 
 class Unreachable(Exception):
@@ -20,11 +27,15 @@ class Unreachable(Exception):
 
 
 class ForwardProxy:
-    """Takes one request for each connection, since the next request may go to another pod."""
+    """Takes one request for each connection, since the next request may go to another pod. Who asks is in the proxy's
+    URL: a process has no address of its own, as a pod has."""
 
-    def __init__(self, api: AsyncApi, resolve_pod: Resolver) -> None:
+    def __init__(self, api: AsyncApi, resolve_pod: Resolver, outside: Mapping[str, Path]) -> None:
+        """`outside`: the sockets that stand for hosts outside of the cluster; by HTTPS they are reached through a
+        tunnel."""
         self._api = api
         self._resolve_pod = resolve_pod
+        self._outside = outside
 
     async def serve(self) -> tuple[asyncio.Server, str]:
         """Starts the proxy; returns the server and its URL on this machine."""
@@ -42,7 +53,7 @@ class ForwardProxy:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, *headers = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
         method, url, version = first.split()
-        target = urlsplit(url)
+        target = urlsplit(f"//{url}" if method == "CONNECT" else url)
         try:
             server = await self._connect(target.hostname or "", target.port or 80)
         except Unreachable as error:
@@ -51,13 +62,22 @@ class ForwardProxy:
             writer.write(head.encode() + body)
             await writer.drain()
             return
-        path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-        kept = [line for line in headers if line.partition(":")[0].lower() not in ("connection", "proxy-connection")]
-        request = "\r\n".join([f"{method} {path} {version}", *kept, "Connection: close", "", ""])
-        server[1].write(request.encode("latin-1"))
+        if method == "CONNECT":
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+            kept = [line for line in headers if line.partition(":")[0].lower() not in _BETWEEN_HOPS]
+            asks = f"{POD_HEADER}: {_pod(headers)}"
+            request = "\r\n".join([f"{method} {path} {version}", *kept, asks, "Connection: close", "", ""])
+            server[1].write(request.encode("latin-1"))
         await tunnel(reader, writer, *server)
 
     async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if host in self._outside:
+            server = await dial(self._outside[host])
+            if server is None:
+                raise Unreachable(f"{host} does not answer")
+            return server
         for pod_address, pod_port in await self._endpoints(host, port):
             address = await self._resolve_pod(pod_address, pod_port)
             server = None if address is None else await dial(address)
@@ -81,6 +101,23 @@ class ForwardProxy:
         path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector={selector}"
         slices = await self._api.call("GET", path)
         return [address for item in slices["items"] for address in _ready(item, port_name, hostname)]
+
+
+def proxy_of(proxy: str, pod: str) -> str:
+    """The proxy's URL for the process of the pod with this uid."""
+    return proxy.replace("://", f"://{_USER}:{pod}@")
+
+
+def _pod(headers: list[str]) -> str:
+    """The uid of the pod that asks; empty if nobody says so."""
+    for line in headers:
+        name, _, value = line.partition(":")
+        if name.lower() == "proxy-authorization":
+            try:
+                return base64.b64decode(value.strip().removeprefix("Basic ")).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+    return ""
 
 
 def _ready(endpoint_slice: dict[str, Any], port_name: str, hostname: list[str]) -> Iterator[tuple[str, int]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.cluster import layout, pods
 from sandbox.cluster.api import MERGE_PATCH, AsyncApi
+from sandbox.cluster.forward import proxy_of
 from sandbox.cluster.nccl.facts import nccl_image
 from sandbox.cluster.nccl.image import NcclPod
 from sandbox.cluster.pods import Pod
@@ -86,8 +87,18 @@ class JobPods:
         if program.rpartition("/")[2] not in PYTHON:
             await self._refuse(pod, f"the sandbox runs nothing but python3, and not {program!r}")
             return
-        surroundings = {"http_proxy": self._proxy, "PYTHONUNBUFFERED": "1"}
-        self._runs[uid] = await self._run(pod, [sys.executable, *arguments], {**environment, **surroundings})
+        self._runs[uid] = await self._run(pod, [sys.executable, *arguments], {**environment, **self._surroundings(uid)})
+
+    def _surroundings(self, uid: str) -> dict[str, str]:
+        """What leads a pod's process to the cluster's Services and, trusting our certificate, to the hosts outside."""
+        proxy, trusted = proxy_of(self._proxy, uid), str(Path.cwd() / layout.CA_FILE)
+        return {
+            "http_proxy": proxy,
+            "https_proxy": proxy,
+            "SSL_CERT_FILE": trusted,
+            "REQUESTS_CA_BUNDLE": trusted,
+            "PYTHONUNBUFFERED": "1",
+        }
 
     async def _start_test(self, uid: str, pod: Pod) -> None:
         """Starts a test of the fabric between nodes, with the stand-ins for what is in its image."""

@@ -14,6 +14,8 @@ from sandbox.tools import ClusterTools
 CA_FILE = Path("pki/ca.crt")
 SERVING_CERTIFICATE = Path("pki/apiserver.crt")
 SERVING_KEY = Path("pki/apiserver.key")
+OUTSIDE_CERTIFICATE = Path("pki/outside.crt")
+OUTSIDE_KEY = Path("pki/outside.key")
 SERVICE_ACCOUNT_PUBLIC_KEY = Path("pki/service-account.pub")
 SERVICE_ACCOUNT_KEY = Path("pki/service-account.key")
 TOKEN_FILE = Path("pki/admin.token")
@@ -37,6 +39,10 @@ LEADER_WORKER_SET = Path("leader-worker-set")
 MODEL_SOCKETS = Path("models")
 MODELS_CONTROL_SOCKET = MODEL_SOCKETS / "control.sock"
 NODE_SOCKET = MODEL_SOCKETS / "nodes.sock"
+# What pods reach outside of the cluster, as far as something on this machine stands for it.
+METADATA_SOCKET = Path("metadata.sock")
+STORAGE_SOCKET = Path("storage.sock")
+SUPERVISOR_SOCKETS = (EGRESS_SOCKET, METADATA_SOCKET, STORAGE_SOCKET)
 # This file is beside the control plane's folder, so that it can be written before the folder exists.
 BEHAVIOURS = Path("../behaviours.json")
 FABRIC_BEHAVIOUR = Path("../fabric-behaviour")

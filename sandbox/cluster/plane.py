@@ -176,7 +176,7 @@ class ControlPlane:
         if left:
             names = ", ".join(f"{process.name} ({process.pid})" for process in left)
             raise ClusterError(f"these processes of {self.directory} cannot be ended: {names}")
-        for file in (layout.PROCESSES, layout.EGRESS_SOCKET, layout.FAILURE):
+        for file in (layout.PROCESSES, layout.FAILURE, *layout.SUPERVISOR_SOCKETS):
             (self.directory / file).unlink(missing_ok=True)
         for socket in (self.directory / layout.MODEL_SOCKETS).glob("*.sock"):
             socket.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.cluster import layout, pods, secret_manager
 from sandbox.cluster.api import AsyncApi
 from sandbox.cluster.pods import Pod
-from sandbox.cluster.secret_manager import Denied
+from sandbox.cluster.workload_identity import Denied
 
 DRIVER = "secrets-store-gke.csi.k8s.io"
 TOKEN_PATH = "HF_TOKEN_PATH"

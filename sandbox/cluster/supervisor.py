@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from sandbox.cluster import commands, layout, processes
+from sandbox.cluster import commands, layout, outside, processes
 from sandbox.cluster.api import Api, ApiError, AsyncApi
 from sandbox.cluster.compute_domains import ComputeDomainController
 from sandbox.cluster.devices import DeviceController
@@ -79,7 +79,8 @@ class Supervisor:
         # resolver.
         services = ServiceResolver(self._api(), {SERVICE: leader_worker_set.webhook_address})
         models = ModelPods(self._api(), self._workloads.model_servers)
-        forward, proxy = await ForwardProxy(self._api(), models.resolve).serve()
+        await outside.serve(self._api())
+        forward, proxy = await ForwardProxy(self._api(), models.resolve, outside.SOCKETS).serve()
         jobs = JobPods(self._api(), self._workloads.jobs, proxy, self._spawn, self._end)
         async with await EgressProxy([services, models.resolve]).serve(layout.EGRESS_SOCKET), forward:
             await self._start("etcd", commands.etcd)
@@ -216,7 +217,8 @@ def main() -> None:
         sys.exit(f"{sys.argv[1]} was not prepared")
     ended_well = asyncio.run(_run(tools, ports))
     # The supervisor's own record stays, because somebody may still wait for this process.
-    layout.EGRESS_SOCKET.unlink(missing_ok=True)
+    for socket in layout.SUPERVISOR_SOCKETS:
+        socket.unlink(missing_ok=True)
     sys.exit(0 if ended_well else 1)
 
 

@@ -148,7 +148,7 @@ def h200_platform() -> dict[str, Resource]:
     """Two H200 nodes with their fabric, and all that they stand on, in the order of creation."""
     compute = "gcp:compute/"
     account = f"h200-nodes@{PROJECT}.iam.gserviceaccount.com"
-    services = ("compute", "container", "iam", "cloudresourcemanager", "monitoring")
+    services = ("compute", "container", "iam", "cloudresourcemanager", "monitoring", "artifactregistry")
     platform = {
         f"api-{name}": Resource("gcp:projects/service:Service", {"service": f"{name}.googleapis.com"})
         for name in services
@@ -229,8 +229,50 @@ def h200_platform() -> dict[str, Resource]:
             {"displayName": "oncall", "type": "email", "labels": {"email_address": "oncall@example.com"}},
         ),
         "alert": Resource("gcp:monitoring/alertPolicy:AlertPolicy", _alert()),
+        **_storage(account),
     }
     return platform
+
+
+def _storage(account: str) -> dict[str, Resource]:
+    member, bucket = f"serviceAccount:{account}", "h200-weights"
+    return {
+        "bucket": Resource(
+            "gcp:storage/bucket:Bucket",
+            {
+                "name": bucket,
+                "location": REGION,
+                "uniformBucketLevelAccess": True,
+                "hierarchicalNamespace": {"enabled": True},
+                "softDeletePolicy": {"retentionDurationSeconds": 604800},
+                "publicAccessPrevention": "enforced",
+            },
+        ),
+        "bucket-member": Resource(
+            "gcp:storage/bucketIAMMember:BucketIAMMember",
+            {"bucket": bucket, "role": "roles/storage.objectViewer", "member": member},
+        ),
+        "folder": Resource("gcp:storage/managedFolder:ManagedFolder", {"bucket": bucket, "name": "models/"}),
+        "repository": Resource(
+            "gcp:artifactregistry/repository:Repository",
+            {
+                "repositoryId": "h200-images",
+                "location": REGION,
+                "format": "DOCKER",
+                "mode": "REMOTE_REPOSITORY",
+                "remoteRepositoryConfig": {"dockerRepository": {"publicRepository": "DOCKER_HUB"}},
+            },
+        ),
+        "repository-member": Resource(
+            "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember",
+            {
+                "repository": "h200-images",
+                "location": REGION,
+                "role": "roles/artifactregistry.reader",
+                "member": member,
+            },
+        ),
+    }
 
 
 def _vpc(name: str) -> Inputs:

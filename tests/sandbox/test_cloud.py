@@ -95,8 +95,8 @@ def test_a_program_that_asks_for_what_google_has_not_is_told_where(client: Clien
 
 def test_a_type_that_the_cloud_does_not_know_is_one_clear_failure(client: Client) -> None:
     with pytest.raises(grpc.RpcError) as refused:
-        client.check("gcp:storage/bucket:Bucket", "weights", {"name": "weights"})
-    assert "does not know resources of type gcp:storage/bucket:Bucket" in str(refused.value)
+        client.check("gcp:kms/keyRing:KeyRing", "keys", {"name": "keys"})
+    assert "does not know resources of type gcp:kms/keyRing:KeyRing" in str(refused.value)
 
 
 @pytest.mark.parametrize(

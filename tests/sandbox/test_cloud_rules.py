@@ -16,6 +16,7 @@ from tests.sandbox.cloud_rows_accelerators import ACCELERATORS
 from tests.sandbox.cloud_rows_capacity import ACCEPTED, RESERVATIONS, RESERVED
 from tests.sandbox.cloud_rows_gke import GKE
 from tests.sandbox.cloud_rows_monitoring import MONITORING
+from tests.sandbox.cloud_rows_storage import STORAGE
 
 PLATFORM = h200_platform()
 
@@ -60,7 +61,7 @@ def named(row: Row) -> str:
     return f"{row.rule}: {row.message[:40]}"
 
 
-@pytest.mark.parametrize("row", [*COMPUTE, *GKE, *ACCELERATORS, *MONITORING], ids=named)
+@pytest.mark.parametrize("row", [*COMPUTE, *GKE, *ACCELERATORS, *MONITORING, *STORAGE], ids=named)
 def test_google_refuses_to_create(row: Row, recorded: Recorded, shared: tuple[Client, Path]) -> None:
     client, state_file = shared
     prepare(recorded, state_file, row.resource, row.before)
@@ -133,6 +134,7 @@ def test_google_refuses_to_delete(row: Row, recorded: Recorded, shared: tuple[Cl
         ("cluster", "container.googleapis.com", "Kubernetes Engine API"),
         ("account", "iam.googleapis.com", "Identity and Access Management (IAM) API"),
         ("channel", "monitoring.googleapis.com", "Cloud Monitoring API"),
+        ("repository", "artifactregistry.googleapis.com", "Artifact Registry API"),
         ("role", "cloudresourcemanager.googleapis.com", "Cloud Resource Manager API"),
     ],
 )
@@ -171,9 +173,10 @@ def test_google_refuses_beside_what_is_there(
 
 def test_no_rule_goes_untested() -> None:
     known = {rule.id for kind in KINDS.values() for rule in kind.rules}
-    tested = {row.rule for row in (*COMPUTE, *GKE, *ACCELERATORS, *MONITORING, *RESERVED, *UPDATES, *DELETIONS)}
-    tested |= {row[0] for row in OTHERS}
-    tested -= {"pool-name-taken", PROVIDER}
+    created = (*COMPUTE, *GKE, *ACCELERATORS, *MONITORING, *STORAGE, *RESERVED)
+    tested = {row.rule for row in (*created, *UPDATES, *DELETIONS)} | {row[0] for row in OTHERS}
+    # Whether a bucket is empty is not in the state's file.
+    tested = tested - {"pool-name-taken", PROVIDER} | {"bucket-empty"}
     assert tested == known
 
 

@@ -1,6 +1,7 @@
 """Every kind of resource that this cloud knows; another kind needs another line here."""
 
 from sandbox.cloud.kinds import Kind
+from sandbox.cloud.resources.artifacts import REPOSITORY_KIND, REPOSITORY_MEMBER_KIND
 from sandbox.cloud.resources.cluster import CLUSTER_KIND
 from sandbox.cloud.resources.firewall import FIREWALL_KIND
 from sandbox.cloud.resources.identity import ACCOUNT_KIND, ACCOUNT_MEMBER_KIND, PROJECT_MEMBER_KIND
@@ -11,6 +12,7 @@ from sandbox.cloud.resources.placement import RESOURCE_POLICY_KIND
 from sandbox.cloud.resources.routing import ADDRESS_KIND, ROUTER_KIND, ROUTER_NAT_KIND
 from sandbox.cloud.resources.secrets import SECRET_MEMBER_KIND
 from sandbox.cloud.resources.services import SERVICE_KIND
+from sandbox.cloud.resources.storage import BUCKET_KIND, BUCKET_MEMBER_KIND, MANAGED_FOLDER_KIND
 from sandbox.cloud.resources.subnetwork import SUBNETWORK_KIND
 
 KINDS: dict[str, Kind] = {
@@ -28,6 +30,11 @@ KINDS: dict[str, Kind] = {
         ACCOUNT_MEMBER_KIND,
         PROJECT_MEMBER_KIND,
         SECRET_MEMBER_KIND,
+        BUCKET_KIND,
+        BUCKET_MEMBER_KIND,
+        MANAGED_FOLDER_KIND,
+        REPOSITORY_KIND,
+        REPOSITORY_MEMBER_KIND,
         CHANNEL_KIND,
         POLICY_KIND,
         CLUSTER_KIND,

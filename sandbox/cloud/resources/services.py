@@ -10,6 +10,7 @@ from sandbox.cloud.values import Properties
 ALWAYS_ENABLED = frozenset({"cloudapis.googleapis.com", "serviceusage.googleapis.com", "storage.googleapis.com"})
 
 _TITLES = {
+    "artifactregistry.googleapis.com": "Artifact Registry API",
     "compute.googleapis.com": "Compute Engine API",
     "container.googleapis.com": "Kubernetes Engine API",
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
