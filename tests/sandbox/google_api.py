@@ -6,6 +6,8 @@ from typing import Any
 from tests.discovery import document
 
 MESSAGES = {
+    "gcp:artifactregistry/repository:Repository": ("artifactregistry.v1", "Repository"),
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": ("artifactregistry.v1", "Binding"),
     "gcp:compute/address:Address": ("compute.beta", "Address"),
     "gcp:compute/firewall:Firewall": ("compute.beta", "Firewall"),
     "gcp:compute/network:Network": ("compute.beta", "Network"),
@@ -22,6 +24,7 @@ MESSAGES = {
     "gcp:secretmanager/secretIamMember:SecretIamMember": ("secretmanager.v1", "Binding"),
     "gcp:serviceaccount/account:Account": ("iam.v1", "ServiceAccount"),
     "gcp:serviceaccount/iAMMember:IAMMember": ("iam.v1", "Binding"),
+    "gcp:storage/bucketIAMMember:BucketIAMMember": ("storage.v1", "Policy"),
     "gcp:storage/bucket:Bucket": ("storage.v1", "Bucket"),
     "gcp:storage/managedFolder:ManagedFolder": ("storage.v1", "ManagedFolder"),
 }
@@ -57,6 +60,8 @@ _CLUSTER = {
     "nodeVersion": "currentNodeVersion",
 }
 RENAMED: Mapping[str, Mapping[str, str]] = {
+    "gcp:artifactregistry/repository:Repository": {"repositoryId": "name"},
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": {"member": "members"},
     "gcp:compute/firewall:Firewall": {
         "allows": "allowed",
         "allows.protocol": "allowed.IPProtocol",
@@ -94,6 +99,15 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     "gcp:secretmanager/secretIamMember:SecretIamMember": {"member": "members"},
     "gcp:serviceaccount/account:Account": {"accountId": "name"},
     "gcp:serviceaccount/iAMMember:IAMMember": {"member": "members"},
+    "gcp:storage/bucket:Bucket": {
+        "publicAccessPrevention": "iamConfiguration.publicAccessPrevention",
+        "uniformBucketLevelAccess": "iamConfiguration.uniformBucketLevelAccess.enabled",
+    },
+    "gcp:storage/bucketIAMMember:BucketIAMMember": {
+        "condition": "bindings.condition",
+        "member": "bindings.members",
+        "role": "bindings.role",
+    },
 }
 """Names that the provider gives to what an API calls otherwise; the longest beginning of a path counts."""
 
@@ -105,6 +119,12 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "deletionPolicy": OF_THE_PROVIDER,
         "effectiveLabels": OF_THE_PROVIDER,
         "pulumiLabels": OF_THE_PROVIDER,
+    },
+    "gcp:artifactregistry/repository:Repository": {"location": IN_THE_ADDRESS},
+    "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": {
+        "etag": "the whole policy has it, not the binding",
+        "location": IN_THE_ADDRESS,
+        "repository": IN_THE_ADDRESS,
     },
     "gcp:compute/routerNat:RouterNat": {"region": IN_THE_ADDRESS, "router": IN_THE_ADDRESS},
     "gcp:container/cluster:Cluster": {
@@ -130,6 +150,9 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "etag": "the whole policy has it, not the binding",
         "serviceAccountId": IN_THE_ADDRESS,
     },
+    "gcp:storage/bucket:Bucket": {"forceDestroy": OF_THE_PROVIDER, "url": OF_THE_PROVIDER},
+    "gcp:storage/bucketIAMMember:BucketIAMMember": {"bucket": IN_THE_ADDRESS},
+    "gcp:storage/managedFolder:ManagedFolder": {"forceDestroy": OF_THE_PROVIDER},
 }
 """What no message of an API has, and why; "" is of every kind."""
 

@@ -31,6 +31,9 @@ _RUNS_OUT = {
 _DRIVER = {"SPECIFIC": "newer than the provider; a driver by its number"}
 _SANDBOX = {"MICROVM": "newer than the provider"}
 ONLY_THE_API = {
+    ("gcp:artifactregistry/repository:Repository", "mode"): dict.fromkeys(
+        ("AOSS_REPOSITORY", "ASSURED_OSS_REPOSITORY"), "not taken by the provider"
+    ),
     ("gcp:compute/address:Address", "networkTier"): _TIERS,
     ("gcp:compute/routerNat:RouterNat", "autoNetworkTier"): _TIERS,
     (CLUSTER, "binaryAuthorization.evaluationMode"): dict.fromkeys(_BINDINGS, "not taken by the provider"),
@@ -57,7 +60,9 @@ OTHER_TYPES = {
     (NODE_POOL, f"nodeConfig.{_KUBELET}"): _THREE,
     (NODE_POOL, "networkConfig.additionalPodNetworkConfigs.maxPodsPerNode"): "a message with the number in it",
     ("gcp:projects/iAMMember:IAMMember", "member"): _ONE,
+    ("gcp:artifactregistry/repositoryIamMember:RepositoryIamMember", "member"): _ONE,
     ("gcp:secretmanager/secretIamMember:SecretIamMember", "member"): _ONE,
+    ("gcp:storage/bucketIAMMember:BucketIAMMember", "member"): _ONE,
     ("gcp:serviceaccount/iAMMember:IAMMember", "member"): _ONE,
 }
 """Properties that the provider writes in another type than the API, and why."""
