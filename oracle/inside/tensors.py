@@ -101,6 +101,8 @@ class Loading(TorchFunctionMode):
             return True
         if function in (torch.unique, torch.Tensor.unique):
             return args[0].flatten()[:1]
+        if function is torch.Tensor.__getitem__ and isinstance(args[1], torch.Tensor) and args[1].dtype is torch.bool:
+            return args[0].flatten()[:1]  # the scales that are not zero, of which the least is looked for
         if function in (torch.where, torch.Tensor.where) and len(args) == 1:  # a log line of the experts of a rank
             return (args[0].flatten()[:0].long(),)
         if function in (torch.repeat_interleave, torch.Tensor.repeat_interleave):

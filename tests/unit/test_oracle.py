@@ -1,6 +1,7 @@
 """The half of the oracle that runs with the product: questions, records, the comparison and its exceptions."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from oracle.published import unknown
 from oracle.question import Config, Question, by_use, every_shape
 from oracle.records import as_text, record
 from oracle.worth import worth_asking
+from planning.__main__ import main as plan
 from planning.engine import engine_of
 from planning.kv_cache import CacheSettings, kv_layout
 from planning.weights import Sharding, stages_of, weight_bytes
@@ -25,6 +27,19 @@ from planning.weights import Sharding, stages_of, weight_bytes
 CACHE = CacheSettings(16, engine_of("0.24.0").states)
 QWEN = MODELS["Qwen/Qwen3-32B"]
 CONFIG = Config(QWEN.id, "a test", {"model_type": "qwen3"})
+OWN = {
+    "architectures": ["Phi3ForCausalLM"],
+    "model_type": "phi3",
+    "hidden_size": 1024,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "vocab_size": 51200,
+    "max_position_embeddings": 40960,
+}
+"""The fields of a small model of one's own."""
+GROUPS: Answer = {"groups": [{"kind": "full", "tokens": 16, "tables": 1}]}
 MIXTURE = Config("a/mixture", "a test", {"text_config": {"num_experts": 8, "mtp_num_hidden_layers": 1}})
 
 
@@ -146,6 +161,29 @@ def test_a_config_that_cannot_be_read_is_one_line_before_anything_is_made(
     assert errors.startswith(f"python -m oracle: {file}")
     assert said in errors
     assert len(errors.splitlines()) == 1
+
+
+def test_a_config_of_ones_own_is_recorded_beside_it_and_the_plan_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(questions: list[Question], capability: str) -> Iterator[tuple[Question, Answer]]:
+        assert capability == "9.0"
+        for question in questions:
+            yield (
+                question,
+                {"weights": [2**30] * question.pipeline, "block_bytes": [2**20] * question.pipeline} | GROUPS,
+            )
+
+    monkeypatch.setattr("oracle.environment.make", lambda: None)
+    monkeypatch.setattr("oracle.__main__.ask", told)
+    file = tmp_path / "my-model" / "config.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(OWN))
+    assert main(["record", "--quick", "--config", str(file)]) == 0
+    assert [found.name for found in file.parent.iterdir() if found != file] == [f"config.vllm-{PINS.vllm}.json"]
+    assert plan(["fit", "--config", str(file), "--accelerator", "h200", "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out.split("shapes\n", 1)[1])
+    assert (planned["weights_gib"], planned["basis"]) == (1, "recorded")
 
 
 def test_every_model_has_a_config_or_a_word_why_not() -> None:

@@ -1,18 +1,22 @@
 """What was recorded is what the installed vLLM says; a sample, since all of it takes hours (make compare-models)."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from catalog import PINS
 from catalog.model import KvCacheDtype
-from catalog.recorded import file_of, read_record
+from catalog.recorded import beside, file_of, read_record
 from oracle import environment
+from oracle.__main__ import main
 from oracle.ask import ask
 from oracle.compare import compare
 from oracle.published import config_of
 from oracle.question import Config, Question
 from oracle.records import case_of
+from planning.__main__ import main as plan
+from tests.unit.test_oracle import OWN
 
 pytestmark = pytest.mark.vllm
 
@@ -56,3 +60,16 @@ def test_layers_found_alike_on_one_card_say_on_another_what_all_of_them_do(tmp_p
     list(ask([Question(large, 2)], "9.0", told))
     by_kinds = [said for _, said in ask([Question(small, 2), Question(large, 2)], "8.9", told)]
     assert by_kinds[1] == alone[0]
+
+
+def test_a_config_of_ones_own_is_asked_about_and_the_plan_reads_the_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "my-model" / "config.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(OWN))
+    assert main(["record", "--quick", "--config", str(file)]) == 0
+    assert beside(file, PINS.vllm).exists()
+    capsys.readouterr()
+    assert plan(["fit", "--config", str(file), "--accelerator", "h200", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["basis"] == "recorded"
