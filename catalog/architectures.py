@@ -18,6 +18,8 @@ class Traits:
     vision_on_every_stage: bool = False
     rotary_tables: bool = True
     """Whether a table of positions is kept: what vLLM runs by transformers' own code keeps none."""
+    draft_joint_sharded: bool = False
+    """What joins layers for speculative decoding to the last is spread over the ranks (qwen3_5_mtp.py, fc)."""
     largest_graph: int = 0
     """The tokens of the largest CUDA graph, where the class sets it (GptOssForCausalLMConfig); 0: it does not."""
     least_batched_tokens: int = 0
@@ -26,7 +28,8 @@ class Traits:
 
 _USUAL = Traits()
 _BOTH = Traits(embeddings_on_every_stage=True, head_on_every_stage=True)
-_EMBEDDINGS = Traits(embeddings_on_every_stage=True)
+_HYBRID = Traits(embeddings_on_every_stage=True, head_on_every_stage=True, draft_joint_sharded=True)
+_HYBRID_EMBEDDINGS = Traits(embeddings_on_every_stage=True, draft_joint_sharded=True)
 
 MODELLED: dict[str, Traits] = {
     # Llama and what vLLM runs by the same code.
@@ -69,12 +72,12 @@ MODELLED: dict[str, Traits] = {
     "KimiK25ForConditionalGeneration": _USUAL,
     "Glm4MoeLiteForCausalLM": _USUAL,
     # Linear and state-space layers.
-    "Qwen3NextForCausalLM": _BOTH,
-    "Qwen3_5ForConditionalGeneration": _EMBEDDINGS,
-    "Qwen3_5MoeForConditionalGeneration": _EMBEDDINGS,
-    "Qwen3_5ForCausalLM": _EMBEDDINGS,
-    "Qwen3_5MoeForCausalLM": _EMBEDDINGS,
-    "NemotronHForCausalLM": _BOTH,
+    "Qwen3NextForCausalLM": _HYBRID,
+    "Qwen3_5ForConditionalGeneration": _HYBRID_EMBEDDINGS,
+    "Qwen3_5MoeForConditionalGeneration": _HYBRID_EMBEDDINGS,
+    "Qwen3_5ForCausalLM": _HYBRID_EMBEDDINGS,
+    "Qwen3_5MoeForCausalLM": _HYBRID_EMBEDDINGS,
+    "NemotronHForCausalLM": _HYBRID,
     # Images.
     "Qwen2VLForConditionalGeneration": _USUAL,
     "Qwen2_5_VLForConditionalGeneration": _USUAL,

@@ -141,9 +141,10 @@ def _draft(model: Model, sharding: Sharding) -> Iterator[Tensor]:
     """The checkpoint's layers for speculative decoding: one more layer each, and what joins it to the last."""
     layer = Layer.draft(model)
     wide = model.dtype.bytes_per_element
+    ranks = sharding.tensor if traits_of(model.architecture).draft_joint_sharded else 1
     for _ in range(model.draft_layers):
         yield from layer_tensors(model, layer, 1, sharding.tensor, sharding.experts)
-        yield (2 * model.hidden_size * model.hidden_size * wide, 1)
+        yield (2 * model.hidden_size * model.hidden_size * wide / ranks, 1)
         yield (model.hidden_size * wide, 3)
 
 
