@@ -1,4 +1,4 @@
-"""What a preview costs beside its floor: the same registrations, untyped and read from a file, on the same engine.
+"""What a preview costs beside its floor: the same registrations on the same Pulumi engine, untyped, from a file.
 
 The floor imports Pulumi's runtime alone, plans nothing and knows no SDK. Both run in the sandbox from nothing, in turn,
 each in a process of its own; the stand-in cloud is in this one, since Google's cost is nobody's. Time and CPU are of
@@ -20,9 +20,9 @@ from typing import Any
 import yaml
 
 from sandbox.cloud import serve_cloud
-from sandbox.engine import engine
 from sandbox.home import Home
 from sandbox.profile import read_profile
+from sandbox.pulumi_engine import pulumi_engine
 from tests.graph.recorder import NAMESPACE, record, stack_config
 
 CHECKOUT = Path(__file__).parents[1]
@@ -113,7 +113,7 @@ def _cost(folder: Path, scratch: str) -> Cost:
 
 def _preview(folder: Path, home: Path, port: int) -> None:
     sandbox = Home(folder, STACK, home, read_profile(CHECKOUT))
-    with engine(sandbox, lambda _: None, control_planes=False, served_at=port) as running:
+    with pulumi_engine(sandbox, lambda _: None, control_planes=False, served_at=port) as running:
         running.preview(lambda line: print(line, end="", file=sys.stderr) if "error:" in line else None)
 
 

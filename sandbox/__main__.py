@@ -17,7 +17,6 @@ from sandbox.cloud import InvalidTable
 from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.cluster.nccl import behaviour as nccl_behaviour
 from sandbox.doctor import doctor
-from sandbox.engine import Busy, Engine, engine
 from sandbox.events import event_log
 from sandbox.home import CLOUD_VARIABLE, Home, UnknownStack
 from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
@@ -25,6 +24,7 @@ from sandbox.models.behaviour import Behaviour, UnknownBehaviour
 from sandbox.paper import BaseError, preview_change
 from sandbox.policy_pack import NoPack, executable_pack
 from sandbox.profile import NoModule, Profile
+from sandbox.pulumi_engine import Busy, PulumiEngine, pulumi_engine
 from sandbox.render import RenderError, render
 from sandbox.sharing import NothingGiven, clusters, require_given, tenants
 from sandbox.tools import ToolsError
@@ -83,10 +83,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("up", _up, "build the stack")
     previewing = add("preview", _preview, "show what up would change")
     previewing.add_argument("--refresh", action="store_true", help="look first what was changed by hand")
-    _engine_options(previewing)
+    _preview_options(previewing)
     change = add("change", _change, "show what this checkout would change of what another one builds, on paper")
     change.add_argument("--base", type=Path, help="folder of the other checkout; default: from nothing")
-    _engine_options(change)
+    _preview_options(change)
     destroying = add("destroy", _destroy, "take everything down and leave nothing")
     destroying.add_argument("--confirm", default="", help="the stack's name once more, to lift its protection first")
     add("status", _status, "show what is up")
@@ -117,7 +117,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _engine_options(command: argparse.ArgumentParser) -> None:
+def _preview_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--events", type=Path, help="file to write the Pulumi engine's events to")
     command.add_argument("--policy-pack", type=Path, action="append", default=[], help="folder of a pack in Python")
 
@@ -135,7 +135,7 @@ def _say(line: str) -> None:
 def _up(options: argparse.Namespace) -> int:
     home = _home(options)
     started = time.monotonic()
-    with engine(home, _say) as running:
+    with pulumi_engine(home, _say) as running:
         # An update by itself notices what is protected only after it has begun, so preview first, as `pulumi up` does.
         if running.protected() and _stoppable(running, lambda: running.preview(_say)) is None:
             return EXIT_STATUS
@@ -150,7 +150,7 @@ def _preview(options: argparse.Namespace) -> int:
     existed = Home.of(Path.cwd(), options.stack).folder.exists()
     home = _home(options)
     try:
-        with engine(home, _say) as running:
+        with pulumi_engine(home, _say) as running:
             result = _stoppable(running, lambda: _previewed(running, options))
     finally:
         # Where nothing was up before the preview, nothing may be left after it.
@@ -159,7 +159,7 @@ def _preview(options: argparse.Namespace) -> int:
     return 0 if result is not None else EXIT_STATUS
 
 
-def _previewed(running: Engine, options: argparse.Namespace) -> Any:
+def _previewed(running: PulumiEngine, options: argparse.Namespace) -> Any:
     packs = [str(executable_pack(pack, running.home.folder / "packs")) for pack in options.policy_pack]
     wishes: dict[str, Any] = {"policy_packs": packs, "refresh": options.refresh}
     if options.events is None:
@@ -186,7 +186,7 @@ def _destroy(options: argparse.Namespace) -> int:
             f"stack {', '.join(others)} is up in the cloud of {home.stack}; "
             f"`{home.how('destroy', others[0])}` comes first"
         )
-    with engine(home, _say) as running:
+    with pulumi_engine(home, _say) as running:
         protected = running.protected()
         if protected and options.confirm != home.stack:
             names = ", ".join(sorted(protected.values()))
@@ -206,7 +206,7 @@ def _destroy(options: argparse.Namespace) -> int:
     return 0
 
 
-def _stoppable(running: Engine, operation: Callable[[], Any]) -> Any:
+def _stoppable(running: PulumiEngine, operation: Callable[[], Any]) -> Any:
     """What the operation returns; None if a person stopped it on the way, and it ended in order."""
     try:
         return operation()

@@ -13,11 +13,11 @@ from pathlib import Path
 import pulumi
 from pulumi.automation import EngineEvent
 
-from sandbox.engine import Engine, engine
 from sandbox.events import event_log
 from sandbox.home import Home
 from sandbox.policy_pack import executable_pack
 from sandbox.profile import read_profile
+from sandbox.pulumi_engine import PulumiEngine, pulumi_engine
 from sandbox.render import on_paper
 from sandbox.sharing import lend
 
@@ -44,7 +44,7 @@ def preview_change(
         if base is not None:
             _build_in_a_process_of_its_own(base, lasting.stack, folder)
         with (
-            paper_engine(home, report) as running,
+            paper_pulumi_engine(home, report) as running,
             event_log(events, says_something) as on_event,
         ):
             running.preview(
@@ -59,10 +59,10 @@ def says_something(event: EngineEvent) -> bool:
 
 
 @contextmanager
-def paper_engine(home: Home, report: Report) -> Generator[Engine]:
+def paper_pulumi_engine(home: Home, report: Report) -> Generator[PulumiEngine]:
     """A Pulumi engine with clusters that are only records, and Kubernetes objects that are written to files."""
     rendered = home.folder / "rendered"
-    with engine(
+    with pulumi_engine(
         home,
         report,
         control_planes=False,
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> None:
     base, stack, folder = arguments
     # The other checkout may be older than the profile, or than some of its keys.
     home = Home(Path(base), stack, Path(folder), read_profile(Path.cwd()))
-    with paper_engine(home, print) as running:
+    with paper_pulumi_engine(home, print) as running:
         running.up(print)
 
 

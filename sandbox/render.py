@@ -12,8 +12,8 @@ from typing import Any, cast
 import pulumi
 import yaml
 
-from sandbox.engine import engine
 from sandbox.home import Home
+from sandbox.pulumi_engine import pulumi_engine
 from sandbox.sharing import lend
 
 REDACTED = "redacted"
@@ -33,7 +33,7 @@ def render(lasting: Home, out: Path, report: Callable[[str], None]) -> list[Path
         home = lasting.beside(Path(scratch) / "home")
         lend(lasting, home)
         rendered = Path(scratch) / "rendered"
-        with engine(
+        with pulumi_engine(
             home,
             report,
             control_planes=False,

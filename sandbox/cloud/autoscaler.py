@@ -71,7 +71,7 @@ def _unschedulable(pod: dict[str, Any]) -> bool:
 def _pool_for(pods: list[dict[str, Any]], state: State, cluster: str, pools: list[str], tables: Tables) -> str | None:
     """The first pool whose next node could run one of the pods."""
     for pool in pools:
-        nodes = nodes_of_pool(pool, _with_one_more(state.resources[pool]), state.resources[cluster], tables)
+        nodes = nodes_of_pool(pool, _with_one_more(state.resources[pool]), tables)
         if nodes and any(takes(nodes[-1], pod) for pod in pods):
             return pool
     return None

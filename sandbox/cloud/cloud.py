@@ -29,6 +29,17 @@ class Checked:
     failures: list[Failure]
 
 
+@dataclass(frozen=True)
+class Autoname:
+    """What the Pulumi engine sends to make a name from, for a resource to which the program gives none."""
+
+    urn_name: str
+    seed: bytes
+
+    def name(self, prefix: Value) -> str:
+        return f"{prefix or self.urn_name + '-'}{self.seed.hex()[:7]}"
+
+
 class Cloud:
     def __init__(self, store: Store, tables: Tables, effects: Effects, faults: Faults) -> None:
         self._store = store
@@ -50,12 +61,12 @@ class Cloud:
         return configuration.check(values, self._tables.locations)
 
     def check(
-        self, token: str, urn_name: str, new: dict[str, Value], old: dict[str, Value], defaults: Defaults, seed: bytes
+        self, token: str, new: dict[str, Value], old: dict[str, Value], defaults: Defaults, autoname: Autoname
     ) -> Checked:
         """The inputs, with a name filled in, and all mistakes that can be found without the cloud's state."""
         kind = _kind(token)
         failures = schema.check(schema.arguments_class(token), new)
-        inputs = _named(kind, urn_name, new, old, seed)
+        inputs = _named(kind, new, old, autoname)
         failures += provider_checks.check(token, _plain(inputs))
         if not failures:
             request = Request(kind, Properties(inputs), defaults, self._tables, State())
@@ -64,18 +75,10 @@ class Cloud:
             failures += [Failure("", message) for message in kind.refusals(request, Stage.CHECK)]
         return Checked(inputs, failures)
 
-    def diff(
-        self,
-        token: str,
-        old: dict[str, Value],
-        new: dict[str, Value],
-        outputs: dict[str, Value],
-        defaults: Defaults,
-        ignored: Sequence[str] = (),
-    ) -> list[Difference]:
-        kind = _kind(token)
-        before, after = _effective(kind, old, outputs, None), _effective(kind, new, outputs, defaults)
-        return differences(kind, before, after, Properties(outputs), ignored)
+    def diff(self, old: Record, new: dict[str, Value], defaults: Defaults, ignored: Sequence[str]) -> list[Difference]:
+        kind = _kind(old.token)
+        before, after = _effective(kind, old.inputs, old.outputs, None), _effective(kind, new, old.outputs, defaults)
+        return differences(kind, before, after, old.properties, ignored)
 
     def foresee(
         self, token: str, inputs: dict[str, Value], defaults: Defaults, before: Record | None
@@ -187,13 +190,12 @@ def _plain(inputs: dict[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in inputs.items() if name != FILLED_IN}
 
 
-def _named(kind: Kind, urn_name: str, new: dict[str, Value], old: dict[str, Value], seed: bytes) -> dict[str, Value]:
+def _named(kind: Kind, new: dict[str, Value], old: dict[str, Value], autoname: Autoname) -> dict[str, Value]:
     """The inputs with a generated name if the program gives none; an existing resource keeps its name."""
     name = kind.name_property
     if name in new or not kind.autonamed:
         return new
-    fresh = f"{new.get('namePrefix') or urn_name + '-'}{seed.hex()[:7]}"
-    return {**new, name: old.get(name, fresh), FILLED_IN: [name]}
+    return {**new, name: old.get(name, autoname.name(new.get("namePrefix"))), FILLED_IN: [name]}
 
 
 def _effective(

@@ -120,7 +120,7 @@ class ControlPlanes:
     def _set_nodes(self, state: State, id_: str, record: Record) -> None:
         """Makes the pool's nodes as recorded, and removes all others of the pool."""
         plane = self.plane(_cluster_of(id_))
-        nodes = nodes_of_pool(id_, record, state.resources[_cluster_of(id_)], self._tables)
+        nodes = nodes_of_pool(id_, record, self._tables)
         wanted = {f"node/{node['metadata']['name']}" for node in nodes}
         there = set(plane.kubectl("get", "nodes", f"--selector={POOL_LABEL}={last(id_)}", "--output=name").split())
         surplus = sorted(name.removeprefix("node/") for name in there - wanted)

@@ -26,37 +26,35 @@ _PROVISIONING = {Consumption.SPOT: "spot", Consumption.FLEX_START: "flex-start"}
 _NODES_A_SUBBLOCK = 16
 
 
-def nodes_of_pool(id_: str, pool: Record, cluster: Record, tables: Tables) -> list[dict[str, Any]]:
+def nodes_of_pool(id_: str, pool: Record, tables: Tables) -> list[dict[str, Any]]:
     """All nodes that the pool has now, as objects that can be applied."""
     found = tables.machine(pool.properties.text("nodeConfig.machineType") or "")
     if found is None:
         return []
     per_zone = pool.properties.number("nodeCount") or 0
     return [
-        _node(id_, pool, cluster, found, zone, index)
+        _node(id_, pool.properties, found, zone, index)
         for zone in pool.properties.texts("nodeLocations")
         for index in range(per_zone)
     ]
 
 
-def _node(
-    id_: str, pool: Record, cluster: Record, machine: tuple[Family, Shape], zone: str, index: int
-) -> dict[str, Any]:
+def _node(id_: str, pool: Properties, machine: tuple[Family, Shape], zone: str, index: int) -> dict[str, Any]:
     name = f"{group_name(id_, zone)}-{short_hash(f'{id_} {zone} {index}', 4)}"
-    capacity, allocatable = _resources(pool.properties, *machine)
-    taints = [_taint(item) for item in pool.properties.items("nodeConfig.effectiveTaints")]
-    drivers = drivers_of(pool.properties, *machine)
+    capacity, allocatable = _resources(pool, *machine)
+    taints = [_taint(item) for item in pool.items("nodeConfig.effectiveTaints")]
+    drivers = drivers_of(pool, *machine)
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {
             "name": name,
             "labels": {
-                **_machine_labels(pool.properties, *machine),
-                **_pool_labels(id_, pool.properties),
+                **_machine_labels(pool, *machine),
+                **_pool_labels(id_, pool),
                 **_place_labels(name, zone),
                 **(_topology_labels(id_, name, index) if machine[0].topology_labels else {}),
-                **pool.properties.mapping("nodeConfig.labels"),
+                **pool.mapping("nodeConfig.labels"),
             },
             **({"annotations": {ANNOTATION: annotation(drivers)}} if drivers else {}),
         },
@@ -67,7 +65,7 @@ def _node(
         "status": {
             "capacity": capacity,
             "allocatable": allocatable,
-            "nodeInfo": _node_info(machine[0], pool.properties.text("version") or ""),
+            "nodeInfo": _node_info(machine[0], pool.text("version") or ""),
         },
     }
 

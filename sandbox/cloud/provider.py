@@ -13,7 +13,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from sandbox.cloud import configuration
-from sandbox.cloud.cloud import FILLED_IN, Cloud
+from sandbox.cloud.cloud import FILLED_IN, Autoname, Cloud
 from sandbox.cloud.diff import Difference
 from sandbox.cloud.kinds import Defaults, Refused
 from sandbox.cloud.noticed import noticed
@@ -104,30 +104,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answered
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        checked = self._cloud.check(
-            token=_token(request.urn),
-            urn_name=request.urn.rsplit("::", 1)[1],
-            new=decode(request.news),
-            old=decode(request.olds),
-            defaults=self._defaults_of(context),
-            seed=request.randomSeed,
-        )
+        autoname = Autoname(request.urn.rsplit("::", 1)[1], request.randomSeed)
+        new, old = decode(request.news), decode(request.olds)
+        checked = self._cloud.check(_token(request.urn), new, old, self._defaults_of(context), autoname)
         return provider_pb2.CheckResponse(inputs=encode(checked.inputs), failures=_failures(checked.failures))
 
     @_answered
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        token = _token(request.urn)
+        old = Record(_token(request.urn), decode(request.old_inputs), decode(request.olds))
         new = decode(request.news)
-        found = self._cloud.diff(
-            token,
-            decode(request.old_inputs),
-            new,
-            decode(request.olds),
-            self._defaults_of(context),
-            request.ignoreChanges,
-        )
+        found = self._cloud.diff(old, new, self._defaults_of(context), request.ignoreChanges)
         # A name that does not change is free only after the old resource is deleted.
-        name = KINDS[token].name_property
+        name = KINDS[old.token].name_property
         return _diff_response(found, delete_first=FILLED_IN not in new and all(each.path != name for each in found))
 
     @_answered

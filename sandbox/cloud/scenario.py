@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.cloud.faults import Fault
+from sandbox.cloud.situation import Situation
 from sandbox.cloud.tables import Family, Reservation
-from sandbox.google.situation import Situation
 from sandbox.rows import Row, load, parse
 
 

@@ -259,7 +259,7 @@ def kube_scheduler(tools: ClusterTools, ports: Ports) -> list[str]:
 
 
 def model_servers(tools: ClusterTools, ports: Ports) -> list[str]:
-    return [sys.executable, "-m", "sandbox.models"]
+    return [sys.executable, "-m", "sandbox.cluster.model_process"]
 
 
 def kwok(tools: ClusterTools, ports: Ports) -> list[str]:

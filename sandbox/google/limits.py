@@ -7,9 +7,9 @@ from typing import Any
 
 from sandbox.cloud.resources.common import FIREWALL, NETWORK, NODE_POOL, ROUTER, SUBNETWORK
 from sandbox.cloud.resources.node_config import consumption
+from sandbox.cloud.situation import Limit
 from sandbox.cloud.tables import Consumption, region_of
 from sandbox.google.reply import Asked, Json, Reply, Routes, not_found, ok
-from sandbox.google.situation import Limit
 from sandbox.rows import load
 
 quotas = Routes("/cloudquotas/v1", "cloudquotas.googleapis.com")

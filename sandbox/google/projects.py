@@ -1,8 +1,8 @@
 """Service Usage and Resource Manager: enabled APIs, the project, and the caller's permissions."""
 
 from sandbox.cloud.resources.common import number_of
+from sandbox.cloud.situation import Situation
 from sandbox.google.reply import Asked, Json, Reply, Routes, not_found, ok
-from sandbox.google.situation import Situation
 
 services = Routes("/serviceusage/v1")
 projects = Routes("/cloudresourcemanager/v3", "cloudresourcemanager.googleapis.com")

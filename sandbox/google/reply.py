@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from sandbox.cloud.situation import Situation
 from sandbox.cloud.store import State
 from sandbox.cloud.tables import Reservation, Tables
-from sandbox.google.situation import Situation
 
 Json = dict[str, Any]
 

@@ -1,8 +1,8 @@
 """Secret Manager: secrets and the states of their versions. Their contents play no role here."""
 
+from sandbox.cloud.situation import Secret
 from sandbox.google.projects import permitted, project_number
 from sandbox.google.reply import Asked, Reply, Routes, not_found, ok
-from sandbox.google.situation import Secret
 
 secrets = Routes("/secretmanager/v1", "secretmanager.googleapis.com")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from sandbox.cloud.situation import Situation
 from sandbox.cloud.store import State
 from sandbox.cloud.tables import Reservation, Tables
 from sandbox.google.compute import compute
@@ -23,7 +24,6 @@ from sandbox.google.projects import projects, services
 from sandbox.google.registry import registry
 from sandbox.google.reply import Asked, Reply, Route, denied, not_found, plain, refused, switched_off
 from sandbox.google.secrets import secrets
-from sandbox.google.situation import Situation
 
 _OPEN = ("/hub/", "/registry/", "/token")
 """Paths at which Google's own token is not wanted."""

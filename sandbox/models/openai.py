@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -141,7 +142,7 @@ class OpenAiServer:
             tokens = self._tokens(words, prompt_tokens, reason)
             if body.get("stream"):
                 options: Json = body.get("stream_options") or {}
-                return await _stream(request, answer, shape, tokens, reason, usage if options else None)
+                return await _stream(request, _Reply(answer, shape, reason, usage if options else None), tokens)
             text = "".join([word async for word in tokens])
         choice = {"index": 0, **shape.piece(text, False), "logprobs": None, "finish_reason": reason}
         return web.json_response({**answer, "object": shape.kind, "choices": [choice], "usage": usage})
@@ -221,14 +222,28 @@ def _words(model: str, count: int, *, goes_on: bool) -> Iterator[str]:
         yield words[index] if index == 0 else f" {words[index % len(words)]}"
 
 
-async def _stream(
-    request: web.Request,
-    answer: Json,
-    shape: _Shape,
-    tokens: AsyncIterator[str],
-    reason: str,
-    usage: Json | None,
-) -> web.StreamResponse:
+@dataclass(frozen=True)
+class _Reply:
+    """All of a streamed answer but its tokens. `usage` are the counts of tokens; None: they were not asked for."""
+
+    answer: Json
+    shape: _Shape
+    reason: str
+    usage: Json | None
+
+    def chunk(self, text: str, reason: str | None) -> str:
+        choice = {"index": 0, **self.shape.piece(text, True), "logprobs": None, "finish_reason": reason}
+        return self._event([choice])
+
+    def counts(self) -> Iterator[str]:
+        if self.usage is not None:
+            yield self._event([], usage=self.usage)
+
+    def _event(self, choices: list[Json], **more: Json) -> str:
+        return json.dumps({**self.answer, "object": self.shape.chunk_kind, "choices": choices, **more})
+
+
+async def _stream(request: web.Request, reply: _Reply, tokens: AsyncIterator[str]) -> web.StreamResponse:
     """Sends server-sent events. As with vLLM, a late error is an event too, since the status has been sent."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
     await response.prepare(request)
@@ -236,16 +251,12 @@ async def _stream(
     async def send(data: str) -> None:
         await response.write(f"data: {data}\n\n".encode())
 
-    def chunk(piece: Json, finish_reason: str | None) -> str:
-        choice = {"index": 0, **piece, "logprobs": None, "finish_reason": finish_reason}
-        return json.dumps({**answer, "object": shape.chunk_kind, "choices": [choice]})
-
     try:
         async for word in tokens:
-            await send(chunk(shape.piece(word, True), None))
-        await send(chunk(shape.piece("", True), reason))
-        if usage is not None:
-            await send(json.dumps({**answer, "object": shape.chunk_kind, "choices": [], "usage": usage}))
+            await send(reply.chunk(word, None))
+        await send(reply.chunk("", reply.reason))
+        for counts in reply.counts():
+            await send(counts)
     except RequestError as error:
         await send(json.dumps(error.body))
     await send("[DONE]")

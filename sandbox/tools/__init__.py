@@ -2,20 +2,20 @@
 
 from sandbox.tools._cache import Entry, Report, ToolsError, cache_folder, entries, prune
 from sandbox.tools._control_plane import LWS_VERSION, ClusterTools, cluster_tools, lws_chart
-from sandbox.tools._engine import EngineTools, engine_environment, engine_tools
+from sandbox.tools._pulumi import PulumiTools, pulumi_environment, pulumi_tools
 
 __all__ = [
     "LWS_VERSION",
     "ClusterTools",
-    "EngineTools",
     "Entry",
+    "PulumiTools",
     "Report",
     "ToolsError",
     "cache_folder",
     "cluster_tools",
-    "engine_environment",
-    "engine_tools",
     "entries",
     "lws_chart",
     "prune",
+    "pulumi_environment",
+    "pulumi_tools",
 ]

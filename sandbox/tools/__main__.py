@@ -8,7 +8,7 @@ import dataclasses
 import sys
 
 from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
-from sandbox.tools import ToolsError, cache_folder, cluster_tools, engine_tools, entries, lws_chart, prune
+from sandbox.tools import ToolsError, cache_folder, cluster_tools, entries, lws_chart, prune, pulumi_tools
 
 
 def _report(line: str) -> None:
@@ -44,14 +44,14 @@ def _mib(size: int) -> str:
 
 def _get() -> int:
     try:
-        engine, cluster, chart = engine_tools(_report), cluster_tools(_report), lws_chart(_report)
+        pulumi, cluster, chart = pulumi_tools(_report), cluster_tools(_report), lws_chart(_report)
     except ToolsError as error:
         _report(f"error: {error}")
         return 1
     except KeyboardInterrupt:
         _report("interrupted; nothing half-made is left")
         return EXIT_STATUS
-    for tools in (engine, cluster):
+    for tools in (pulumi, cluster):
         for field in dataclasses.fields(tools):
             print(f"{field.name}: {getattr(tools, field.name)}")
     print(f"lws_chart: {chart}")

@@ -4,31 +4,40 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from sandbox.tools._cache import SIGN_OF_LIFE_SECONDS, Report
 
 _SECONDS_TO_END = 10.0
 
 
-def run_child(
-    arguments: Sequence[str | Path],
-    *,
-    cwd: Path,
-    environment: Mapping[str, str],
-    log: Path,
-    label: str,
-    report: Report,
-    seconds: float | None = None,
-) -> bool:
-    """Runs the program; returns whether it succeeded within that many seconds."""
+@dataclass(frozen=True)
+class Child:
+    """A program to run. Its output goes to `log`; signs of life begin with `label`."""
+
+    arguments: Sequence[str | Path]
+    cwd: Path
+    environment: Mapping[str, str]
+    log: Path
+    label: str
+
+    def start(self, output: BinaryIO) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.arguments,
+            cwd=self.cwd,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def run_child(wanted: Child, report: Report, seconds: float | None = None) -> bool:
+    """Runs the program; returns whether it succeeded within that many seconds. None: however long it takes."""
     started = time.monotonic()
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            arguments, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        ) as child,
-    ):
+    with wanted.log.open("wb") as output, wanted.start(output) as child:
         try:
             while True:
                 try:
@@ -38,7 +47,7 @@ def run_child(
                     if seconds is not None and elapsed >= seconds:
                         _end(child)
                         return False
-                    report(f"  {label}: {elapsed:.0f} s{_compiled(log)}")
+                    report(f"  {wanted.label}: {elapsed:.0f} s{_compiled(wanted.log)}")
         except BaseException:
             _end(child)
             raise

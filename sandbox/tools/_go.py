@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.tools._cache import Report, ToolsError, content_key
-from sandbox.tools._child import run_child
+from sandbox.tools._child import Child, run_child
 
 _HERE = Path(__file__).parent
 
@@ -69,15 +69,8 @@ def build(program: GoProgram, *, source: Path, executables: Path, log: Path, rep
     scratch.mkdir(parents=True)
     command = [go, "build", "-v", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {program.linker_flags}"]
     command += [f"-o={executables}{os.sep}", *program.packages]
-    succeeded = run_child(
-        command,
-        cwd=source,
-        environment=_environment() | {"GOTMPDIR": str(scratch)},
-        log=log,
-        label=program.title,
-        report=report,
-    )
-    if not succeeded:
+    environment = _environment() | {"GOTMPDIR": str(scratch)}
+    if not run_child(Child(command, source, environment, log, program.title), report):
         reason = _last_words(log.read_text(errors="replace"))
         raise ToolsError(f"building {program.title} failed: {reason} (log: {log})")
     shutil.rmtree(scratch)

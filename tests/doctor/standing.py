@@ -13,10 +13,10 @@ import yaml
 from config import read_stack_file
 from maintenance.reservations import reservations_of
 from planning.platform import plan_platform
+from sandbox.cloud.situation import Situation
 from sandbox.cloud.store import State
 from sandbox.cloud.tables import Reservation, Tables
 from sandbox.google.server import Exchange, World, serve_google
-from sandbox.google.situation import Situation
 from sandbox.project import CANARY_TOKEN, PROJECT_ID
 from tests.unit.google_rules import CHECKOUT
 from verification.doctor.__main__ import main

@@ -9,8 +9,8 @@ import yaml
 
 from config import stack_names
 from sandbox.cloud import scenario
+from sandbox.cloud.situation import Limit, Secret, Situation
 from sandbox.cloud.store import Record, State
-from sandbox.google.situation import Limit, Secret, Situation
 from tests.doctor.standing import HOST, PROJECT, Doctor, Run
 from tests.unit.google_rules import CHECKOUT
 from verification.doctor.rows import Row

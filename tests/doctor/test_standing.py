@@ -3,8 +3,8 @@
 from typing import Any
 
 from sandbox.cloud.resources.node_pool import group_name
+from sandbox.cloud.situation import Limit
 from sandbox.cloud.store import Record, State
-from sandbox.google.situation import Limit
 from tests.doctor.standing import PROJECT, Doctor
 from tests.doctor.test_scenarios import good
 from verification.doctor.rows import Row

@@ -15,7 +15,7 @@ import yaml
 
 from sandbox.events import event_log
 from sandbox.home import Home
-from sandbox.paper import paper_engine, says_something
+from sandbox.paper import paper_pulumi_engine, says_something
 from sandbox.profile import read_profile
 from tests.review.changes import CHANGES, STACK, base, changed
 
@@ -31,12 +31,12 @@ def main(names: list[str]) -> None:
         home = Home(checkout, STACK, Path(scratch) / "home", read_profile(CHECKOUT))
         _write(checkout, base())
         _keep(RECORDED / "base.plan.json.gz", _plan(checkout))
-        with paper_engine(home, print) as running:
+        with paper_pulumi_engine(home, print) as running:
             running.up(print)
         for name in names or CHANGES:
             _write(checkout, changed(name))
             file = Path(scratch) / "events.jsonl"
-            with paper_engine(home, print) as running, event_log(file, says_something) as on_event:
+            with paper_pulumi_engine(home, print) as running, event_log(file, says_something) as on_event:
                 running.preview(print, on_event=on_event)
             _keep(RECORDED / f"{name}.plan.json.gz", _plan(checkout))
             _keep(RECORDED / f"{name}.events.jsonl.gz", _lines(file.read_text(encoding="utf-8")))

@@ -1,11 +1,11 @@
-"""The plain Pulumi CLI with its real engine and a backend of one's own; only its Python host is a stand-in (plain/)."""
+"""The plain Pulumi CLI with the real Pulumi engine and its own backend; only the Python host is a stand-in (plain/)."""
 
 import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox.tools import engine_environment, engine_tools
+from sandbox.tools import pulumi_environment, pulumi_tools
 from tests.sandbox.conftest import CHECKOUT
 
 
@@ -14,7 +14,7 @@ class Project:
 
     def __init__(self, folder: Path, backend: Path) -> None:
         self.folder = folder
-        environment = engine_environment(engine_tools(lambda _: None))
+        environment = pulumi_environment(pulumi_tools(lambda _: None))
         host = CHECKOUT / "tests" / "sandbox" / "plain"
         path = [str(host), str(CHECKOUT / ".venv" / "bin"), environment["PATH"]]
         self.environment: Mapping[str, str] = {

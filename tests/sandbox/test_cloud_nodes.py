@@ -26,8 +26,7 @@ def nodes(tmp_path: Path, pool: str = "h200", **changes: Any) -> list[dict[str, 
     with serve_cloud(tmp_path / "cloud.json") as port, Client(port) as client:
         built = build(client, platform)
     state = Store(tmp_path / "cloud.json").read()
-    cluster = state.resources[built["cluster"].id]
-    return nodes_of_pool(built[pool].id, state.resources[built[pool].id], cluster, Tables())
+    return nodes_of_pool(built[pool].id, state.resources[built[pool].id], Tables())
 
 
 def test_an_h200_node_is_as_gke_makes_it(tmp_path: Path) -> None:

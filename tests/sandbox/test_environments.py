@@ -8,9 +8,9 @@ import pytest
 import yaml
 from pulumi import automation as auto
 
-from sandbox.engine import engine
 from sandbox.home import Home
 from sandbox.project import CANARY_TOKEN, PROJECT_ID
+from sandbox.pulumi_engine import pulumi_engine
 from tests.sandbox.conftest import Checkout
 from tests.sandbox.stacks import edited, objects, values
 
@@ -143,7 +143,7 @@ def test_staging_comes_up_protected_and_rolls_its_servers_to_another_token(check
         pods = objects(checkout, "staging", "pods", namespace)
         assert pods and all(pod["metadata"]["labels"]["cost-centre"] == "inference" for pod in pods), namespace
     (before,) = objects(checkout, "staging", "deployments", "serving")
-    with engine(Home.of(checkout.folder, "staging"), print) as running:
+    with pulumi_engine(Home.of(checkout.folder, "staging"), print) as running:
         running.stack.set_config("inference-platform:huggingFaceToken", auto.ConfigValue(OTHER_TOKEN, secret=True))
     output = checkout.succeed("up", "staging")
     assert OTHER_TOKEN not in output and "1 updated" in output

@@ -11,7 +11,7 @@ import pytest
 from sandbox.cloud import serve_cloud
 from sandbox.cluster import ControlPlane
 from sandbox.home import Home
-from sandbox.paper import paper_engine
+from sandbox.paper import paper_pulumi_engine
 from sandbox.project import PROJECT_ID
 from sandbox.tools import cluster_tools, lws_chart
 from tests.sandbox.conftest import CHECKOUT, copy_checkout
@@ -47,7 +47,7 @@ class Given:
 def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     folder = tmp_path_factory.mktemp("import")
     home = Home.of(CHECKOUT, "dev").beside(folder / "home")
-    with paper_engine(home, print) as running:
+    with paper_pulumi_engine(home, print) as running:
         running.up(print)
     resources = json.loads(home.cloud.read_text())["resources"]
     (folder / "backend").mkdir()

@@ -20,7 +20,7 @@ from review import read_events
 from sandbox.home import Home
 from sandbox.paper import preview_change
 from sandbox.policy_pack import executable_pack
-from sandbox.tools import engine_environment, engine_tools
+from sandbox.tools import pulumi_environment, pulumi_tools
 from tests.sandbox.conftest import CHECKOUT, Checkout
 
 STACKS = stack_names(CHECKOUT)
@@ -87,10 +87,10 @@ def _preview(examples: Iterable[tuple[str, Stack]], folder: Path) -> tuple[list[
             urn = event.policy_event.resource_urn or ""
             found.append((event.policy_event.policy_name, urn.rsplit("::", 1)[-1]))
 
-    tools = engine_tools(lambda _: None)
+    tools = pulumi_tools(lambda _: None)
     with _provider() as port:
         environment = {
-            **engine_environment(tools),
+            **pulumi_environment(tools),
             "PULUMI_BACKEND_URL": folder.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "rules",
             "PULUMI_DEBUG_PROVIDERS": f"gcp:{port},kubernetes:{port}",
@@ -121,22 +121,22 @@ def _failing(rules: list[Rule], folder: Path) -> None:
         assert any(resource.startswith(f"{rule.id}.") or not rule.check for resource in named), (rule.id, found)
 
 
-def test_the_engine_names_each_rule_about_a_resource_with_its_failing_example(tmp_path: Path) -> None:
+def test_the_pulumi_engine_names_each_rule_about_a_resource_with_its_failing_example(tmp_path: Path) -> None:
     _failing([rule for rule in RULES if rule.check], tmp_path)
 
 
-def test_the_engine_names_each_rule_about_a_whole_stack(tmp_path: Path) -> None:
+def test_the_pulumi_engine_names_each_rule_about_a_whole_stack(tmp_path: Path) -> None:
     _failing([rule for rule in RULES if rule.check_stack], tmp_path)
 
 
-def test_the_engine_lets_each_passing_example_pass_its_rule(tmp_path: Path) -> None:
+def test_the_pulumi_engine_lets_each_passing_example_pass_its_rule(tmp_path: Path) -> None:
     found, _ = _preview(((rule.id, rule.passing) for rule in RULES), tmp_path)
     others = tuple(f"{rule.id}." for rule in RULES)
     assert [(rule, name) for rule, name in found if name.startswith(f"{rule}.") or not name.startswith(others)] == []
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_engine_finds_no_rule_broken_by_a_stack_file_we_ship(stack: str, tmp_path: Path) -> None:
+def test_the_pulumi_engine_finds_no_rule_broken_by_a_stack_file_we_ship(stack: str, tmp_path: Path) -> None:
     """In this process: the SDKs, which cost more than a preview does, are imported once for all stacks."""
     said: list[str] = []
     events = tmp_path / "events.jsonl"

@@ -16,12 +16,12 @@ from sandbox.cloud.references import regional_id
 from sandbox.cloud.resources import KINDS
 from sandbox.cloud.resources.identity import account_exists
 from sandbox.cloud.schema import arguments_class
+from sandbox.cloud.situation import Situation
 from sandbox.cloud.store import BrokenState, State, Store
 from sandbox.cloud.tables import Tables
 from sandbox.cloud.versions import DEFAULT_VERSION, NEWEST, resolve
 from sandbox.google.login import ACCESS_TOKEN
 from sandbox.google.server import World, serve_google
-from sandbox.google.situation import Situation
 from sandbox.models.node_agent import NodeAgent, log_file
 from sandbox.profile import Profile
 from tests.sandbox.cloud_client import PROJECT, Client, Refusal

@@ -15,7 +15,7 @@ import pulumi_kubernetes
 import pytest
 from pulumi._types import input_type_types
 
-from sandbox.tools import engine_environment, engine_tools
+from sandbox.tools import pulumi_environment, pulumi_tools
 from tests.sandbox.signals import BACKGROUND, TERMINAL, started_from
 
 _ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ _CHART = "kubernetes:helm.sh/v4:Chart"
 Schema = dict[str, dict[str, Any]]
 
 _CLUSTER = "print(cluster_tools(report).kubectl)"
-_ENGINE = "print(engine_tools(report).pulumi)"
+_PULUMI = "print(pulumi_tools(report).pulumi)"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Machine:
     def start(self, code: str) -> subprocess.Popen[str]:
         program = f"""\
             import sys
-            from sandbox.tools import ToolsError, cluster_tools, engine_tools
+            from sandbox.tools import ToolsError, cluster_tools, pulumi_tools
             def report(line):
                 print(line, file=sys.stderr, flush=True)
             try:
@@ -152,19 +152,19 @@ def _alive(process: int) -> bool:
     return True
 
 
-def test_a_good_engine_and_provider_on_path_are_used_as_they_are(machine: Machine) -> None:
+def test_a_good_pulumi_and_provider_on_path_are_used_as_they_are(machine: Machine) -> None:
     pulumi = machine.executable("pulumi", "#!/bin/sh\necho v3.999.1\n")
     provider = machine.executable("pulumi-resource-kubernetes", "#!/bin/sh\n")
     output, errors = machine.run(
-        "tools = engine_tools(report); print(tools.pulumi, tools.kubernetes_provider.resolve())"
+        "tools = pulumi_tools(report); print(tools.pulumi, tools.kubernetes_provider.resolve())"
     )
     assert (output, errors) == (f"{pulumi} {provider}", "")
 
 
 @pytest.mark.parametrize("answer", ["v3.100.0", "v4.0.0", "nonsense"])
-def test_an_unfit_engine_on_path_is_named_and_not_used(machine: Machine, answer: str) -> None:
+def test_an_unfit_pulumi_on_path_is_named_and_not_used(machine: Machine, answer: str) -> None:
     pulumi = machine.executable("pulumi", f"#!/bin/sh\necho {answer}\n")
-    output, errors = machine.run(_ENGINE)
+    output, errors = machine.run(_PULUMI)
     assert output == ""
     assert errors.startswith(f"not using {pulumi} (version {answer})")
     assert "error: Go " in errors
@@ -270,10 +270,10 @@ def _resource_inputs(schema: Schema, token: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def schema() -> Schema:
-    tools = engine_tools(print)
+    tools = pulumi_tools(print)
     outcome = subprocess.run(
         [tools.pulumi, "package", "get-schema", tools.kubernetes_provider],
-        env={**os.environ, **engine_environment(tools)},
+        env={**os.environ, **pulumi_environment(tools)},
         capture_output=True,
         text=True,
         check=True,

@@ -1,4 +1,4 @@
-// The Pulumi Kubernetes provider of the pinned module, as the executable that the engine looks for.
+// The Pulumi Kubernetes provider of the pinned module, as the executable that the Pulumi engine looks for.
 // The module has no main package that builds from a download: two files that it embeds are generated at release.
 // sandbox/tools generates them from the module's folder into a copy of this folder, and builds there.
 package main
@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/provider"
 )
 
-// version is the Python SDK's, set by the linker: the engine asks for that one.
+// version is the Python SDK's, set by the linker: the Pulumi engine asks for that one.
 var version string
 
 //go:embed schema-embed.json

@@ -1,4 +1,4 @@
-"""What a scenario says of Google, Hugging Face and the registry. An empty one is a day on which nothing is wrong."""
+"""What a scenario says of Google, Hugging Face and the image registry. In an empty one nothing is wrong."""
 
 from collections.abc import Mapping
 

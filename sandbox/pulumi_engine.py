@@ -22,7 +22,7 @@ from sandbox.cloud import serve_cloud
 from sandbox.home import Home
 from sandbox.project import CANARY_TOKEN
 from sandbox.pulumi_command import InterruptibleCommand
-from sandbox.tools import ClusterTools, EngineTools, cluster_tools, engine_environment, engine_tools, lws_chart
+from sandbox.tools import ClusterTools, PulumiTools, cluster_tools, lws_chart, pulumi_environment, pulumi_tools
 
 Report = Callable[[str], None]
 
@@ -37,7 +37,7 @@ class Busy(Exception):
 
 
 @dataclass(frozen=True)
-class Engine:
+class PulumiEngine:
     """A Pulumi engine ready to preview, build or destroy one stack."""
 
     home: Home
@@ -80,14 +80,14 @@ class Engine:
 
 
 @contextmanager
-def engine(
+def pulumi_engine(
     home: Home,
     report: Report,
     *,
     control_planes: bool = True,
     before_program: Callable[[], None] | None = None,
     served_at: int | None = None,
-) -> Generator[Engine]:
+) -> Generator[PulumiEngine]:
     """A Pulumi engine for a stack, with the stand-in cloud served as long as the context lasts.
 
     `served_at` is the port of a cloud that another process serves; None: this one serves it.
@@ -95,7 +95,7 @@ def engine(
     Raises Busy if another command holds this sandbox, ToolsError if a tool is missing and cannot be obtained,
     InvalidTable if the scenario is not one.
     """
-    tools = engine_tools(report)
+    tools = pulumi_tools(report)
     charts = {key: _chart(name, report) for key, name in home.profile.charts.items()}
     cluster = cluster_tools(report) if control_planes else None
     home.settle()
@@ -120,7 +120,7 @@ def engine(
                 stack.set_config(home.profile.key(home.profile.token), auto.ConfigValue(CANARY_TOKEN, secret=True))
             # We hold the sandbox, so a lock in its state can only be from a Pulumi engine that was killed.
             _remove_stale_locks(home.state)
-            yield Engine(home, stack, charts, command)
+            yield PulumiEngine(home, stack, charts, command)
 
 
 def _served(home: Home, tools: ClusterTools | None) -> AbstractContextManager[int]:
@@ -140,9 +140,9 @@ def _run_program(checkout: Path, before: Callable[[], None] | None) -> None:
     runpy.run_path(str(checkout / "__main__.py"), run_name="__main__")
 
 
-def _environment(home: Home, tools: EngineTools, port: int) -> dict[str, str]:
+def _environment(home: Home, tools: PulumiTools, port: int) -> dict[str, str]:
     plugin = Path(__file__).parent / "bin"
-    environment = engine_environment(tools)
+    environment = pulumi_environment(tools)
     return {
         **environment,
         "PATH": os.pathsep.join([str(plugin), environment.get("PATH", os.environ.get("PATH", ""))]),

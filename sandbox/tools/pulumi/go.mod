@@ -1,4 +1,4 @@
-module inference-platform/sandbox/tools/engine
+module inference-platform/sandbox/tools/pulumi
 
 go 1.26.6
 

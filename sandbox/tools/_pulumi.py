@@ -12,16 +12,16 @@ from importlib import metadata
 from pathlib import Path
 
 from sandbox.tools._cache import Report, content_key, entry, log_file
-from sandbox.tools._child import run_child
+from sandbox.tools._child import Child, run_child
 from sandbox.tools._go import GoModule, GoProgram, build, module_folders
 
-_ENGINE = GoModule("engine")
-_ENGINE_VERSION = _ENGINE.version("github.com/pulumi/pulumi/pkg/v3")
-_ENGINE_PROGRAM = GoProgram(
-    title=f"the Pulumi engine {_ENGINE_VERSION}",
-    module=_ENGINE,
+_PULUMI = GoModule("pulumi")
+_PULUMI_VERSION = _PULUMI.version("github.com/pulumi/pulumi/pkg/v3")
+_PULUMI_PROGRAM = GoProgram(
+    title=f"the Pulumi engine {_PULUMI_VERSION}",
+    module=_PULUMI,
     packages={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "pulumi"},
-    linker_flags=f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{_ENGINE_VERSION}",
+    linker_flags=f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{_PULUMI_VERSION}",
     minutes=4,
 )
 
@@ -45,7 +45,7 @@ _VERSION_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class EngineTools:
+class PulumiTools:
     """The paths of `pulumi` and of the provider, in the folder in which the Pulumi engine looks for it by itself."""
 
     pulumi: Path
@@ -58,11 +58,11 @@ class EngineTools:
         return self.kubernetes_provider.parents[2]
 
 
-def engine_tools(report: Report) -> EngineTools:
+def pulumi_tools(report: Report) -> PulumiTools:
     """The Pulumi engine and its provider, downloaded or built on the first call."""
     pulumi = _pulumi_on_path(report)
     if pulumi is None:
-        made = entry("pulumi", _ENGINE_PROGRAM.key(), lambda folder: _make_engine(folder, report), report)
+        made = entry("pulumi", _PULUMI_PROGRAM.key(), lambda folder: _make_pulumi(folder, report), report)
         pulumi = made / "bin" / "pulumi"
     own = shutil.which(_PROVIDER_FILE)
     if own is not None:
@@ -72,10 +72,10 @@ def engine_tools(report: Report) -> EngineTools:
         found = pulumi
         key = _PROVIDER_PROGRAM.key()
         home = entry(_PROVIDER_FILE, key, lambda folder: _make_provider(folder, found, report), report)
-    return EngineTools(pulumi=pulumi, kubernetes_provider=_in_home(home))
+    return PulumiTools(pulumi=pulumi, kubernetes_provider=_in_home(home))
 
 
-def engine_environment(tools: EngineTools) -> dict[str, str]:
+def pulumi_environment(tools: PulumiTools) -> dict[str, str]:
     """The environment in which a Pulumi engine uses exactly these tools and nothing else of this machine.
 
     It is for Pulumi's process only: in the program's own, the SDK would take KUBECONFIG as the default of every
@@ -113,10 +113,10 @@ def _pulumi_on_path(report: Report) -> Path | None:
     except (OSError, subprocess.TimeoutExpired):
         answer = ""
     version = _major_minor(answer)
-    needed = _major_minor(_ENGINE_VERSION)
+    needed = _major_minor(_PULUMI_VERSION)
     if version is not None and needed is not None and version[0] == needed[0] and version >= needed:
         return Path(found)
-    report(f"not using {found} (version {answer or 'unknown'}): {_ENGINE_VERSION} is needed")
+    report(f"not using {found} (version {answer or 'unknown'}): {_PULUMI_VERSION} is needed")
     return None
 
 
@@ -125,20 +125,20 @@ def _major_minor(version: str) -> tuple[int, int] | None:
     return None if found is None else (int(found[1]), int(found[2]))
 
 
-def _make_engine(folder: Path, report: Report) -> None:
-    title, log = _ENGINE_PROGRAM.title, log_file("pulumi")
+def _make_pulumi(folder: Path, report: Report) -> None:
+    title, log = _PULUMI_PROGRAM.title, log_file("pulumi")
     if _installer_answers():
         report(f"downloading {title}")
         program = (
             "import sys; from pulumi.automation import PulumiCommand; from semver import VersionInfo;"
             "PulumiCommand.install(root=sys.argv[1], version=VersionInfo.parse(sys.argv[2]))"
         )
-        command = [sys.executable, "-c", program, str(folder), _ENGINE_VERSION]
-        if _download(command, folder / "bin" / "pulumi", dict(os.environ), log, title, report):
+        command = [sys.executable, "-c", program, str(folder), _PULUMI_VERSION]
+        if _downloaded(_download(command, dict(os.environ), log, title), folder / "bin" / "pulumi", report):
             return
         shutil.rmtree(folder / "bin", ignore_errors=True)
-    report(_build_line(_ENGINE_PROGRAM))
-    build(_ENGINE_PROGRAM, source=_ENGINE.folder, executables=folder / "bin", log=log, report=report)
+    report(_build_line(_PULUMI_PROGRAM))
+    build(_PULUMI_PROGRAM, source=_PULUMI.folder, executables=folder / "bin", log=log, report=report)
     report(f"built {title}")
 
 
@@ -149,7 +149,7 @@ def _make_provider(folder: Path, pulumi: Path, report: Report) -> None:
         report(f"downloading {title}")
         command = [str(pulumi), "plugin", "install", "resource", "kubernetes", _PROVIDER_VERSION]
         environment = {**os.environ, "PULUMI_HOME": str(folder), "PULUMI_SKIP_UPDATE_CHECK": "true"}
-        if _download(command, target, environment, log, title, report):
+        if _downloaded(_download(command, environment, log, title), target, report):
             return
         shutil.rmtree(target.parent, ignore_errors=True)
     report(_build_line(_PROVIDER_PROGRAM))
@@ -199,20 +199,14 @@ def _installer_answers() -> bool:
     return outcome.returncode == 0
 
 
-def _download(
-    command: list[str], target: Path, environment: dict[str, str], log: Path, title: str, report: Report
-) -> bool:
-    succeeded = run_child(
-        command,
-        cwd=log.parent,
-        environment=environment,
-        log=log,
-        label=f"downloading {title}",
-        report=report,
-        seconds=_DOWNLOAD_SECONDS,
-    )
-    if succeeded and target.is_file():
-        report(f"downloaded {title}")
+def _download(command: list[str], environment: dict[str, str], log: Path, title: str) -> Child:
+    return Child(command, log.parent, environment, log, f"downloading {title}")
+
+
+def _downloaded(download: Child, target: Path, report: Report) -> bool:
+    """Downloads; returns whether the file is there afterwards."""
+    if run_child(download, report, _DOWNLOAD_SECONDS) and target.is_file():
+        report(f"{download.label}: done")
         return True
-    report(f"the download of {title} failed (log: {log})")
+    report(f"{download.label}: failed (log: {download.log})")
     return False
