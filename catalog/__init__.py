@@ -9,7 +9,6 @@ from catalog.accelerator import (
     Availability,
     Basis,
     BootDisk,
-    CapacityKind,
     DeviceMemory,
     DiskType,
     Driver,
@@ -25,6 +24,7 @@ from catalog.accelerator import (
     TaintEffect,
 )
 from catalog.alert import Alert
+from catalog.capacity import CapacityKind, PriceKind
 from catalog.fabric import (
     DeviceMode,
     Dranet,
@@ -41,7 +41,7 @@ from catalog.fabric import (
     Transport,
 )
 from catalog.model import MODELS, Model
-from catalog.price import FEES, REGION_PRICES, Fees, Price, PriceKind, RegionPrices, price
+from catalog.price import FEES, REGION_PRICES, Fees, Price, RegionPrices, price
 from catalog.release import (
     ChartRelease,
     Copy,
@@ -72,6 +72,17 @@ NODE_DAEMONS: Entries[NodeDaemonRelease] = Entries(_HERE / "releases" / "daemons
 GKE_FEATURES: Entries[GkeFeature] = Entries(_HERE / "releases" / "features", GkeFeature)
 GKE_CHANNELS: Entries[GkeChannel] = Entries(_HERE / "releases" / "channels", GkeChannel)
 GKE_RELEASES: Entries[GkeRelease] = Entries(_HERE / "releases" / "gke", GkeRelease)
+
+
+def pinned_installer(transport: Transport, architecture: Architecture) -> str | None:
+    """The entry of INSTALLER_RELEASES that such nodes get if none is named; None: the transport has no plugin."""
+    if transport is Transport.NONE:
+        return None
+    wanted = (True, transport, architecture)
+    entries = INSTALLER_RELEASES.items()
+    return next((name for name, each in entries if (each.pinned, each.transport, each.architecture) == wanted), None)
+
+
 PINS: Pins = Pins.model_validate(read_yaml(_HERE / "pins.yaml"), by_alias=True, by_name=False)
 
 __all__ = [
@@ -145,6 +156,7 @@ __all__ = [
     "Transport",
     "VllmRelease",
     "gke_version_reaches",
+    "pinned_installer",
     "price",
     "sources",
 ]

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from catalog._entry import Entry
+from catalog.capacity import CapacityKind
 from catalog.fabric import Fabric, NoFabric
 
 
@@ -19,20 +20,6 @@ class Architecture(StrEnum):
 
 GPUS_PER_FAMILY = "GPUS-PER-GPU-FAMILY-per-project-region"
 """The Cloud Quotas id of the one limit that the newer GPUs have, each family by itself (2026-06-29)."""
-
-
-class CapacityKind(StrEnum):
-    """The ways to obtain a node."""
-
-    ON_DEMAND = "onDemand"
-    SPOT = "spot"
-    RESERVATION = "reservation"
-    FLEX_START = "flexStart"
-
-    @property
-    def preemptible(self) -> bool:
-        """Whether nodes obtained that way count against the limits on preemptible machines."""
-        return self in (CapacityKind.SPOT, CapacityKind.FLEX_START)
 
 
 class DiskType(StrEnum):
@@ -191,11 +178,11 @@ class Quota(Entry):
 
     def metric_for(self, kind: CapacityKind) -> str | None:
         """The regions API metric that nodes obtained that way count against."""
-        return self.preemptible_metric if kind.preemptible else self.metric
+        return self.preemptible_metric if kind.traits.preemptible else self.metric
 
     def quota_id_for(self, kind: CapacityKind) -> str | None:
         """The Cloud Quotas id that nodes obtained that way count against."""
-        return self.preemptible_quota_id if kind.preemptible else self.quota_id
+        return self.preemptible_quota_id if kind.traits.preemptible else self.quota_id
 
     def dimensions_for(self, kind: CapacityKind) -> dict[str, str]:
         """The dimensions, besides the region, by which the limit with that id is counted."""

@@ -4,35 +4,14 @@ A price that was not found is None, never zero; each one carries its date.
 """
 
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field
 
 from catalog._entry import Entries, Entry
-from catalog.accelerator import CapacityKind
+from catalog.capacity import CapacityKind, PriceKind
 
 _FOLDER = Path(__file__).parent / "prices"
-
-
-class PriceKind(StrEnum):
-    """A price list; CapacityKind says how a node is obtained, this says which list then applies."""
-
-    ON_DEMAND = "onDemand"
-    SPOT = "spot"
-    FLEX_START = "flexStart"
-    CALENDAR = "calendar"
-    COMMITTED_1Y = "committed1y"
-    COMMITTED_3Y = "committed3y"
-
-
-# A reservation is billed at the list price unless it was bought in calendar mode or with a commitment.
-_LIST_OF = {
-    CapacityKind.ON_DEMAND: PriceKind.ON_DEMAND,
-    CapacityKind.SPOT: PriceKind.SPOT,
-    CapacityKind.RESERVATION: PriceKind.ON_DEMAND,
-    CapacityKind.FLEX_START: PriceKind.FLEX_START,
-}
 
 
 class Price(Entry):
@@ -73,5 +52,5 @@ def price(machine_type: str, region: str, kind: CapacityKind | PriceKind) -> Pri
     if region not in REGION_PRICES:
         return None
     lists = REGION_PRICES[region].machine_types.get(machine_type, {})
-    found = lists.get(_LIST_OF[kind] if isinstance(kind, CapacityKind) else kind, ())
+    found = lists.get(kind.traits.price_list if isinstance(kind, CapacityKind) else kind, ())
     return max(found, key=lambda entry: entry.as_of, default=None)

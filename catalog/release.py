@@ -54,7 +54,7 @@ class VllmRelease(Engine):
 
 
 class ChartRelease(Entry):
-    """One version of a Helm chart."""
+    """A Helm chart at the one version that stacks get."""
 
     name: str
     version: str
@@ -130,6 +130,7 @@ class InstallerRelease(Entry):
     """One NCCL plugin installer: a DaemonSet that lays libraries out on the node."""
 
     name: str
+    pinned: bool = Field(default=False, description="what such nodes get if no installer is named")
     transport: Transport
     version: str
     architecture: Architecture
@@ -207,15 +208,7 @@ class Pins(Entry):
     """Versions that a stack file which says nothing gets."""
 
     vllm: str = Field(description="entry of VLLM_RELEASES")
-    lws: str = Field(description="entry `lws-VERSION` of CHART_RELEASES")
     aiconfigurator_core: str = Field(description="of PyPI: estimates of speed, and published configs of models")
-    installers: dict[Transport, dict[Architecture, str]] = Field(
-        description="entry of INSTALLER_RELEASES, by the transport and the architecture of its nodes"
-    )
-
-    def installer(self, transport: Transport, architecture: Architecture) -> str | None:
-        """The pinned plugin of a transport; None: the transport has no plugin."""
-        return self.installers.get(transport, {}).get(architecture)
 
 
 class GkeChannel(Entry):

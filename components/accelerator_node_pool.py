@@ -1,11 +1,14 @@
 """A node pool of one accelerator machine, with the NICs of its fabric in order."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 from pulumi_gcp import compute, container
+from pydantic.alias_generators import to_snake
 
-from catalog import CapacityKind, Taint
+from catalog import Taint
+from catalog.capacity import ReservationUse
 from components.faces import AnyCluster, AnyFabric, StackContext
 from config.node_pools import SurgeSettings
 from planning.plan import NodePoolPlan, ReservationPlan
@@ -151,7 +154,7 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
     cluster = args.cluster
     config: container.NodePoolNodeConfigArgsDict = {
         "machine_type": plan.machine_type,
-        "spot": plan.provisioning is CapacityKind.SPOT,
+        "spot": False,
         "disk_type": plan.boot_disk_type.value,
         "disk_size_gb": plan.boot_disk_size_gib,
         "image_type": "COS_CONTAINERD",
@@ -187,17 +190,17 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
 
 
 def _add_capacity(config: container.NodePoolNodeConfigArgsDict, plan: NodePoolPlan, cluster: AnyCluster) -> None:
+    traits = plan.provisioning.traits
     if plan.reservation:
         config["reservation_affinity"] = {
-            "consume_reservation_type": "SPECIFIC_RESERVATION",
+            "consume_reservation_type": ReservationUse.SPECIFIC.value,
             "key": _RESERVATION_KEY,
             "values": [_reservation(plan.reservation, cluster.project)],
         }
-    elif plan.provisioning is not CapacityKind.ON_DEMAND:
-        # None of these pools may use up a reservation that happens to match.
-        config["reservation_affinity"] = {"consume_reservation_type": "NO_RESERVATION"}
-    if plan.provisioning is CapacityKind.FLEX_START:
-        config["flex_start"] = True
+    elif traits.reservations:
+        config["reservation_affinity"] = {"consume_reservation_type": traits.reservations.value}
+    if traits.flag:
+        config |= cast(container.NodePoolNodeConfigArgsDict, {to_snake(traits.flag): True})
     if plan.max_run_seconds:
         config["max_run_duration"] = f"{plan.max_run_seconds}s"
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from catalog import (
     ACCELERATORS,
-    PINS,
     Accelerator,
     Availability,
     Basis,
@@ -17,6 +16,7 @@ from catalog import (
     NicKind,
     PriceKind,
     Transport,
+    pinned_installer,
     price,
 )
 
@@ -161,7 +161,7 @@ def _fabric(accelerator: Accelerator) -> Iterator[str]:
         f"VPCs: {', '.join(parts)}"
     )
     yield f"- **NICs reach pods by**: {', '.join(_MODES[mode] for mode in fabric.modes)}"
-    installer = PINS.installer(fabric.transport, accelerator.architecture)
+    installer = pinned_installer(fabric.transport, accelerator.architecture)
     yield f"- **NCCL plugin**: `{installer}`" if installer else "- **NCCL plugin**: none"
 
 

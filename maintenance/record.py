@@ -29,6 +29,7 @@ class Part:
 
 
 PARTS = (
+    Part("stacks", "Pulumi.NAME.yaml of an accelerator that has none", (("maintenance.stack_files",),)),
     Part("graphs", "tests/graph/snapshots: the graph of each stack", (("tests.graph.snapshots",),)),
     Part(
         "reviews",

@@ -1,5 +1,6 @@
 """Finds the config.json of a model of the catalogue: a published one, or the fields that this project knows of it."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,23 @@ def published() -> list[Config]:
 
 def config_of(model: str) -> Config:
     """The config of a catalogue model. Raises NoConfig."""
+    return config_among(model, _in_package)
+
+
+def config_among(model: str, published: Callable[[str], Config | None]) -> Config:
+    """The same from other copies of the published configs, which are asked for by their name in the package.
+
+    Raises NoConfig.
+    """
     known = _known().get(model, {})
     if "unknown" in known:
         raise NoConfig(f"{model}: {known['unknown']}")
     name = str(known.get("package", model.replace("/", "--")))
     if "fields" in known:
         return Config(model, str(known["source"]), known["fields"])
-    if not (package() / f"{name}_config.json").exists():
+    found = published(name)
+    if found is None:
         raise NoConfig(f"{model}: the package has no config.json of it; describe it in oracle/{_FIELDS.name}")
-    found = _published(name)
     config = {**found.config, **known.get("with", {})}
     for key in known.get("without", ()):
         config.pop(key, None)
@@ -69,6 +78,10 @@ def of_file(file: Path) -> Config:
     quantization = file.with_name("hf_quant_config.json")
     name = file.parent.name if file.name == "config.json" and file.parent.name else file.stem
     return Config(name, str(file), _object(file), _object(quantization) if quantization.exists() else None)
+
+
+def _in_package(name: str) -> Config | None:
+    return _published(name) if (package() / f"{name}_config.json").exists() else None
 
 
 def _published(name: str) -> Config:

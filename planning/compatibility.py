@@ -11,9 +11,7 @@ from catalog import (
     GKE_FEATURES,
     GKE_RELEASES,
     NETWORK_PROFILES,
-    PINS,
     Accelerator,
-    CapacityKind,
     GkeChannel,
     VllmRelease,
     gke_version_reaches,
@@ -39,7 +37,7 @@ def plan_gke_version(settings: Settings, pools: tuple[ResolvedPool, ...], findin
     for pool in pools:
         for what, floors in gke_floors(pool):
             _check_floor(version, f"{what} of {pool.path}", floors, findings)
-    _check_floor(version, "the LeaderWorkerSet controller", _chart_floors(f"lws-{PINS.lws}"), findings)
+    _check_floor(version, "the LeaderWorkerSet controller", _chart_floors("lws"), findings)
     return version
 
 
@@ -62,8 +60,8 @@ def _check_channel(version: str, name: str, channel: GkeChannel, findings: Findi
 def gke_floors(pool: ResolvedPool) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What a pool needs of GKE, and the lowest versions that have it."""
     yield pool.machine.name, pool.accelerator.gke_floors_of(pool.machine)
-    if pool.kind is CapacityKind.FLEX_START:
-        yield "flexStart", GKE_FEATURES["flex-start"].floors
+    if feature := pool.kind.traits.gke_feature:
+        yield pool.kind.value, GKE_FEATURES[feature].floors
     if pool.by_dranet:
         yield "DRANET", GKE_FEATURES["managed-dranet"].floors
     if pool.settings.secondary_boot_disk:

@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from catalog import CHART_RELEASES, PINS
+from catalog import CHART_RELEASES
 from catalog.google import google_platform
 from config import NAMESPACE, ConfigurationError, Problem, Settings
 from config.cluster import Provided
@@ -157,7 +157,7 @@ def _services(settings: Settings, pools: tuple[NodePoolPlan, ...]) -> tuple[str,
 
 
 def _leader_worker_set(settings: Settings) -> LeaderWorkerSetPlan:
-    release = CHART_RELEASES[f"lws-{PINS.lws}"]
+    release = CHART_RELEASES["lws"]
     (controller,) = release.images
     return LeaderWorkerSetPlan(
         name=release.name,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from catalog import (
     ACCELERATORS,
     INSTALLER_RELEASES,
-    PINS,
     Accelerator,
     CapacityKind,
     Fabric,
@@ -14,6 +13,7 @@ from catalog import (
     InstallerRelease,
     LocalSsdMode,
     MachineType,
+    pinned_installer,
 )
 from config.node_pools import NodePoolSettings
 from config.settings import Settings
@@ -63,7 +63,7 @@ class ResolvedPool:
     @property
     def usual_installer(self) -> str | None:
         """The pinned installer of its transport; None: there is none."""
-        return PINS.installer(self.fabric.transport, self.accelerator.architecture)
+        return pinned_installer(self.fabric.transport, self.accelerator.architecture)
 
     @property
     def installer(self) -> InstallerRelease | None:

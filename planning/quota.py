@@ -67,7 +67,7 @@ def _gpus(region: str, pools: tuple[CountedPool, ...]) -> Iterator[QuotaNeed]:
         key = (accelerator.name, quota.metric_for(kind), quota.quota_id_for(kind))
         before = needs.get(key)
         needs[key] = QuotaNeed(
-            what=f"{'preemptible ' if kind.preemptible else ''}GPUs: {accelerator.title}",
+            what=f"{'preemptible ' if kind.traits.preemptible else ''}GPUs: {accelerator.title}",
             scope=QuotaScope.REGION,
             region=region,
             metric=key[1],
@@ -102,7 +102,7 @@ def _machines(pools: tuple[CountedPool, ...]) -> Iterator[_Use]:
 def _local_ssds(pool: NodePoolPlan, machine: MachineType, few: int) -> _Use:
     limits, each = compute_quotas(), machine.local_ssd.total_gib
     most = pool.nodes_at_once * each
-    if pool.provisioning.preemptible:
+    if pool.provisioning.traits.preemptible:
         return _Use(limits.preemptible_local_ssds, few * each, most)
     return _Use(limits.local_ssds, few * each, most, _held(pool, most), _series(pool.machine_type).upper())
 

@@ -79,15 +79,11 @@ def _usd_per_hour(pool: Resource) -> float | None:
     region = _region(pool)
     if machine is None or nodes is None or region is None:
         return None
-    kind = CapacityKind.ON_DEMAND
     config = cast(Mapping[str, Any], pool.get("nodeConfig") or {})
-    if value_at(config, "spot"):
-        kind = CapacityKind.SPOT
-    elif value_at(config, "flexStart"):
-        kind = CapacityKind.FLEX_START
-    elif value_at(config, "reservationAffinity.consumeReservationType") == "SPECIFIC_RESERVATION":
-        kind = CapacityKind.RESERVATION
-    found = price(str(machine), region, kind)
+    use = value_at(config, "reservationAffinity.consumeReservationType")
+    kinds = [kind for kind in CapacityKind if kind.traits.flag and value_at(config, kind.traits.flag)]
+    kinds += [CapacityKind.RESERVATION] if use == CapacityKind.RESERVATION.traits.reservations else []
+    found = price(str(machine), region, next(iter(kinds), CapacityKind.ON_DEMAND))
     return None if found is None else found.usd * nodes
 
 

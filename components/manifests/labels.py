@@ -69,7 +69,7 @@ def _pod_templates(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Itera
 
 
 def revision_of(*templates: Any) -> str:
-    """The hash of pod templates: the same for the same templates, and another one for any change; values that only the
-    engine knows are left out."""
+    """The hash of pod templates: the same for the same templates, and another one for any change; values that only
+    the Pulumi engine knows are left out."""
     text = json.dumps(templates, sort_keys=True, separators=(",", ":"), default=lambda _output: None)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

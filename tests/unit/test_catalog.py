@@ -58,7 +58,7 @@ class TestFiles:
 
     def test_a_release_is_named_as_its_file(self) -> None:
         assert [name for name, release in VLLM_RELEASES.items() if release.version != name] == []
-        assert [name for name, chart in CHART_RELEASES.items() if f"{chart.name}-{chart.version}" != name] == []
+        assert [name for name, chart in CHART_RELEASES.items() if chart.name != name] == []
         assert [name for name, region in REGION_PRICES.items() if region.region != name] == []
 
 

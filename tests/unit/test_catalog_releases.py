@@ -26,8 +26,11 @@ from tests.unit.catalog_entries import every_accelerator, every_entry, values
 class TestReleases:
     def test_what_is_pinned_exists(self) -> None:
         assert PINS.vllm in VLLM_RELEASES
-        assert f"lws-{PINS.lws}" in CHART_RELEASES
-        assert {name for each in PINS.installers.values() for name in each.values()} == set(INSTALLER_RELEASES)
+
+    def test_one_installer_of_each_transport_and_architecture_is_pinned(self) -> None:
+        kinds = {(each.transport, each.architecture) for each in INSTALLER_RELEASES.values()}
+        pinned = [(each.transport, each.architecture) for each in INSTALLER_RELEASES.values() if each.pinned]
+        assert sorted(pinned) == sorted(kinds)
 
     @every_entry
     def test_no_image_floats(self, folder: Entries[Any], name: str) -> None:

@@ -62,7 +62,7 @@ def test_a_cluster_below_what_the_controllers_chart_needs_is_refused(monkeypatch
     }
     settings = validate("dev", values, frozenset(), to_deploy=False)
     plan_platform(settings, "dev")
-    name = f"lws-{PINS.lws}"
+    name = "lws"
     demanding = CHART_RELEASES[name].model_copy(update={"kubernetes_floor": "1.36"})
     monkeypatch.setattr(compatibility, "CHART_RELEASES", {**CHART_RELEASES, name: demanding})
     with pytest.raises(ConfigurationError, match=r"cluster\.version.* too old for the LeaderWorkerSet controller"):

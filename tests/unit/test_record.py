@@ -31,7 +31,7 @@ def test_a_part_that_is_none_is_told_the_ones_there_are() -> None:
     command = [sys.executable, "-m", "maintenance.record", "graph"]
     run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
     assert run.returncode == 2
-    assert run.stderr.endswith("there is no part graph; write graphs, reviews, docs, flags\n")
+    assert run.stderr.endswith("there is no part graph; write stacks, graphs, reviews, docs, flags\n")
 
 
 def test_flags_are_left_alone_and_it_says_so_where_vllm_is_not(
