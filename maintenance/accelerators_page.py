@@ -43,18 +43,18 @@ def page() -> str:
     lines = [
         "# Accelerators",
         "",
-        "Made by `make record` from the catalogue; do not edit. Where a fact comes from, and what is uncertain about",
-        "it, is in the accelerator's file in `catalog/accelerators/`.",
+        "`make record` makes this page from the catalogue; do not edit it. The file of each accelerator in",
+        "`catalog/accelerators/` says where its facts come from, and which of them are uncertain.",
         "",
         *_table(
             ("accelerator", "usual machine", "GPUs", "memory of a GPU", "fabric", "stack file"),
             (_row(ACCELERATORS[name]) for name in ACCELERATORS),
         ),
         "",
-        f"Prices are US dollars for an hour of a whole machine in {_REGION}, without tax or discount, of the date",
-        "beside them; `~` marks one that is derived or uncertain. A list price does not say that the machine can be",
-        "had that way, the capacity kinds do. Zones age: a listed zone may be sold out, and one that is missing",
-        "may have the machine by now.",
+        f"A price is in US dollars, for one hour of the whole machine in {_REGION}, without tax or discount. Its date",
+        "stands beside it. `~` marks a price that is calculated from others, or that is uncertain. A price does not",
+        "say that the machine can be obtained in that way: the column `capacity` does. Lists of zones get old: a zone",
+        "in the list may be sold out, and a zone that is not in it may have the machine by now.",
     ]
     for name in ACCELERATORS:
         lines += ["", *_section(ACCELERATORS[name])]
@@ -135,10 +135,10 @@ def _memory(accelerator: Accelerator) -> str:
 
 def _nvlink(accelerator: Accelerator) -> str:
     if accelerator.nvlink is None:
-        return "none, GPUs talk over PCIe"
+        return "none; GPUs use PCIe"
     most = max(machine.nvlink_gpus for machine in accelerator.machine_types)
     return (
-        f"generation {accelerator.nvlink.generation}, {accelerator.nvlink.gbytes_per_second:,} GB/s a GPU, over up to "
+        f"generation {accelerator.nvlink.generation}, {accelerator.nvlink.gbytes_per_second:,} GB/s a GPU, joins up to "
         f"{most} GPUs"
     )
 
@@ -150,7 +150,7 @@ def _fabric_name(accelerator: Accelerator) -> str:
 def _fabric(accelerator: Accelerator) -> Iterator[str]:
     fabric = accelerator.fabric
     if not fabric.networks:
-        yield "- **Fabric**: none, nodes talk over their own NIC"
+        yield "- **Fabric**: none; nodes use their ordinary NIC"
         return
     parts = [f"{len(fabric.networks_of(vpc.name))} x `{vpc.name}`" for vpc in fabric.vpcs]
     carrying = [network for network in fabric.gpu_networks if network.gbps]
@@ -166,9 +166,9 @@ def _fabric(accelerator: Accelerator) -> Iterator[str]:
 
 
 def _gke(accelerator: Accelerator) -> str:
-    floors = ", ".join(accelerator.gke.floors) or "any supported version"
+    floors = f"at least {lowest}" if (lowest := ", ".join(accelerator.gke.floors)) else "any supported version"
     prefix = accelerator.gke.default_prefix
-    return f"at least {floors} in each minor; the default is {prefix.rstrip('.') if prefix else 'that of the channel'}"
+    return f"{floors}; the default is {prefix.rstrip('.') if prefix else 'that of the channel'}"
 
 
 def _zones(title: str, offered: Availability) -> Iterator[str]:
