@@ -24,6 +24,7 @@ NOT_BY_A_TEST = {
     "report": "tests/sandbox/test_review.py runs what it calls",
     "lint-manifests": "public linters over every stack take minutes",
     "lock-images": "tests/unit/test_lock_images.py runs what it calls",
+    "prune-tools": "tests/unit/test_tools_cache.py runs what it calls",
     "audit": "it asks an advisory database on the internet",
     "sbom": "its tools come from the package index into an environment of their own",
     "lint-pipelines": "it is the test of the pipelines",
