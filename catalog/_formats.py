@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from catalog._entry import Entry
 
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, lt=2**63)]
 
 
 class WeightFormat(StrEnum):

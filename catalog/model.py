@@ -68,12 +68,12 @@ class Experts(Entry):
     count: Count = Field(description="routed experts of a layer")
     per_token: Count = Field(description="experts that one token goes through")
     intermediate_size: Count = Field(description="width of one expert")
-    shared_intermediate_size: int = Field(default=0, ge=0, description="of all shared experts together")
+    shared_intermediate_size: int = Field(default=0, ge=0, lt=2**63, description="of all shared experts together")
     shared_gate: bool = Field(default=False, description="a weight for each input decides the shared experts' share")
     latent_size: Count | None = Field(
         default=None, description="width that tokens are projected to before the experts; none: they are not"
     )
-    dense_layers: int = Field(default=0, ge=0, description="layers before the first one with experts")
+    dense_layers: int = Field(default=0, ge=0, lt=2**31, description="layers before the first one with experts")
     every: Count = Field(default=1, description="one layer in so many has experts, the last of each so many")
     layers: tuple[int, ...] | None = Field(
         default=None, description="numbers, from 0, of the layers with experts, where no rule gives them"
@@ -86,8 +86,8 @@ class Experts(Entry):
 class Vision(Entry):
     """The image encoder: its weights, and what one image takes to encode."""
 
-    parameters: int = Field(default=0, ge=0, description="weights that tensor parallel cuts")
-    whole_parameters: int = Field(default=0, ge=0, description="weights that every rank holds whole")
+    parameters: int = Field(default=0, ge=0, lt=2**63, description="weights that tensor parallel cuts")
+    whole_parameters: int = Field(default=0, ge=0, lt=2**63, description="weights that every rank holds whole")
     hidden_size: Count = Field(description="the encoder's width")
     intermediate_size: Count = Field(description="width of the encoder's feed-forward layers")
     patches_per_image: Count = Field(description="that the encoder sees of the largest image")

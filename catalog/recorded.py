@@ -20,7 +20,7 @@ RECORDED = Path(__file__).parent / "recorded"
 """A folder for each release, in it a file for each model of the catalogue."""
 
 Bytes = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, lt=2**63)]
 
 
 class RecordedGroup(Entry):

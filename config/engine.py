@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from config.intent import Intent
+from config.intent import Count, Intent
 
 AdapterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,62}$")]
 
@@ -34,8 +34,8 @@ class SpeculativeSettings(Intent):
     model_gib: Annotated[
         float | None, Field(gt=0, description="GiB of the draft's checkpoint; default: the catalogue's")
     ] = None
-    prompt_lookup_max: Annotated[int | None, Field(ge=1, description="tokens; ngram only")] = None
-    prompt_lookup_min: Annotated[int | None, Field(ge=1, description="tokens; ngram only")] = None
+    prompt_lookup_max: Annotated[Count | None, Field(description="tokens; ngram only")] = None
+    prompt_lookup_min: Annotated[Count | None, Field(description="tokens; ngram only")] = None
 
 
 class AdapterSettings(Intent):
@@ -50,7 +50,7 @@ class LoraSettings(Intent):
 
     adapters: Annotated[tuple[AdapterSettings, ...], Field(description="each a model of its own to clients")] = ()
     max_loras: Annotated[int, Field(ge=1, le=64, description="adapters that one batch may mix")] = 1
-    max_lora_rank: Annotated[int, Field(ge=1, description="the largest rank of any of them")] = 16
+    max_lora_rank: Annotated[Count, Field(description="the largest rank of any of them")] = 16
 
 
 class EngineSettings(Intent):
@@ -89,17 +89,19 @@ class EngineSettings(Intent):
     compilation_config: Annotated[dict[str, Any] | None, Field(description="of torch.compile and CUDA graphs")] = None
     scheduling_policy: Annotated[str | None, Field(description="fcfs or priority")] = None
     max_num_queued_reqs: Annotated[
-        int | None, Field(ge=1, description="requests that may wait; one more is answered 503")
+        Count | None, Field(description="requests that may wait; one more is answered 503")
     ] = None
     limit_mm_per_prompt: Annotated[
-        dict[str, int] | None, Field(description="images and the like that one request may have")
+        dict[str, Annotated[int, Field(ge=0, lt=2**31)]] | None,
+        Field(description="images and the like that one request may have"),
     ] = None
     tool_call_parser: Annotated[str | None, Field(description="turns tool calling on too")] = None
     reasoning_parser: Annotated[str | None, Field(description="which finds the thoughts in an answer")] = None
     generation_config: Annotated[
         str | None, Field(description="where sampling defaults come from: auto, vllm, or a folder")
     ] = None
-    seed: Annotated[int | None, Field(description="of the random numbers")] = None
+    # NumPy takes no other seed, and vLLM 0.33.0 gives it this one (vllm/utils/torch_utils.py, set_random_seed).
+    seed: Annotated[int | None, Field(ge=0, lt=2**32, description="of the random numbers")] = None
     enable_log_requests: Annotated[bool | None, Field(description="writes prompts to the log")] = None
     uvicorn_log_level: Annotated[str | None, Field(description="of the HTTP server, such as warning")] = None
     lora: Annotated[LoraSettings | None, Field(description="adapters on the model")] = None

@@ -60,15 +60,32 @@ def _problem(details: ErrorDetails, settings: type[BaseModel], namespace: str) -
             advice = f"Did you mean {near[0]}?" if near else f"Legal keys here: {', '.join(legal)}"
             return Problem(path, "is no key of a stack file", advice)
         case "string_pattern_mismatch":
-            return Problem(path, f"{details['input']!r} is not of the form {context['pattern']}", _example(path))
+            return Problem(path, f"{quoted(details['input'])} is not of the form {context['pattern']}", _example(path))
         case "union_tag_invalid" | "union_tag_not_found":
             kinds = ", ".join(f"'{kind}'" for kind in CapacityKind)
             legal = context.get("expected_tags", kinds if path.endswith("capacity") else "the kinds of its type")
             return Problem(f"{path}.kind", "is missing or unknown", f"Write one of {legal}")
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return Problem(path, f"must be a mapping of keys{_instead(details['input'])}")
+        case "tuple_type" | "list_type":
+            return Problem(path, f"must be a list{_instead(details['input'])}")
         case _:
             message = details["msg"].removeprefix("Value error, ")
-            got = "" if isinstance(details["input"], dict | list | BaseModel) else f", not {details['input']!r}"
-            return Problem(path, f"{message[:1].lower()}{message[1:]}{got}")
+            return Problem(path, f"{message[:1].lower()}{message[1:]}{_instead(details['input'])}")
+
+
+_QUOTED = 80
+"""Characters of a value that a message repeats."""
+
+
+def quoted(value: object) -> str:
+    """A value of a stack file as a message repeats it: in quotes, without what a terminal would obey, and cut."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}… ({len(text)} characters)"
+
+
+def _instead(value: object) -> str:
+    return "" if isinstance(value, dict | list | BaseModel) else f", not {quoted(value)}"
 
 
 _EXAMPLES = {

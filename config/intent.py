@@ -12,6 +12,8 @@ ProjectId = Annotated[
 ]
 RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[0-9]+$")]
 ZoneName = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+$")]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""How many of something; no machine has more, and what reads it may keep it in 32 bits."""
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")]
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from catalog import Model
 from catalog.model import KvCacheDtype
 from config.engine import EngineSettings
-from config.intent import Intent, ResourceName
+from config.intent import Count, Intent, ResourceName
 from config.objective import ServiceObjective
 
 
@@ -74,18 +74,18 @@ class ModelSettings(Intent):
         Field(description="how fast it must be under which load: the plan chooses shape, replicas and batch for it"),
     ] = None
     min_context: Annotated[
-        int | None, Field(ge=1, description="tokens that a request must be able to have; default: the model's context")
+        Count | None, Field(description="tokens that a request must be able to have; default: the model's context")
     ] = None
-    min_concurrency: Annotated[int, Field(ge=1, description="requests of that context at once, over all replicas")] = 1
+    min_concurrency: Annotated[Count, Field(description="requests of that context at once, over all replicas")] = 1
     replicas: Annotated[
         int | None, Field(ge=1, le=1000, description="servers; default: as many as minConcurrency needs")
     ] = None
-    tensor_parallel: Annotated[int | None, Field(ge=1, description="GPUs that share each layer")] = None
-    pipeline_parallel: Annotated[int | None, Field(ge=1, description="stages of layers")] = None
+    tensor_parallel: Annotated[Count | None, Field(description="GPUs that share each layer")] = None
+    pipeline_parallel: Annotated[Count | None, Field(description="stages of layers")] = None
     expert_parallel: Annotated[bool | None, Field(description="whole experts on each GPU instead of slices")] = None
-    max_model_len: Annotated[int | None, Field(ge=1, description="tokens; longest request")] = None
-    max_num_seqs: Annotated[int | None, Field(ge=1, description="requests that run at once in a replica")] = None
-    max_num_batched_tokens: Annotated[int | None, Field(ge=1, description="tokens of one step")] = None
+    max_model_len: Annotated[Count | None, Field(description="tokens; longest request")] = None
+    max_num_seqs: Annotated[Count | None, Field(description="requests that run at once in a replica")] = None
+    max_num_batched_tokens: Annotated[Count | None, Field(description="tokens of one step")] = None
     gpu_memory_utilization: Annotated[
         float | None, Field(gt=0, le=1, description="fraction of each GPU's memory that vLLM may use")
     ] = None

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from catalog import ACCELERATORS, INSTALLER_RELEASES, DiskType, FabricMode, GpuDriverVersion
 from config.effect import changes_in_place, replaces_cluster, replaces_node_pool
-from config.intent import Intent, ProjectId, ResourceName, ZoneName
+from config.intent import Count, Intent, ProjectId, ResourceName, ZoneName
 
 ReservationName = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
@@ -67,7 +67,7 @@ class FlexStartCapacity(Intent):
         Literal["flexStart"], Field(description="machines that come when Google has them, for a limited time")
     ]
     max_run_duration_hours: Annotated[
-        int | None, Field(ge=1, description="after which a node is taken back; default: the longest that Google allows")
+        Count | None, Field(description="after which a node is taken back; default: the longest that Google allows")
     ] = None
 
 

@@ -11,7 +11,7 @@ from config.access import AccessSettings
 from config.cluster import ClusterSettings
 from config.effect import replaces_cluster
 from config.environment import AlertSettings, LabelKey, LabelValue, PreflightSettings, SpendSettings, TokenSettings
-from config.intent import Intent, ProjectId, RegionName, ResourceName
+from config.intent import Count, Intent, ProjectId, RegionName, ResourceName
 from config.models import ModelSettings
 from config.network import NetworkSettings
 from config.node_pools import NodePoolSettings
@@ -63,7 +63,7 @@ class Settings(Intent):
             examples=["[h200]"],
         ),
     ] = ()
-    acknowledge_idle: dict[ResourceName, Annotated[int, Field(ge=1)]] = Field(
+    acknowledge_idle: dict[ResourceName, Count] = Field(
         default_factory=dict,
         description="GPUs of a node pool that may be paid for and used by no model, by the name of the pool",
         examples=["{h200: 5}"],

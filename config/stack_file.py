@@ -1,7 +1,7 @@
 """Reads a stack file from disk, without Pulumi and without opening its secrets."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import yaml
 
@@ -25,9 +25,11 @@ def read_stack_file(folder: Path, stack: str) -> Settings:
         known = ", ".join(stack_names(folder))
         raise ConfigurationError(stack, [Problem("STACK", "there is no such file", f"Stacks here: {known}")])
     try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document: Any = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(stack, [Problem("YAML", str(error).replace("\n", " "))]) from None
+        raise ConfigurationError(stack, [Problem("YAML", " ".join(str(error).split()))]) from None
+    except RecursionError:
+        raise ConfigurationError(stack, [Problem("YAML", "is nested too deeply to be read")]) from None
     if not isinstance(document, dict):
         raise ConfigurationError(stack, [Problem("config", "is missing", "Write a mapping with the key config:")])
     content = cast(dict[str, Any], document)
@@ -49,6 +51,32 @@ def read_stack_file(folder: Path, stack: str) -> Settings:
     }
     secret = frozenset(key for key in values if _is_secret(values[key]))
     return validate(stack, values, secret, to_deploy=False, folder=folder)
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, as Pulumi's own reader does; YAML's would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                if (key.tag, key.value) in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value} stands twice in one mapping", key.start_mark
+                    )
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+def _refuse_bytes(loader: _Loader, node: yaml.Node) -> NoReturn:
+    """Bytes are no value of a configuration, and must not pass for the text that they might be."""
+    raise yaml.constructor.ConstructorError(None, None, "binary data is no value here", node.start_mark)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:binary", _refuse_bytes)
 
 
 def _is_secret(value: Any) -> bool:

@@ -140,8 +140,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 1 to {2**31 - 1}")
     return int(text)
 
 

@@ -1,7 +1,10 @@
 """Plans each model of a stack; a step that fails leaves a refusal with its number and ends that model's plan."""
 
+from difflib import get_close_matches
+
 from catalog import MODELS, PINS, CapacityKind, Model, VllmRelease
 from catalog.engine_arguments import flag_table
+from config.errors import quoted
 from config.models import Executor, ModelSettings
 from config.settings import Settings
 from planning.compatibility import check_architecture, check_driver, check_plugin
@@ -164,8 +167,9 @@ class _Planner:
             return MODELS[wanted.model]
         self._findings.refuse(
             f"{self._path}.model",
-            f"{wanted.model} is not in the catalogue",
-            "Describe it under definition, name its config.json under configFile, or write one of " + ", ".join(MODELS),
+            f"{quoted(wanted.model)} is not in the catalogue",
+            f"{_near(wanted.model)}Name its config.json under configFile, describe it under definition, or write a "
+            "model of docs/models.md",
         )
         return None
 
@@ -255,3 +259,8 @@ class _Planner:
             draft_layers=draft_layers(wanted.engine),
             draft_model=draft_model(wanted.engine),
         )
+
+
+def _near(model: str) -> str:
+    near = get_close_matches(model, MODELS, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}? " if near else ""

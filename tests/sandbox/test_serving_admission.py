@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import yaml
 from config import stack_names
 from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.home import Home
-from tests.graph.recorder import record
+from tests.graph.broken_stacks import outcomes
+from tests.graph.recorder import Graph, record
 from tests.sandbox.conftest import Checkout
 from tests.sandbox.waiting import wait_for
 
@@ -204,7 +206,20 @@ def every_kind(plane: ControlPlane) -> ControlPlane:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_api_server_takes_every_object_of_every_stack_strictly(every_kind: ControlPlane, stack: str) -> None:
-    made = [each.inputs for each in record(stack, preview=False).registrations if each.type.startswith("kubernetes:")]
+    is_taken(every_kind, record(stack, preview=False))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_api_server_takes_what_the_plan_accepts_of_broken_stack_files(
+    every_kind: ControlPlane, stack: str, tmp_path: Path
+) -> None:
+    accepted = (each.config for each in outcomes(tmp_path, stack, range(60)) if each.plan is not None)
+    for config in islice(accepted, 2):
+        is_taken(every_kind, record(stack, preview=False, config=config))
+
+
+def is_taken(every_kind: ControlPlane, graph: Graph) -> None:
+    made = [each.inputs for each in graph.registrations if each.type.startswith("kubernetes:")]
     objects = [each for each in made if "apiVersion" in each]
     for secret in (each for each in objects if each["kind"] == "Secret"):
         secret["metadata"]["name"] = "named-by-the-engine"

@@ -134,7 +134,7 @@ def test_more_gpus_than_the_model_needs(index: int) -> None:
 @pytest.mark.parametrize("model", ["meta-llama/Llama-3-405b", "meta-llama/Llama-3-70B", "meta-llama/Llama-3-8B"])
 def test_a_model_that_does_not_exist(model: str) -> None:
     text = refused({"model": model})
-    assert f"{model} is not in the catalogue" in text and "meta-llama/Llama-3.1-405B-Instruct" in text
+    assert f"'{model}' is not in the catalogue" in text and "Did you mean " in text and "Llama-3.1-" in text
 
 
 # 33, 34: defaults written out wrongly, and features turned on that are on.

@@ -65,7 +65,7 @@ def test_every_shipped_stack_file_can_be_planned_and_holds_no_project_and_no_sec
         ("region", "us-central1-b", "inference-platform:region", "Write a region"),
         ("nodePool", [], "inference-platform:nodePool", "Did you mean nodePools?"),
         ("nodePools", [], "inference-platform:nodePools", "at least 1"),
-        ("nodePools", "gpu", "inference-platform:nodePools", "tuple"),
+        ("nodePools", "gpu", "inference-platform:nodePools", "must be a list"),
         ("nodePools.0.nodes", "many", "inference-platform:nodePools[0].nodes", "write a number"),
         ("nodePools.0.nodes", 0, "inference-platform:nodePools[0].nodes", "Write nodes: 1"),
         ("nodePools.0.zone", None, "inference-platform:nodePools[0].zone", "us-central1-b"),

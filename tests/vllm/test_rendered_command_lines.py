@@ -5,26 +5,42 @@ from pathlib import Path
 import pytest
 
 from config import read_stack_file, stack_names
+from planning.plan import PlatformPlan
 from planning.platform import plan_platform
 from planning.serving.arguments import expanded
+from tests.graph.broken_stacks import outcomes
 from tests.vllm import environment
 
 pytestmark = pytest.mark.vllm
 
 CHECKOUT = Path(__file__).parents[2]
 STACKS = stack_names(CHECKOUT)
+_BROKEN = range(30)
+"""Broken files of each stack."""
 
 
-def rendered() -> list[tuple[str, ...]]:
+def rendered(plans: list[PlatformPlan]) -> list[tuple[str, ...]]:
     """The command lines of every pod of every model, as its container gets them."""
-    models = [model for stack in STACKS for model in plan_platform(read_stack_file(CHECKOUT, stack), stack).models]
+    models = [model for plan in plans for model in plan.models]
     lines = [expanded(model.arguments, 0) for model in models]
     lines += [expanded(model.worker_arguments, 1) for model in models if model.worker_arguments]
     return list(dict.fromkeys(map(tuple, lines)))
 
 
 def test_the_parser_accepts_what_every_stack_runs() -> None:
-    lines = rendered()
+    assert refused([plan_platform(read_stack_file(CHECKOUT, stack), stack) for stack in STACKS]) == {}
+
+
+def test_the_parser_accepts_what_the_plan_accepts_of_broken_stack_files(tmp_path: Path) -> None:
+    # The models alone, since they are what becomes words of a command line.
+    broken = [each for stack in STACKS for each in outcomes(tmp_path, stack, _BROKEN, "inference-platform:models")]
+    plans = [outcome.plan for outcome in broken if outcome.plan is not None]
+    assert len(plans) > len(_BROKEN)
+    assert refused(plans) == {}
+
+
+def refused(plans: list[PlatformPlan]) -> dict[str, str]:
+    """The command lines that vLLM's parser does not take, with its reason."""
+    lines = rendered(plans)
     assert lines
-    refused = {" ".join(line): why for line, why in zip(lines, environment.refusals(lines), strict=True) if why}
-    assert refused == {}
+    return {" ".join(line): why for line, why in zip(lines, environment.refusals(lines), strict=True) if why}
