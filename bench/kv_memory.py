@@ -25,6 +25,7 @@ from planning.engine import (
 )
 from planning.layers import key_value_heads
 from planning.memory import GpuMemory, gpu_memory
+from planning.server import Server
 from planning.shape import GpuNode
 from planning.weights import GIB, Sharding, parameters
 
@@ -49,9 +50,8 @@ class Case:
     tokens: int
 
     def ours(self) -> GpuMemory:
-        return gpu_memory(
-            self.model, self.node.card, Sharding(self.tensor_parallel), self.settings, engine_of(self.vllm)
-        )
+        sharding = Sharding(self.tensor_parallel)
+        return gpu_memory(Server(self.model, self.node.card, sharding, self.settings, engine_of(self.vllm)))
 
     def public_estimate(self, utilization: float) -> float:
         """The cache tokens by the estimate in wide public use."""

@@ -134,7 +134,7 @@ def _vllm(capability: str) -> Generator["subprocess.Popen[str]"]:
     interpreter = environment.make()
     with tempfile.TemporaryDirectory(prefix="oracle-") as name:
         scratch = Path(name)
-        arguments = ["-m", "inside", json.dumps(card_of(capability).as_json()), str(libcuda(scratch)), name]
+        arguments = ["-m", "inside", card_of(capability).model_dump_json(), str(libcuda(scratch)), name]
         errors = scratch / "errors"
         with (
             errors.open("w", encoding="utf-8") as log,

@@ -1,13 +1,14 @@
 """The cards that vLLM is made to believe in: one of each compute capability, from the catalogue's accelerators."""
 
-from dataclasses import dataclass
+from pydantic import BaseModel, ConfigDict, field_serializer
 
 from catalog import ACCELERATORS
 
 
-@dataclass(frozen=True)
-class Card:
-    """One GPU as CUDA describes it to vLLM."""
+class Card(BaseModel):
+    """One GPU as CUDA describes it to vLLM, and as the half of the oracle in vLLM's environment reads it as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     capability: str
@@ -17,15 +18,9 @@ class Card:
     shared_memory: int
     """The bytes of shared memory that one block may ask for."""
 
-    def as_json(self) -> dict[str, object]:
-        """As the half of the oracle in vLLM's environment reads it."""
-        return {
-            "name": self.name,
-            "capability": [int(part) for part in self.capability.split(".")],
-            "memory": self.memory,
-            "multiprocessors": self.multiprocessors,
-            "shared_memory": self.shared_memory,
-        }
+    @field_serializer("capability")
+    def _in_numbers(self, capability: str) -> list[int]:
+        return [int(part) for part in capability.split(".")]
 
 
 # Multiprocessors from NVIDIA's data sheets; shared memory of a block from the CUDA C++ Programming Guide 13.0, table
@@ -45,4 +40,10 @@ def card_of(capability: str) -> Card:
     """The card of that compute capability. Raises KeyError."""
     accelerator, name, multiprocessors, shared_kib = _CARDS[capability]
     memory = round(ACCELERATORS[accelerator].memory.torch_gib * 2**30)
-    return Card(name, capability, memory, multiprocessors, shared_kib * 1024)
+    return Card(
+        name=name,
+        capability=capability,
+        memory=memory,
+        multiprocessors=multiprocessors,
+        shared_memory=shared_kib * 1024,
+    )

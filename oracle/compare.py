@@ -26,6 +26,7 @@ from planning.legality import cache_objection, pipeline_objection, tensor_object
 from planning.memory import cache_settings
 from planning.recorded import Answer as Recorded
 from planning.recorded import recorded_answer
+from planning.server import Server
 from planning.shape import GpuNode, ShapeRequest
 from planning.weights import COMMUNICATOR, Sharding, buffer_bytes, stages_of, weight_bytes
 
@@ -194,14 +195,15 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
         own_draft=question.draft_tokens > 0,
     )
     stages = stages_of(model, question.pipeline)
-    said = None if formulas else recorded_answer(model, node.card, sharding, settings, engine)
+    server = Server(model, node.card, sharding, settings, engine)
+    said = None if formulas else recorded_answer(server)
     if said is None and model.recorded_only:
         return "it is planned from records alone, and has none of this shape"
     if said is not None:
         if said.case.refusal is not None:
             return said.case.refusal
         return [said.weights(stage) for stage in stages], [said.layout(stage) for stage in stages]
-    cache = cache_settings(model, sharding, settings, engine)
+    cache = cache_settings(server)
     weights = [
         weight_bytes(model, sharding, stage, draft=settings.own_draft)
         + buffer_bytes(model, stage, question.tensor, settings)

@@ -1,7 +1,6 @@
 """`python -m planning stack|schema|fit|choose`: plans and what-if questions; no Pulumi, no credentials, no network."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,8 @@ from planning.choose import Ranking, rank
 from planning.engine import engine_of
 from planning.fit import Fit, fit
 from planning.performance.steps import LibraryMissing
-from planning.shape import ShapeRefused, ShapeRequest
+from planning.prices import PriceList
+from planning.shape import GpuNode, ShapeQuestion, ShapeRefused, ShapeRequest
 from planning.stack_question import Format, describe_stack, plan_schema
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except KeyError:
                 known = ", ".join(machine.name for machine in accelerator.machine_types)
                 raise _Unanswerable(f"{accelerator.name} has no machine type {options.machine_type}: {known}") from None
-            answer = fit(model, accelerator, machine, _request(options))
+            answer = fit(ShapeQuestion(model, GpuNode.of(accelerator, machine), _request(options)))
             text = _fit_text(answer)
         else:
             if options.accelerator is not None:
                 _named("accelerator", options.accelerator, ACCELERATORS)
             _named("region", options.region, REGION_PRICES)
             capacity = None if options.capacity is None else CapacityKind(options.capacity)
-            where = (options.region, capacity, options.accelerator)
+            where = (PriceList(options.region, capacity), options.accelerator)
             if options.service_objective is not None:
                 from planning.performance.ranking import objective_of, rank_services, ranking_text
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = " ".join(str(error).split())
         print(f"{parser.prog}: {line}", file=sys.stderr)
         return 2
-    print(json.dumps(answer.as_json(), indent=2, default=str) if options.json else text)
+    print(answer.model_dump_json(indent=2) if options.json else text)
     return 0
 
 
@@ -214,14 +214,15 @@ def _fit_text(answer: Fit) -> str:
 def _ranking_text(answer: Ranking) -> str:
     lines = [f"{answer.model} for {answer.objective}, prices of {answer.region} per hour"]
     for number, choice in enumerate(answer.choices, start=1):
-        plan = choice.plan
+        plan = choice.shape
         shape = f"TP {plan.tensor_parallel} PP {plan.pipeline_parallel} x {plan.replicas}"
         usd = (
             "price unknown"
-            if choice.hourly is None
-            else (f"{choice.hourly.usd * plan.replicas:.2f} USD/h ({choice.hourly.list}, {choice.hourly.as_of})")
+            if choice.price is None
+            else f"{choice.usd_per_hour:.2f} USD/h ({choice.price.list}, {choice.price.as_of})"
         )
-        tokens = "" if choice.tokens is None else f", {choice.tokens.output_usd:.2f} USD per million output tokens"
+        per_token = choice.usd_per_million_tokens
+        tokens = "" if per_token is None else f", {per_token.output_usd:.2f} USD per million output tokens"
         mark = "*" if choice.best else " "
         lines.append(
             f"{number:3}{mark} {plan.accelerator:13} {plan.machine_type:20} {shape:16} "
@@ -229,11 +230,11 @@ def _ranking_text(answer: Ranking) -> str:
         )
     best = next((choice for choice in answer.choices if choice.best), None)
     if best is not None:
-        memory = best.plan.memory
+        memory = best.shape.memory
         lines += ["why the first:", f"  {memory.basis}: {memory.basis_reason}"]
-        lines += [f"  {reason}" for reason in best.plan.reasons]
-        lines += [f"  not {rejected.shape}: {rejected.why}" for rejected in best.plan.rejected]
-        lines += [f"  warning: {warning}" for warning in best.plan.warnings]
+        lines += [f"  {reason}" for reason in best.shape.reasons]
+        lines += [f"  not {rejected.shape}: {rejected.why}" for rejected in best.shape.rejected]
+        lines += [f"  warning: {warning}" for warning in best.shape.warnings]
     lines += [f"not {rejected.shape}: {rejected.why}" for rejected in answer.refused]
     return "\n".join(lines)
 

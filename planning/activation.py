@@ -1,8 +1,9 @@
 """The peak of vLLM's profile run on one GPU, and what it sets aside for CUDA graphs."""
 
-from catalog.engine import Engine, Runner
+from catalog.engine import Runner
 from catalog.model import MlaAttention, Model, SlidingAttention
 from planning.engine import ServeSettings, capture_sizes
+from planning.server import Server
 from planning.weights import GIB, MIB, Sharding, Stage, embedding_bytes
 
 _CUBLAS_WORKSPACE = 32 * MIB
@@ -11,11 +12,12 @@ _TOP_P_ROWS = 132
 """Rows of the top-k/top-p kernel's buffer: one per multiprocessor."""
 
 
-def peak_activation(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine) -> float:
+def peak_activation(server: Server, stage: Stage) -> float:
     """The peak of vLLM's profile run, a batch of `max_num_batched_tokens` and then the sampler.
 
     The larger of the forward pass, the sampler on the last stage, and torch.compile.
     """
+    model, sharding, settings, engine = server.model, server.sharding, server.settings, server.engine
     tokens, hidden = settings.max_num_batched_tokens, settings.max_num_batched_tokens * model.hidden_size * 2
     experts = _expert_workspace(model, tokens, sharding)
     kept = experts + (0 if engine.libraries_before_snapshot else _CUBLAS_WORKSPACE)
@@ -25,7 +27,7 @@ def peak_activation(model: Model, sharding: Sharding, stage: Stage, settings: Se
         rows = min(settings.max_num_seqs, tokens)
         copies = 1 if engine.profiles_flashinfer_sampler else 2
         sampler = kept + hidden + copies * rows * model.hidden_size * 2
-        sampler += _sampler(model.vocabulary, rows, engine, model)
+        sampler += _sampler(server, rows)
     compile_peak = 0.0
     cached = settings.compile_cache and not engine.libraries_before_snapshot
     if stage.first and not settings.enforce_eager and not cached:
@@ -34,14 +36,13 @@ def peak_activation(model: Model, sharding: Sharding, stage: Stage, settings: Se
     return max(forward, sampler, compile_peak, encoder)
 
 
-def kept_beside_weights(
-    model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine
-) -> float:
+def kept_beside_weights(server: Server, stage: Stage) -> float:
     """Bytes that a runner sets aside before its profile run, and keeps: 0.33's sampling state, tables and inputs."""
-    if not engine.charges_v2_state:
+    if not server.engine.charges_v2_state:
         return 0.0
+    settings = server.settings
     tables = settings.max_num_seqs * settings.max_model_len / settings.block_size * 4
-    state = _sampling_state(model.vocabulary, settings.max_num_seqs) if stage.last else 0.0
+    state = _sampling_state(server.model.vocabulary, settings.max_num_seqs) if stage.last else 0.0
     return state + tables + _INPUTS
 
 
@@ -49,10 +50,11 @@ _INPUTS = 0.02 * GIB
 """The bytes of the V2 runner's inputs in 0.33: beside sampling state and block tables it kept 0.01 to 0.06 GiB."""
 
 
-def _sampler(vocabulary: int, rows: int, engine: Engine, model: Model) -> float:
+def _sampler(server: Server, rows: int) -> float:
     """Logits are gathered whole on every rank, so nothing here is divided by TP."""
+    vocabulary, engine = server.model.vocabulary, server.engine
     entry = rows * vocabulary
-    if engine.runner(model) is Runner.V1:
+    if server.runner is Runner.V1:
         # 16-bit logits, their float32 copy, probabilities and exponential noise, and the top-p kernel's buffer.
         return entry * (2 + 4 + 4 + 4) + min(rows, _TOP_P_ROWS) * vocabulary * 4
     if engine.profiles_flashinfer_sampler:  # 14 bytes a logit, measured on H200 within 0.007 GiB
@@ -128,13 +130,13 @@ _FULL_GRAPH, _FULL_GRAPH_PER_HEAD = 1.9 * MIB, 0.0049 * MIB
 _CAPTURE, _CAPTURE_OF_WINDOW, _MEASURED_SIZES = 19 * MIB, 13 * MIB, 51
 
 
-def charged_graphs(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine) -> float:
+def charged_graphs(server: Server, stage: Stage) -> float:
     """What vLLM sets aside for CUDA graphs. The V2 runner of 0.24 sets nothing aside, although it captures them."""
-    sizes = capture_sizes(settings)
-    full = sum(1 for size in sizes if size <= settings.max_num_seqs)
-    if engine.runner(model) is Runner.V1:
+    model, sizes = server.model, capture_sizes(server.settings)
+    full = sum(1 for size in sizes if size <= server.settings.max_num_seqs)
+    if server.runner is Runner.V1:
         return _V1_FIRST + stage.total * (_V1_PIECEWISE * (len(sizes) - 1) + _V1_FULL * max(0, full - 1))
-    if not engine.charges_v2_graphs:
+    if not server.engine.charges_v2_graphs:
         return 0.0
     windows = sum(
         layers
@@ -142,6 +144,6 @@ def charged_graphs(model: Model, sharding: Sharding, stage: Stage, settings: Ser
         if isinstance(group, SlidingAttention)
     )
     capture = (stage.total - windows) * _CAPTURE + windows * _CAPTURE_OF_WINDOW
-    heads = stage.total * model.attention_heads / sharding.tensor
+    heads = stage.total * model.attention_heads / server.sharding.tensor
     second = _FULL_GRAPH + heads * _FULL_GRAPH_PER_HEAD
     return capture * len(sizes) / _MEASURED_SIZES + max(0, full - 2) * second

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 from catalog import Basis
-from catalog.engine import Engine
-from catalog.model import ChunkedAttention, Model, Stateful
-from planning.engine import Card, ServeSettings
-from planning.weights import Sharding
+from catalog.model import ChunkedAttention, Stateful
+from planning.server import Server
 
 
 @dataclass(frozen=True)
@@ -17,11 +15,10 @@ class Trust:
     why: str
 
 
-def trust_in(
-    model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine, *, recorded: bool
-) -> Trust:
+def trust_in(server: Server, *, recorded: bool) -> Trust:
     """Measured is what the measurements covered: a release and card, a few ranks, 16-bit weights and cache, text."""
-    lacks = list(_not_measured(model, card, sharding, settings, engine))
+    card, settings, engine = server.card, server.settings, server.engine
+    lacks = _not_measured(server)
     if not lacks:
         return Trust(Basis.MEASURED, f"vLLM {engine.version} was measured on {card.name} with models of this kind")
     missing = ", ".join(lacks)
@@ -45,7 +42,8 @@ def trust_in(
     )
 
 
-def _not_measured(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> list[str]:
+def _not_measured(server: Server) -> list[str]:
+    model, card, sharding, settings, engine = server.model, server.card, server.sharding, server.settings, server.engine
     kinds = [group for group in model.attention if isinstance(group, Stateful | ChunkedAttention)]
     reasons = {
         f"vLLM {engine.version}": not engine.measured_cards,

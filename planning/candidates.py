@@ -1,18 +1,11 @@
 """Enumerates the legal shapes of a model on a machine and works out what each does to memory."""
 
+from dataclasses import replace
 from math import ceil, floor
 
 from catalog.architectures import traits_of
-from catalog.engine import Engine
 from catalog.model import Model
-from planning.engine import (
-    Card,
-    ServeSettings,
-    default_max_num_batched_tokens,
-    default_max_num_seqs,
-    engine_of,
-    graph_rules,
-)
+from planning.engine import ServeSettings, default_max_num_batched_tokens, default_max_num_seqs, graph_rules
 from planning.legality import (
     cache_objection,
     expert_parallel_needed,
@@ -21,42 +14,38 @@ from planning.legality import (
     tensor_objection,
 )
 from planning.memory import GpuMemory, gpu_memory
-from planning.shape import Candidate, GpuNode, PerformanceMode, ShapeRefused, ShapeRequest
+from planning.server import Server
+from planning.shape import Candidate, PerformanceMode, ShapeQuestion, ShapeRefused, ShapeRequest
 from planning.weights import Sharding
 
 
-def evaluate(
-    model: Model,
-    node: GpuNode,
-    request: ShapeRequest,
-    tensor: int,
-    pipeline: int,
-    engine: Engine,
-) -> Candidate:
+def evaluate(question: ShapeQuestion, tensor: int, pipeline: int) -> Candidate:
     """Memory and concurrency of one shape, legal or not, for the wanted context or else the longest that is enough."""
+    model, request, engine = question.model, question.request, question.engine
     experts = request.expert_parallel
     if experts is None:
         experts = expert_parallel_needed(model, tensor, refines=engine.refines_expert_blocks)
     sharding = Sharding(tensor, pipeline, tensor if experts and model.is_moe else 1)
-    settings = resolve(model, node.card, request, engine)
-    memory = gpu_memory(model, node.card, sharding, settings, engine)
+    server = Server(model, question.node.card, sharding, resolve(question), engine)
+    memory = gpu_memory(server)
     if request.max_num_seqs is None and memory.state_blocks:
-        settings = _with_states(settings, memory.state_blocks)
-        memory = gpu_memory(model, node.card, sharding, settings, engine)
+        server = replace(server, settings=_with_states(server.settings, memory.state_blocks))
+        memory = gpu_memory(server)
     if request.max_model_len is None and request.min_context is not None and not memory.fits:
         longest = memory.largest_max_model_len
         if longest >= request.min_context:
-            settings = settings.model_copy(update={"max_model_len": longest})
-            memory = gpu_memory(model, node.card, sharding, settings, engine)
+            server = _for_requests_of(longest, server)
+            memory = gpu_memory(server)
+    settings = server.settings
     context = request.min_context or settings.max_model_len
-    if context < settings.max_model_len:
-        shorter = gpu_memory(model, node.card, sharding, settings.model_copy(update={"max_model_len": context}), engine)
-        concurrency = shorter.max_concurrency
-    else:
-        concurrency = memory.max_concurrency
-    nodes = max(1, ceil(tensor * pipeline / node.gpus))
-    concurrency = min(concurrency, settings.max_num_seqs)
+    shorter = gpu_memory(_for_requests_of(context, server)) if context < settings.max_model_len else memory
+    nodes = max(1, ceil(tensor * pipeline / question.node.gpus))
+    concurrency = min(shorter.max_concurrency, settings.max_num_seqs)
     return Candidate(tensor, pipeline, experts and model.is_moe, nodes, memory, settings, concurrency)
+
+
+def _for_requests_of(tokens: int, server: Server) -> Server:
+    return replace(server, settings=server.settings.model_copy(update={"max_model_len": tokens}))
 
 
 _SPARE_STATES = 0.9
@@ -71,8 +60,9 @@ def _with_states(settings: ServeSettings, blocks: int) -> ServeSettings:
     return settings.model_copy(update={"max_num_seqs": room, "fewer_sequences": True})
 
 
-def resolve(model: Model, card: Card, request: ShapeRequest, engine: Engine) -> ServeSettings:
+def resolve(question: ShapeQuestion) -> ServeSettings:
     """The flags as vLLM resolves them on that card."""
+    model, card, request, engine = question.model, question.node.card, question.request, question.engine
     length = request.max_model_len or model.context
     doubled = 2 if request.performance_mode is PerformanceMode.THROUGHPUT else 1
     batched = request.max_num_batched_tokens or max(
@@ -160,10 +150,11 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.removeprefix("v").split(".") if part.isdigit())
 
 
-def shapes_of(model: Model, node: GpuNode, request: ShapeRequest) -> list[tuple[int, int]]:
+def shapes_of(question: ShapeQuestion) -> list[tuple[int, int]]:
     """Legal shapes, fewest GPUs first. Raises ShapeRefused for a fixed value that is not legal."""
+    model, node, request = question.model, question.node, question.request
     tensor, pipeline = request.tensor_parallel, request.pipeline_parallel
-    refines = engine_of(request.vllm).refines_expert_blocks
+    refines = question.engine.refines_expert_blocks
     if tensor is not None:
         objection = tensor_objection(model, node, tensor, request.expert_parallel, refines=refines)
         if objection is not None:
@@ -205,7 +196,7 @@ def shapes_of(model: Model, node: GpuNode, request: ShapeRequest) -> list[tuple[
     return shapes
 
 
-def objection_to(candidate: Candidate, model: Model, request: ShapeRequest) -> str | None:
+def objection_to(candidate: Candidate, request: ShapeRequest) -> str | None:
     memory = candidate.memory
     if not memory.fits:
         return shortage(memory)

@@ -1,16 +1,21 @@
 """Ranks accelerators and shapes for one model, with their cost per hour and, where a figure is known, per token."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from math import log2
-from typing import Any
+from typing import Annotated
 
-from catalog import ACCELERATORS, Accelerator, Basis, CapacityKind, MachineType, Price, PriceKind, price
+from pydantic import computed_field
+
+from catalog import ACCELERATORS, Accelerator, Basis
 from catalog.model import Model
 from catalog.speed import Measurement, measurement, speed
 from config.models import Objective
+from planning.decision import Decision, rounded
 from planning.parallelism import choose_shape
-from planning.shape import GpuNode, Rejected, ShapePlan, ShapeRefused, ShapeRequest
+from planning.prices import PriceList
+from planning.shape import GpuNode, Rejected, ShapePlan, ShapeQuestion, ShapeRefused, ShapeRequest
 from planning.weights import GIB
 
 _DOUBLING_KEEPS = 0.8
@@ -19,8 +24,7 @@ _INPUT_PRICE_RATIO = 4.0
 """An input token costs a quarter of an output token (GKE Inference Quickstart's default split)."""
 
 
-@dataclass(frozen=True)
-class HourlyPrice:
+class HourlyPrice(Decision):
     """US dollars per hour of one replica as its share of its nodes, at one price list."""
 
     usd: float
@@ -30,8 +34,7 @@ class HourlyPrice:
     uncertain: bool
 
 
-@dataclass(frozen=True)
-class TokenPrice:
+class TokenPrice(Decision):
     """US dollars per million tokens of one saturated replica: an upper end of what a service achieves."""
 
     output_usd: float
@@ -42,54 +45,27 @@ class TokenPrice:
     as_of: date
 
 
-@dataclass(frozen=True)
-class Choice:
-    """One accelerator, machine type and shape. `best`: the planner's own choice on that accelerator."""
+class Choice(Decision):
+    """One accelerator, machine type and shape."""
 
     best: bool
-    plan: ShapePlan
-    hourly: HourlyPrice | None
-    tokens: TokenPrice | None
-    read_ms: float | None
+    """The planner's own choice on that accelerator."""
+    shape: ShapePlan
+    price: HourlyPrice | None
+    usd_per_million_tokens: TokenPrice | None
+    weights_read_ms: Annotated[float, rounded(2)] | None
     """Milliseconds in which every GPU reads its weights once: no token of one request is faster."""
-    bound: float | None
-    """Output tokens per second that memory bandwidth allows a replica with a full cache; for comparing, no promise."""
+    bandwidth_bound_tokens_per_second: Annotated[float, rounded(0)] | None
+    """Output tokens that memory bandwidth allows a replica with a full cache; for comparing, no promise."""
 
-    def as_json(self, rank: int) -> dict[str, Any]:
-        plan = self.plan
-        return {
-            "rank": rank,
-            "best": self.best,
-            "accelerator": plan.accelerator,
-            "machine_type": plan.machine_type,
-            "pattern": plan.pattern,
-            "tensor_parallel": plan.tensor_parallel,
-            "pipeline_parallel": plan.pipeline_parallel,
-            "expert_parallel": plan.expert_parallel,
-            "replicas": plan.replicas,
-            "nodes": plan.nodes,
-            "gpus": plan.gpus,
-            "max_model_len": plan.settings.max_model_len,
-            "concurrency": round(plan.concurrency, 2),
-            "weights_gib": round(plan.memory.weights_gib, 3),
-            "overhead_gib": round(plan.memory.overhead_gib, 3),
-            "kv_cache_gib": round(plan.memory.kv_cache_gib, 3),
-            "kv_cache_tokens": plan.memory.kv_cache_tokens,
-            "basis": plan.memory.basis,
-            "basis_reason": plan.memory.basis_reason,
-            "usd_per_hour": None if self.hourly is None else round(self.hourly.usd * plan.replicas, 4),
-            "price": None if self.hourly is None else asdict(self.hourly),
-            "usd_per_million_tokens": None if self.tokens is None else asdict(self.tokens),
-            "weights_read_ms": None if self.read_ms is None else round(self.read_ms, 2),
-            "bandwidth_bound_tokens_per_second": None if self.bound is None else round(self.bound),
-            "reasons": plan.reasons,
-            "rejected": [rejected.model_dump() for rejected in plan.rejected],
-            "warnings": plan.warnings,
-        }
+    @computed_field
+    @property
+    def usd_per_hour(self) -> Annotated[float, rounded(4)] | None:
+        """Of all replicas."""
+        return None if self.price is None else self.price.usd * self.shape.replicas
 
 
-@dataclass(frozen=True)
-class Ranking:
+class Ranking(Decision):
     """`choices`, best first; `refused` says of every accelerator without one what is missing."""
 
     model: str
@@ -98,113 +74,86 @@ class Ranking:
     choices: tuple[Choice, ...]
     refused: tuple[Rejected, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "objective": self.objective,
-            "region": self.region,
-            "fits": bool(self.choices),
-            "choices": [choice.as_json(rank) for rank, choice in enumerate(self.choices, start=1)],
-            "refused": [rejected.model_dump() for rejected in self.refused],
-        }
+    @computed_field
+    @property
+    def fits(self) -> bool:
+        return bool(self.choices)
 
 
-def rank(
-    model: Model,
-    request: ShapeRequest,
-    region: str,
-    capacity: CapacityKind | None = None,
-    accelerator: str | None = None,
-) -> Ranking:
+def rank(model: Model, request: ShapeRequest, prices: PriceList, accelerator: str | None = None) -> Ranking:
     """Every accelerator (or the named one) on which the model fits.
 
     For throughput the cheapest per token that memory bandwidth allows comes first, for latency the one that reads its
     weights fastest. The other shapes of an accelerator follow after the planner's choices. Raises KeyError.
     """
-    names = list(ACCELERATORS) if accelerator is None else [accelerator]
     choices: list[Choice] = []
     refused: list[Rejected] = []
-    for name in names:
-        found, why = _on(model, ACCELERATORS[name], request, region, capacity)
+    for name in list(ACCELERATORS) if accelerator is None else [accelerator]:
+        found, why = _on(ACCELERATORS[name], model, request, prices)
         choices += found
         if not found:
             refused.append(Rejected(shape=name, why=why))
+    choices.sort(key=_order(request.objective))
     return Ranking(
-        model.id, request.objective, region, tuple(sorted(choices, key=_order(request.objective))), tuple(refused)
+        model=model.id,
+        objective=request.objective,
+        region=prices.region,
+        choices=tuple(choices),
+        refused=tuple(refused),
     )
 
 
-def _on(
-    model: Model, accelerator: Accelerator, request: ShapeRequest, region: str, capacity: CapacityKind | None
-) -> tuple[list[Choice], str]:
+def _on(accelerator: Accelerator, model: Model, request: ShapeRequest, prices: PriceList) -> tuple[list[Choice], str]:
     """The planner's choice on the accelerator, the other shapes of that machine that fit, or why there is none."""
-    best: Choice | None = None
+    found: list[tuple[Choice, ShapeQuestion]] = []
     refusal = ""
     for machine in accelerator.machine_types:
-        listed = _listed(machine, region, capacity)
+        node = GpuNode.of(accelerator, machine)
+        question = ShapeQuestion(model, node, request, prices.usd_of(machine.name))
         try:
-            plan = choose_shape(model, accelerator, machine, request, None if listed is None else listed[1].usd)
+            found.append((_choice(question, choose_shape(question), prices, best=True), question))
         except ShapeRefused as refused:
             refusal = refused.message
-            continue
-        choice = _choice(model, accelerator, machine, plan, listed, best=True)
-        if best is None or _order(request.objective)(choice) < _order(request.objective)(best):
-            best = choice
-    if best is None:
+    if not found:
         return [], refusal
-    machine = accelerator.machine_type(best.plan.machine_type)
-    return [best, *_others(model, accelerator, machine, request, best, _listed(machine, region, capacity))], ""
+    order = _order(request.objective)
+    best, question = min(found, key=lambda each: order(each[0]))
+    return [best, *_others(question, best.shape, prices)], ""
 
 
-def _others(
-    model: Model,
-    accelerator: Accelerator,
-    machine: MachineType,
-    request: ShapeRequest,
-    best: Choice,
-    listed: tuple[str, Price] | None,
-) -> list[Choice]:
+def _others(question: ShapeQuestion, best: ShapePlan, prices: PriceList) -> Iterator[Choice]:
     """The shapes inside one node that the planner passed over although they fit."""
-    if request.fixes_shape:
-        return []
-    others: list[Choice] = []
-    usd = None if listed is None else listed[1].usd
-    for tensor in range(1, GpuNode.of(accelerator, machine).gpus + 1):
-        if machine.gpus % tensor or (tensor, 1) == (best.plan.tensor_parallel, best.plan.pipeline_parallel):
+    gpus = question.node.gpus
+    for tensor in range(1, 1 if question.request.fixes_shape else gpus + 1):
+        if gpus % tensor or (tensor, 1) == (best.tensor_parallel, best.pipeline_parallel):
             continue
-        fixed = replace(request, tensor_parallel=tensor, pipeline_parallel=1)
-        try:
-            plan = choose_shape(model, accelerator, machine, fixed, usd)
-        except ShapeRefused:
-            continue
-        others.append(_choice(model, accelerator, machine, plan, listed, best=False))
-    return others
+        fixed = question.asking(tensor_parallel=tensor, pipeline_parallel=1)
+        with suppress(ShapeRefused):
+            yield _choice(fixed, choose_shape(fixed), prices, best=False)
 
 
-def _choice(
-    model: Model,
-    accelerator: Accelerator,
-    machine: MachineType,
-    plan: ShapePlan,
-    listed: tuple[str, Price] | None,
-    *,
-    best: bool,
-) -> Choice:
+def _choice(question: ShapeQuestion, plan: ShapePlan, prices: PriceList, *, best: bool) -> Choice:
+    model, node, entry = question.model, question.node, prices.of(plan.machine_type)
     hourly: HourlyPrice | None = None
-    if listed is not None and plan.usd_per_hour is not None:
-        name, entry = listed
-        hourly = HourlyPrice(round(plan.usd_per_hour, 6), name, entry.as_of, entry.source, entry.uncertain)
-    found = measurement(model.id, accelerator.name, plan.gpus) if plan.pipeline_parallel == 1 else None
-    whole = speed().memory_bandwidth.gbytes_per_second.get(accelerator.name)
-    bandwidth = None if whole is None else whole * machine.gpu_fraction
+    if entry is not None and plan.usd_per_hour is not None:
+        hourly = HourlyPrice(
+            usd=round(plan.usd_per_hour, 6),
+            list=prices.name,
+            as_of=entry.as_of,
+            source=entry.source,
+            uncertain=entry.uncertain,
+        )
+    found = measurement(model.id, node.accelerator, plan.gpus) if plan.pipeline_parallel == 1 else None
+    whole = speed().memory_bandwidth.gbytes_per_second.get(node.accelerator)
+    bandwidth = None if whole is None else whole * node.gpu_fraction
     active = plan.memory.weights_gib * _active_share(model) * GIB * plan.pipeline_parallel
     return Choice(
         best=best,
-        plan=plan,
-        hourly=hourly,
-        tokens=None if hourly is None or found is None else _token_price(hourly, found),
-        read_ms=None if bandwidth is None else active / (bandwidth * 1e9) * 1e3,
-        bound=None if bandwidth is None else _bandwidth_bound(plan, bandwidth),
+        shape=plan,
+        price=hourly,
+        usd_per_million_tokens=None if hourly is None or found is None else _token_price(hourly, found),
+        weights_read_ms=None if bandwidth is None else active / (bandwidth * 1e9) * 1e3,
+        bandwidth_bound_tokens_per_second=None if bandwidth is None else _bandwidth_bound(plan, bandwidth),
     )
 
 
@@ -219,13 +168,6 @@ def _bandwidth_bound(plan: ShapePlan, gbytes_per_second: float) -> float:
 def _held_at_most(plan: ShapePlan) -> float:
     """Requests that the cache would hold if `max_num_seqs` did not stop it."""
     return max(plan.concurrency, plan.memory.max_concurrency)
-
-
-def _listed(machine: MachineType, region: str, capacity: CapacityKind | None) -> tuple[str, Price] | None:
-    """The price list asked for, or else the list price."""
-    kind = capacity or PriceKind.ON_DEMAND
-    found = price(machine.name, region, kind)
-    return None if found is None else ("list" if capacity is None else capacity.value, found)
 
 
 def _active_share(model: Model) -> float:
@@ -254,16 +196,16 @@ def _token_price(hourly: HourlyPrice, found: Measurement) -> TokenPrice:
     )
 
 
-def _order(objective: Objective) -> Any:
+def _order(objective: Objective) -> Callable[[Choice], tuple[bool, float, float, int, int, str]]:
     """Planner's choices first; within them what the objective values, then the price, then the name."""
     unknown = float("inf")
 
     def key(choice: Choice) -> tuple[bool, float, float, int, int, str]:
-        plan = choice.plan
-        usd = unknown if choice.hourly is None else choice.hourly.usd
-        value = unknown if not choice.bound else usd / choice.bound
+        plan, bound = choice.shape, choice.bandwidth_bound_tokens_per_second
+        usd = unknown if choice.price is None else choice.price.usd
+        value = usd / bound if bound else unknown
         if objective is Objective.LATENCY:
-            value = unknown if choice.read_ms is None else choice.read_ms
+            value = unknown if choice.weights_read_ms is None else choice.weights_read_ms
         machine = ACCELERATORS[plan.accelerator].machine_type(plan.machine_type)
         return (not choice.best, value, usd, plan.gpus, machine.gpus, plan.machine_type)
 

@@ -1,17 +1,12 @@
 """What a stack costs by the hour at list prices; what has no published price is unknown, never zero."""
 
-from catalog import FEES, CapacityKind, price
+from catalog import FEES, CapacityKind
 from planning.address_use import ZONES
 from planning.plan import CostItem, NodePoolPlan, PoolUse, SystemPoolPlan
+from planning.prices import PriceList
 
 _FEES_REGION = "us-central1"
 """The one region whose fees were found."""
-
-
-def machine_hour_usd(machine_type: str, region: str, kind: CapacityKind) -> float | None:
-    """US dollars for an hour of a machine that is obtained so, or None if no price is published."""
-    found = price(machine_type, region, kind)
-    return None if found is None else found.usd
 
 
 def cost_items(
@@ -26,14 +21,13 @@ def cost_items(
     needed = {use.pool: len(use.used) for use in uses}
     for pool in pools:
         fewest = min(max(needed[pool.name], pool.min_nodes), pool.max_nodes)
-        items.append(
-            _machines(f"pool {pool.name}", pool.machine_type, fewest, pool.max_nodes, region, pool.provisioning)
-        )
+        prices = PriceList(region, pool.provisioning)
+        items.append(_machines(f"pool {pool.name}", pool.machine_type, fewest, pool.max_nodes, prices))
     return tuple(items)
 
 
 def _cluster(region: str, system: SystemPoolPlan) -> list[CostItem]:
-    fees = FEES[_FEES_REGION]
+    fees, on_demand = FEES[_FEES_REGION], PriceList(region, CapacityKind.ON_DEMAND)
     return [
         CostItem(
             what="cluster fee",
@@ -43,7 +37,7 @@ def _cluster(region: str, system: SystemPoolPlan) -> list[CostItem]:
             as_of=fees.cluster_hour.as_of,
             note=None if region == _FEES_REGION else f"of {_FEES_REGION}",
         ),
-        _machines("system pool", system.machine_type, *_system_nodes(system), region, CapacityKind.ON_DEMAND),
+        _machines("system pool", system.machine_type, *_system_nodes(system), on_demand),
     ]
 
 
@@ -51,10 +45,10 @@ def _system_nodes(system: SystemPoolPlan) -> tuple[int, int]:
     return system.min_nodes_per_zone * ZONES, system.max_nodes_per_zone * ZONES
 
 
-def _machines(what: str, machine_type: str, count: int, most: int, region: str, kind: CapacityKind) -> CostItem:
-    found = price(machine_type, region, kind)
+def _machines(what: str, machine_type: str, count: int, most: int, prices: PriceList) -> CostItem:
+    found = prices.of(machine_type)
     number = str(count) if count == most else f"{count} to {most}"
-    detail = f"{number} x {machine_type}, {kind.value}"
+    detail = f"{number} x {machine_type}, {prices.name}"
     if found is None:
         return CostItem(
             what=what,
@@ -63,7 +57,7 @@ def _machines(what: str, machine_type: str, count: int, most: int, region: str, 
             usd_per_hour=None,
             usd_per_hour_at_most=None,
             as_of=None,
-            note=f"no price known in {region}",
+            note=f"no price known in {prices.region}",
         )
     flags = [flag for flag, set_ in (("derived", found.derived), ("uncertain", found.uncertain)) if set_]
     return CostItem(

@@ -1,21 +1,21 @@
 """Answers what would happen if one model were started with given flags: the `fit` question, for people and scripts."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Annotated
 
-from catalog.accelerator import Accelerator, Basis, MachineType
+from catalog.accelerator import Basis
 from catalog.model import KvCacheDtype, Model
 from planning.candidates import batch_objection, draft_objection, evaluate, shortage, states_objection
-from planning.engine import engine_of
+from planning.decision import Decision, rounded
 from planning.kv_cache import bytes_per_token
 from planning.legality import cache_objection, legal_tensor_parallel, pipeline_objection, tensor_objection
 from planning.loaded import shape_warnings
 from planning.memory import GpuMemory
-from planning.shape import GpuNode, ShapeRequest
+from planning.shape import ShapeQuestion
+
+Number = Annotated[float, rounded(3)]
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(Decision):
     """The answer. GiB are per GPU, tokens are of the whole model server; None where the shape itself is not legal."""
 
     model: str
@@ -28,23 +28,23 @@ class Fit:
     fits: bool
     basis: Basis
     basis_reason: str
-    gpu_memory_gib: float
-    gpu_memory_utilization: float | None = None
-    budget_gib: float | None = None
-    weights_gib: float | None = None
-    overhead_gib: float | None = None
-    activation_gib: float | None = None
-    non_torch_gib: float | None = None
-    cuda_graphs_gib: float | None = None
-    kv_cache_gib: float | None = None
+    gpu_memory_gib: Number
+    gpu_memory_utilization: Number | None = None
+    budget_gib: Number | None = None
+    weights_gib: Number | None = None
+    overhead_gib: Number | None = None
+    activation_gib: Number | None = None
+    non_torch_gib: Number | None = None
+    cuda_graphs_gib: Number | None = None
+    kv_cache_gib: Number | None = None
     kv_cache_tokens: int | None = None
     kv_bytes_per_token: int | None = None
     """On one GPU, of the layers that keep the whole context."""
-    missing_gib: float | None = None
+    missing_gib: Number | None = None
     wanted_max_model_len: int | None = None
     max_model_len: int | None = None
     """The wanted one if it starts, else the largest that does; 0 if none."""
-    max_concurrency: float | None = None
+    max_concurrency: Number | None = None
     """Requests of the wanted length at once."""
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
@@ -52,31 +52,27 @@ class Fit:
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        return {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(self).items()}
 
-
-def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: ShapeRequest) -> Fit:
+def fit(question: ShapeQuestion) -> Fit:
     """Whether the model starts so, and what it would have. The request's TP and PP default to 1.
 
     Raises ValueError for a release that is none. Nothing is refused: a shape that is not legal does not fit.
     """
-    engine = engine_of(request.vllm)
-    node = GpuNode.of(accelerator, machine)
+    model, node, request, vllm = question.model, question.node, question.request, question.engine.version
     tensor, pipeline = request.tensor_parallel or 1, request.pipeline_parallel or 1
-    illegal = _illegal(model, node, tensor, pipeline, request)
+    illegal = _illegal(question, tensor, pipeline)
     if illegal is not None:
-        return _refused(model, node, tensor, pipeline, request, illegal)
-    candidate = evaluate(model, node, replace(request, min_context=None), tensor, pipeline, engine)
+        return _refused(question, tensor, pipeline, illegal)
+    candidate = evaluate(question.asking(min_context=None), tensor, pipeline)
     memory, settings = candidate.memory, candidate.settings
     if not memory.counted:
-        return _refused(model, node, tensor, pipeline, request, shortage(memory))
+        return _refused(question, tensor, pipeline, shortage(memory))
     reasons = [
         f"{memory.basis}: {memory.basis_reason}",
         f"weights: {memory.weights_gib:.2f} GiB on each GPU at TP {tensor}, PP {pipeline}",
         f"overhead: {memory.activation_gib:.2f} GiB of activations at {settings.max_num_batched_tokens} batched tokens "
         f"and {settings.max_num_seqs} sequences, {memory.non_torch_gib:.2f} outside torch, "
-        f"{memory.graphs_gib:.2f} charged for CUDA graphs by the {memory.runner} runner, as in vLLM {engine.version}",
+        f"{memory.graphs_gib:.2f} charged for CUDA graphs by the {memory.runner} runner, as in vLLM {vllm}",
     ]
     states = states_objection(candidate)
     fits = memory.fits and states is None
@@ -91,8 +87,8 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
         reasons.append(f"does not fit: {shortage(memory)}")
     return Fit(
         model=model.id,
-        accelerator=accelerator.name,
-        machine_type=machine.name,
+        accelerator=node.accelerator,
+        machine_type=node.machine_type,
         vllm_version=request.vllm,
         tensor_parallel=tensor,
         pipeline_parallel=pipeline,
@@ -125,10 +121,11 @@ def fit(model: Model, accelerator: Accelerator, machine: MachineType, request: S
     )
 
 
-def _refused(model: Model, node: GpuNode, tensor: int, pipeline: int, request: ShapeRequest, why: str) -> Fit:
+def _refused(question: ShapeQuestion, tensor: int, pipeline: int, why: str) -> Fit:
     """An answer without numbers."""
+    node, request = question.node, question.request
     return Fit(
-        model=model.id,
+        model=question.model.id,
         accelerator=node.accelerator,
         machine_type=node.machine_type,
         vllm_version=request.vllm,
@@ -143,8 +140,9 @@ def _refused(model: Model, node: GpuNode, tensor: int, pipeline: int, request: S
     )
 
 
-def _illegal(model: Model, node: GpuNode, tensor: int, pipeline: int, request: ShapeRequest) -> str | None:
-    refines = engine_of(request.vllm).refines_expert_blocks
+def _illegal(question: ShapeQuestion, tensor: int, pipeline: int) -> str | None:
+    model, node, request = question.model, question.node, question.request
+    refines = question.engine.refines_expert_blocks
     objection = tensor_objection(model, node, tensor, request.expert_parallel, refines=refines)
     if objection is not None:
         legal = ", ".join(map(str, legal_tensor_parallel(model, node, request.expert_parallel, refines=refines)))

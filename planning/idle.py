@@ -7,9 +7,9 @@ that the stack joins are their owner's to fill.
 
 from config.cluster import Provided
 from config.settings import Settings
-from planning.cost import machine_hour_usd
 from planning.errors import Findings
 from planning.plan import IdleUse, NodePoolPlan, PoolUse
+from planning.prices import PriceList
 
 
 def plan_idle(settings: Settings, pools: tuple[NodePoolPlan, ...], uses: tuple[PoolUse, ...]) -> tuple[IdleUse, ...]:
@@ -24,7 +24,7 @@ def _idle(pool: NodePoolPlan, use: PoolUse, settings: Settings) -> IdleUse:
     nodes = 0 if pool.waits else min(max(len(use.used), pool.min_nodes), pool.max_nodes)
     gpus = nodes * pool.gpus_per_node
     idle = gpus - use.used_gpus if gpus else 0
-    price = machine_hour_usd(pool.machine_type, settings.region, pool.provisioning)
+    price = PriceList(settings.region, pool.provisioning).usd_of(pool.machine_type)
     return IdleUse(
         pool=pool.name,
         gpus=gpus,

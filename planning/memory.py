@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from catalog import Basis
-from catalog.engine import Engine, Runner
-from catalog.model import MODELS, Model, Stateful
+from catalog.engine import Runner
+from catalog.model import MODELS, Stateful
 from planning.activation import charged_graphs, kept_beside_weights, peak_activation
 from planning.adapters import adapter_bytes
 from planning.basis import trust_in
 from planning.decision import Decision
-from planning.engine import Card, ServeSettings
 from planning.kv_cache import CacheSettings, KvLayout, bytes_per_token, kv_layout
 from planning.recorded import recorded_answer, recorded_refusal, unasked
-from planning.weights import GIB, Sharding, Stage, buffer_bytes, stages_of, weight_bytes
+from planning.server import Server
+from planning.weights import GIB, Stage, buffer_bytes, stages_of, weight_bytes
 
 _HELD_BACK = 1
 """The null block, which no request gets: vLLM's check of the longest request leaves it out, its count of the cache's
@@ -85,24 +85,22 @@ class GpuMemory(Decision):
 
 
 @lru_cache(maxsize=65536)
-def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> GpuMemory:
+def gpu_memory(server: Server) -> GpuMemory:
     """The memory of one model server. Of several pipeline stages the one with the fewest blocks decides."""
+    model, card, sharding, settings, engine = server.model, server.card, server.sharding, server.settings, server.engine
     in_flight = settings.max_num_batched_tokens
     if engine.sliding_window_batches:
         in_flight *= sharding.pipeline + engine.sliding_window_batches
-    answer = recorded_answer(model, card, sharding, settings, engine)
-    refusal = recorded_refusal(model, card, sharding, settings, engine) or unasked(
-        model, card, sharding, settings, engine
-    )
+    answer = recorded_answer(server)
+    refusal = recorded_refusal(server) or unasked(server)
     if refusal is not None and model.recorded_only:
-        return _without_numbers(card, settings, engine.runner(model), refusal)
+        return _without_numbers(server, refusal)
     said = answer if refusal is None else None
-    cache = cache_settings(model, sharding, settings, engine)
+    cache = cache_settings(server)
 
     def filled(stage: Stage) -> tuple[int, float, _Parts, KvLayout]:
         """Blocks and bytes of room on a GPU of that stage, and what they follow from."""
-        weights = _weights(model, sharding, stage, settings) if said is None else said.weights(stage)
-        parts = _parts(model, sharding, stage, settings, engine, weights)
+        parts = _parts(server, stage, _weights(server, stage) if said is None else said.weights(stage))
         layout = (
             kv_layout(model, cache, sharding.tensor, sharding.pipeline, stage) if said is None else said.layout(stage)
         )
@@ -113,7 +111,7 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
     blocks, room, parts, layout = min(
         map(filled, _distinct(stages) if said is None else stages), key=lambda stage: stage[:2]
     )
-    trust = trust_in(model, card, sharding, settings, engine, recorded=answer is not None)
+    trust = trust_in(server, recorded=answer is not None)
     needed = layout.blocks(settings.max_model_len, in_flight)
     concurrency = blocks / needed
     return GpuMemory(
@@ -130,32 +128,33 @@ def gpu_memory(model: Model, card: Card, sharding: Sharding, settings: ServeSett
         largest_max_model_len=layout.longest(blocks - _HELD_BACK, in_flight, settings.max_model_len),
         needed_kv_gib=needed * layout.block_bytes / GIB,
         held_back_gib=_HELD_BACK * layout.block_bytes / GIB,
-        state_blocks=blocks if _decodes_by_state(model, layout, settings, engine) else None,
-        runner=engine.runner(model),
+        state_blocks=blocks if _decodes_by_state(server, layout) else None,
+        runner=server.runner,
         basis=trust.basis,
         basis_reason=trust.why,
         refusal=refusal,
     )
 
 
-def cache_settings(model: Model, sharding: Sharding, settings: ServeSettings, engine: Engine) -> CacheSettings:
+def cache_settings(server: Server) -> CacheSettings:
     """What decides the cache's layout, of the flags and the release."""
+    settings, tensor = server.settings, server.sharding.tensor
     draft = MODELS[settings.draft_model] if settings.draft_model is not None else None
     return CacheSettings(
         dtype=settings.kv_cache_dtype,
         block_size=settings.block_size,
-        states=engine.states,
+        states=server.engine.states,
         draft_tokens=settings.draft_tokens,
-        draft_layers=model.draft_layers if settings.own_draft else settings.draft_layers,
-        draft_bytes_per_token=bytes_per_token(draft, settings.kv_cache_dtype, sharding.tensor) if draft else 0,
+        draft_layers=server.model.draft_layers if settings.own_draft else settings.draft_layers,
+        draft_bytes_per_token=bytes_per_token(draft, settings.kv_cache_dtype, tensor) if draft else 0,
     )
 
 
-def _without_numbers(card: Card, settings: ServeSettings, runner: Runner, refusal: str) -> GpuMemory:
+def _without_numbers(server: Server, refusal: str) -> GpuMemory:
     """The answer for a shape of which we only know that, or why, it cannot be planned."""
     return GpuMemory(
-        total_gib=card.torch_gib,
-        budget_gib=settings.gpu_memory_utilization * card.torch_gib,
+        total_gib=server.card.torch_gib,
+        budget_gib=server.settings.gpu_memory_utilization * server.card.torch_gib,
         weights_gib=0.0,
         activation_gib=0.0,
         non_torch_gib=0.0,
@@ -163,24 +162,24 @@ def _without_numbers(card: Card, settings: ServeSettings, runner: Runner, refusa
         kv_cache_gib=0.0,
         kv_cache_tokens=0,
         max_concurrency=0.0,
-        wanted_max_model_len=settings.max_model_len,
+        wanted_max_model_len=server.settings.max_model_len,
         largest_max_model_len=0,
         needed_kv_gib=0.0,
         held_back_gib=0.0,
         state_blocks=None,
-        runner=runner,
+        runner=server.runner,
         basis=Basis.EXTRAPOLATED,
         basis_reason="nothing is known of this shape",
         refusal=refusal,
     )
 
 
-def _decodes_by_state(model: Model, layout: KvLayout, settings: ServeSettings, engine: Engine) -> bool:
+def _decodes_by_state(server: Server, layout: KvLayout) -> bool:
     """vLLM's check hangs on the CUDA graphs of whole decode steps, which an eager engine has not."""
-    stateful = any(isinstance(group, Stateful) for group in model.attention)
-    if model.recorded_only:
+    stateful = any(isinstance(group, Stateful) for group in server.model.attention)
+    if server.model.recorded_only:
         stateful = any(group.constant_blocks is not None for group in layout.groups)
-    return stateful and engine.states_need_blocks and not settings.enforce_eager
+    return stateful and server.engine.states_need_blocks and not server.settings.enforce_eager
 
 
 def _distinct(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
@@ -203,34 +202,32 @@ class _Parts:
         return self.weights + self.activation + self.non_torch + self.graphs
 
 
-def _weights(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings) -> float:
+def _weights(server: Server, stage: Stage) -> float:
     """By our formulas, with the buffers that a model's class makes beside them; a record has both."""
-    buffers = buffer_bytes(model, stage, sharding.tensor, settings)
-    return weight_bytes(model, sharding, stage, draft=settings.own_draft) + buffers
+    buffers = buffer_bytes(server.model, stage, server.sharding.tensor, server.settings)
+    return weight_bytes(server.model, server.sharding, stage, draft=server.settings.own_draft) + buffers
 
 
-def _parts(
-    model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings, engine: Engine, weights: float
-) -> _Parts:
-    kept = kept_beside_weights(model, sharding, stage, settings, engine)
+def _parts(server: Server, stage: Stage, weights: float) -> _Parts:
     return _Parts(
-        weights=weights + _beside_the_model(model, sharding, stage, settings),
-        activation=peak_activation(model, sharding, stage, settings, engine) + kept,
-        non_torch=_non_torch(sharding, engine.runner(model), engine),
-        graphs=0.0 if settings.enforce_eager else charged_graphs(model, sharding, stage, settings, engine),
+        weights=weights + _beside_the_model(server, stage),
+        activation=peak_activation(server, stage) + kept_beside_weights(server, stage),
+        non_torch=_non_torch(server),
+        graphs=0.0 if server.settings.enforce_eager else charged_graphs(server, stage),
     )
 
 
-def _non_torch(sharding: Sharding, runner: Runner, engine: Engine) -> float:
-    if sharding.tensor * sharding.pipeline > 1:
-        ahead = _NON_TORCH[runner] - _NON_TORCH_LIBRARIES_AHEAD if engine.libraries_before_snapshot else 0.0
-        return _NON_TORCH_TENSOR_PARALLEL - ahead
-    return _NON_TORCH_LIBRARIES_AHEAD if engine.libraries_before_snapshot else _NON_TORCH[runner]
+def _non_torch(server: Server) -> float:
+    here = _NON_TORCH_LIBRARIES_AHEAD if server.engine.libraries_before_snapshot else _NON_TORCH[server.runner]
+    if server.sharding.tensor * server.sharding.pipeline == 1:
+        return here
+    return _NON_TORCH_TENSOR_PARALLEL - (_NON_TORCH[server.runner] - here)
 
 
-def _beside_the_model(model: Model, sharding: Sharding, stage: Stage, settings: ServeSettings) -> float:
+def _beside_the_model(server: Server, stage: Stage) -> float:
     """Bytes of adapter slots, and of a draft model, which runs with the target's last stage."""
-    adapters = adapter_bytes(model, sharding, stage, settings.adapter_slots, settings.adapter_rank)
+    sharding, settings = server.sharding, server.settings
+    adapters = adapter_bytes(server.model, sharding, stage, settings.adapter_slots, settings.adapter_rank)
     return adapters + (settings.draft_gib * GIB / sharding.tensor if stage.last else 0.0)
 
 

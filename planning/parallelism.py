@@ -1,21 +1,17 @@
 """Decides the shape of one model server: tensor, pipeline and expert parallel, nodes and replicas, and says why."""
 
-from dataclasses import replace
 from functools import lru_cache
 from math import ceil, floor, log2
 
-from catalog.accelerator import Accelerator, MachineType
-from catalog.model import Model
 from config.models import Objective
 from planning.candidates import evaluate, objection_to, refuse_impossible, shapes_of
-from planning.engine import engine_of
 from planning.loaded import shape_warnings
 from planning.shape import (
     Candidate,
-    GpuNode,
     Pattern,
     Rejected,
     ShapePlan,
+    ShapeQuestion,
     ShapeRefused,
     ShapeRequest,
 )
@@ -29,36 +25,21 @@ _CACHE_GAIN_PER_DOUBLING = 2.0
 _LATENCY_FLOOR_GIB = 8.0
 
 
-def choose_shape(
-    model: Model,
-    accelerator: Accelerator,
-    machine: MachineType,
-    request: ShapeRequest,
-    machine_hour_usd: float | None = None,
-) -> ShapePlan:
-    """The shape for `model` on that machine type; what the request fixes is validated instead of chosen.
+@lru_cache(maxsize=8192)
+def choose_shape(question: ShapeQuestion) -> ShapePlan:
+    """The shape for the model on that machine type; what the request fixes is validated instead of chosen.
 
     Raises ShapeRefused. A fixed shape that is legal and fits is never refused; one that wastes GPUs carries a warning.
     """
-    return _choose(model, GpuNode.of(accelerator, machine), request, machine_hour_usd)
-
-
-@lru_cache(maxsize=8192)
-def _choose(
-    model: Model,
-    node: GpuNode,
-    request: ShapeRequest,
-    machine_hour_usd: float | None = None,
-) -> ShapePlan:
-    engine = engine_of(request.vllm)
-    refuse_impossible(model, request)
-    shapes = shapes_of(model, node, request)
+    request = question.request
+    refuse_impossible(question.model, request)
+    shapes = shapes_of(question)
     feasible: list[Candidate] = []
     rejected: list[Rejected] = []
     closest: Candidate | None = None
     for tensor, pipeline in shapes:
-        candidate = evaluate(model, node, request, tensor, pipeline, engine)
-        why = objection_to(candidate, model, request)
+        candidate = evaluate(question, tensor, pipeline)
+        why = objection_to(candidate, request)
         if why is None:
             feasible.append(candidate)
             if candidate.nodes > feasible[0].nodes:
@@ -67,27 +48,21 @@ def _choose(
             rejected.append(Rejected(shape=candidate.name, why=why))
             closest = candidate if candidate.memory.counted or closest is None else closest
     if not feasible:
-        raise _refusal(model, node, request, closest, tuple(rejected))
+        raise _refusal(question, closest, tuple(rejected))
     chosen, why, passed_over = _pick(feasible, request)
-    plan = shape_plan(model, node, request, chosen, why, (*rejected, *passed_over), machine_hour_usd)
-    wasteful = _wasteful(model, node, request, plan, machine_hour_usd)
+    plan = shape_plan(question, chosen, why, (*rejected, *passed_over))
+    wasteful = _wasteful(question, plan)
     return plan if wasteful is None else plan.model_copy(update={"warnings": (wasteful, *plan.warnings)})
 
 
-def _refusal(
-    model: Model,
-    node: GpuNode,
-    request: ShapeRequest,
-    closest: Candidate | None,
-    rejected: tuple[Rejected, ...],
-) -> ShapeRefused:
-    where = f"{model.id} on {node.accelerator} ({node.machine_type})"
+def _refusal(question: ShapeQuestion, closest: Candidate | None, rejected: tuple[Rejected, ...]) -> ShapeRefused:
+    where, request = question.where, question.request
     if closest is None:
         return ShapeRefused(
             f"{where}: no legal shape within {request.max_nodes} nodes", {"max_nodes": request.max_nodes}
         )
     memory = closest.memory
-    why = objection_to(closest, model, request)
+    why = objection_to(closest, request)
     if not memory.counted:
         return ShapeRefused(f"{where} with {closest.name}: {why}", {}, rejected)
     return ShapeRefused(
@@ -154,22 +129,13 @@ def _why(chosen: Candidate, objective: Objective) -> str:
     return f"the fewest GPUs per replica that use their memory well ({memory.kv_cache_tokens} cache tokens)"
 
 
-def shape_plan(
-    model: Model,
-    node: GpuNode,
-    request: ShapeRequest,
-    chosen: Candidate,
-    why: str,
-    rejected: tuple[Rejected, ...],
-    machine_hour_usd: float | None,
-) -> ShapePlan:
+def shape_plan(question: ShapeQuestion, chosen: Candidate, why: str, rejected: tuple[Rejected, ...]) -> ShapePlan:
     """The plan of a candidate that was chosen, whoever chose it."""
-    memory = chosen.memory
+    model, node, request = question.model, question.node, question.request
     replicas = request.replicas or ceil(request.min_concurrency / floor(chosen.concurrency))
     pattern = (
         Pattern.MULTI_NODE if chosen.nodes > 1 else Pattern.SINGLE_GPU if chosen.gpus == 1 else Pattern.SINGLE_NODE
     )
-    usd = hourly(chosen.gpus, chosen.nodes, node, machine_hour_usd)
     return ShapePlan(
         model=model.id,
         accelerator=node.accelerator,
@@ -183,24 +149,17 @@ def shape_plan(
         nodes=chosen.nodes,
         gpus_per_node=min(chosen.gpus, node.gpus),
         settings=chosen.settings,
-        memory=memory,
+        memory=chosen.memory,
         concurrency=chosen.concurrency,
-        usd_per_hour=usd,
-        reasons=(why, *_reasons(model, request, chosen, replicas)),
+        usd_per_hour=chosen.usd_per_hour(question),
+        reasons=(why, *_reasons(question, chosen, replicas)),
         rejected=rejected,
-        warnings=_warnings(model, node, chosen),
+        warnings=_warnings(question, chosen),
     )
 
 
-def hourly(gpus: int, nodes: int, node: GpuNode, machine_hour_usd: float | None) -> float | None:
-    """US dollars per hour of one replica: whole nodes if it spans several, else its share of one."""
-    if machine_hour_usd is None:
-        return None
-    return machine_hour_usd * (nodes if nodes > 1 else gpus / node.gpus)
-
-
-def _reasons(model: Model, request: ShapeRequest, chosen: Candidate, replicas: int) -> tuple[str, ...]:
-    memory, settings = chosen.memory, chosen.settings
+def _reasons(question: ShapeQuestion, chosen: Candidate, replicas: int) -> tuple[str, ...]:
+    model, request, memory, settings = question.model, question.request, chosen.memory, chosen.settings
     reasons = [
         f"memory per GPU: {memory.weights_gib:.1f} GiB of weights and {memory.overhead_gib:.1f} GiB of overhead leave "
         f"{memory.kv_cache_gib:.1f} of {memory.budget_gib:.1f} GiB for the KV cache",
@@ -222,7 +181,8 @@ def _reasons(model: Model, request: ShapeRequest, chosen: Candidate, replicas: i
     return tuple(reasons)
 
 
-def _warnings(model: Model, node: GpuNode, chosen: Candidate) -> tuple[str, ...]:
+def _warnings(question: ShapeQuestion, chosen: Candidate) -> tuple[str, ...]:
+    model, node = question.model, question.node
     warnings: list[str] = []
     if chosen.tensor > 1 and node.nvlink_gpus <= 1:
         warnings.append(f"tensor parallel {chosen.tensor} runs over PCIe: {node.machine_type} has no NVLink")
@@ -236,19 +196,12 @@ def _warnings(model: Model, node: GpuNode, chosen: Candidate) -> tuple[str, ...]
     return tuple(warnings)
 
 
-def _wasteful(
-    model: Model,
-    node: GpuNode,
-    request: ShapeRequest,
-    plan: ShapePlan,
-    machine_hour_usd: float | None,
-) -> str | None:
+def _wasteful(question: ShapeQuestion, plan: ShapePlan) -> str | None:
     """The cheaper alternative to a shape that the user fixed, if the planner knows one."""
-    if not request.fixes_shape:
+    if not question.request.fixes_shape:
         return None
-    free = replace(request, tensor_parallel=None, pipeline_parallel=None)
     try:
-        other = _choose(model, node, free, machine_hour_usd)
+        other = choose_shape(question.asking(tensor_parallel=None, pipeline_parallel=None))
     except ShapeRefused:
         return None
     if other.gpus * other.replicas >= plan.gpus * plan.replicas:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from catalog import PINS
-from catalog.engine import Engine
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import RecordedCase, RecordedGroup, record_of
-from planning.engine import Card, ServeSettings, default_max_num_batched_tokens
+from planning.engine import default_max_num_batched_tokens
 from planning.kv_cache import BlockGroup, KvLayout
-from planning.weights import COMMUNICATOR, GIB, Sharding, Stage, buffer_bytes, stages_of
+from planning.server import Server
+from planning.weights import COMMUNICATOR, GIB, Stage, buffer_bytes, stages_of
 
 _ALIKE = {KvCacheDtype.FP8_E4M3: KvCacheDtype.FP8, KvCacheDtype.FP8_E5M2: KvCacheDtype.FP8}
 """Names of formats whose blocks are those of another."""
@@ -37,33 +37,34 @@ class Answer:
 
 
 @lru_cache(maxsize=65536)
-def recorded_answer(
-    model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine
-) -> Answer | None:
+def recorded_answer(server: Server) -> Answer | None:
     """What was recorded; None where nobody asked that release for this model, shape and cache on a card of that
     capability."""
+    settings, engine, sharding = server.settings, server.engine, server.sharding
     if settings.block_size != engine.defaults.block_size or settings.unasked_flags or settings.adapter_slots:
         return None
     if settings.draft_tokens and not settings.own_draft:
         # Another model that drafts, or drafts from the prompt, change blocks that nobody asked about.
         return None
-    record = record_of(model, engine.version)
+    record = record_of(server.model, engine.version)
     if record is None:
         return None
     cache = _ALIKE.get(settings.kv_cache_dtype, settings.kv_cache_dtype)
     case = record.case(
-        card.capability,
+        server.card.capability,
         sharding.tensor,
         sharding.pipeline,
         sharding.expert_parallel,
         cache,
         settings.draft_tokens,
     )
-    return None if case is None else Answer(case, _beyond(model, card, sharding, settings, engine))
+    return None if case is None else Answer(case, _beyond(server))
 
 
-def _beyond(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> tuple[float, ...]:
-    usual = settings.model_copy(update={"max_num_batched_tokens": default_max_num_batched_tokens(card, engine)})
+def _beyond(server: Server) -> tuple[float, ...]:
+    model, sharding, settings = server.model, server.sharding, server.settings
+    default = default_max_num_batched_tokens(server.card, server.engine)
+    usual = settings.model_copy(update={"max_num_batched_tokens": default})
     if settings.max_num_batched_tokens <= usual.max_num_batched_tokens:
         return ()
     return tuple(
@@ -72,23 +73,22 @@ def _beyond(model: Model, card: Card, sharding: Sharding, settings: ServeSetting
     )
 
 
-def recorded_refusal(
-    model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine
-) -> str | None:
+def recorded_refusal(server: Server) -> str | None:
     """Why vLLM itself does not start so, in its own words; None where it starts, or was not asked."""
-    answer = recorded_answer(model, card, sharding, settings, engine)
+    answer = recorded_answer(server)
     if answer is None or answer.case.refusal is None:
         return None
-    return f"vLLM {engine.version} refuses it: {answer.case.refusal}"
+    return f"vLLM {server.engine.version} refuses it: {answer.case.refusal}"
 
 
-def unasked(model: Model, card: Card, sharding: Sharding, settings: ServeSettings, engine: Engine) -> str | None:
+def unasked(server: Server) -> str | None:
     """Why a model that no formula of ours counts cannot be planned so, or None."""
+    model, sharding, settings = server.model, server.sharding, server.settings
     if not model.recorded_only:
         return None
     if settings.adapter_slots:
         return f"LoRA adapters of {model.architecture} are not modelled"
-    if recorded_answer(model, card, sharding, settings, engine) is not None:
+    if recorded_answer(server) is not None:
         return None
     if settings.unasked_flags:
         return (
@@ -100,7 +100,7 @@ def unasked(model: Model, card: Card, sharding: Sharding, settings: ServeSetting
     return (
         f"{model.architecture} is planned only from what vLLM's own code says of it, and vLLM's code was not asked "
         f"about this shape ({shape}, cache {settings.kv_cache_dtype}, {settings.draft_tokens} drafted tokens, vLLM "
-        f"{engine.version}); run `python -m oracle record {where} --capability {card.capability}`"
+        f"{server.engine.version}); run `python -m oracle record {where} --capability {server.card.capability}`"
     )
 
 

@@ -1,14 +1,16 @@
 """The words in which a shape is asked for, planned and refused."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from catalog.accelerator import Accelerator, Basis, MachineType
-from catalog.model import KvCacheDtype
+from catalog.engine import Engine
+from catalog.model import KvCacheDtype, Model
 from config.models import Objective
 from planning.decision import Decision
-from planning.engine import Card, ServeSettings
+from planning.engine import Card, ServeSettings, engine_of
 from planning.memory import GpuMemory
 
 
@@ -41,12 +43,15 @@ class GpuNode:
     nvlink_gpus: int
     """1: no NVLink."""
     fabric: bool
+    gpu_fraction: float
+    """1: its GPUs are whole."""
 
     @classmethod
     def of(cls, accelerator: Accelerator, machine: MachineType) -> "GpuNode":
         measured = accelerator.memory.torch_basis is Basis.MEASURED and machine.gpu_fraction == 1
         card = Card(accelerator.name, accelerator.torch_gib_of(machine), measured, accelerator.compute_capability)
-        return cls(machine.name, accelerator.name, card, machine.gpus, machine.nvlink_gpus, machine.fabric)
+        gpus, fraction = (machine.gpus, machine.nvlink_gpus), machine.gpu_fraction
+        return cls(machine.name, accelerator.name, card, *gpus, machine.fabric, fraction)
 
     @property
     def tensor_domain(self) -> int:
@@ -100,6 +105,31 @@ class ShapeRequest:
     @property
     def fixes_shape(self) -> bool:
         return self.tensor_parallel is not None or self.pipeline_parallel is not None
+
+
+@dataclass(frozen=True)
+class ShapeQuestion:
+    """How is a model served, as it is asked for, on machines of one type?"""
+
+    model: Model
+    node: GpuNode
+    request: ShapeRequest
+    node_hour_usd: float | None = None
+    """US dollars for an hour of one node; None: no price is known."""
+
+    @property
+    def engine(self) -> Engine:
+        """Raises UnknownRelease."""
+        return engine_of(self.request.vllm)
+
+    @property
+    def where(self) -> str:
+        """The model and the machine, for people."""
+        return f"{self.model.id} on {self.node.accelerator} ({self.node.machine_type})"
+
+    def asking(self, **changes: Any) -> "ShapeQuestion":
+        """The same question with other fields of its request."""
+        return replace(self, request=replace(self.request, **changes))
 
 
 class Rejected(Decision):
@@ -184,6 +214,11 @@ class Candidate:
     @property
     def gpus(self) -> int:
         return self.tensor * self.pipeline
+
+    def usd_per_hour(self, question: ShapeQuestion) -> float | None:
+        """US dollars for an hour of one replica: whole nodes if it spans several, else its share of one."""
+        usd, node = question.node_hour_usd, question.node
+        return None if usd is None else usd * (self.nodes if self.nodes > 1 else self.gpus / node.gpus)
 
     @property
     def name(self) -> str:

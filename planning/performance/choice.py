@@ -7,40 +7,44 @@ library knows nothing is not chosen, and the answer says why.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil, floor
+from typing import Annotated
 
-from catalog import PINS
-from catalog.accelerator import Accelerator, MachineType
-from catalog.engine import Engine
-from catalog.model import Model
+from pydantic import computed_field
+
+from catalog import ACCELERATORS, PINS
 from catalog.performance import System, performance
 from config.objective import ServiceObjective
 from planning.candidates import evaluate, objection_to, refuse_impossible, shapes_of
-from planning.engine import engine_of
-from planning.parallelism import hourly, shape_plan
+from planning.decision import Decision, rounded
+from planning.parallelism import shape_plan
 from planning.performance.estimate import Capability, Limits, at_worst, capability, shortfall, surely_served
 from planning.performance.expected import ExpectedService
 from planning.performance.kept import KeptAnswers
 from planning.performance.library import LibrarySteps
 from planning.performance.load import Operation
 from planning.performance.steps import Deployment, Unknown
-from planning.shape import Candidate, GpuNode, Rejected, ShapePlan, ShapeRefused, ShapeRequest
+from planning.shape import Candidate, Rejected, ShapePlan, ShapeQuestion, ShapeRefused
 
 _NOT_MODELLED = "the tables have no figures for"
 
 
-@dataclass(frozen=True)
-class ServiceChoice:
+class ServiceChoice(Decision):
     """A shape that meets the objective, and how it is expected to serve."""
 
     shape: ShapePlan
     expected: ExpectedService
 
+    @computed_field
+    @property
+    def usd_per_hour(self) -> Annotated[float, rounded(4)] | None:
+        """Of all replicas."""
+        return None if self.shape.usd_per_hour is None else self.shape.usd_per_hour * self.shape.replicas
+
     @property
     def order(self) -> tuple[float, int, float]:
         """The cheapest first; where no price is known the fewest GPUs; at one price the most head room."""
-        gpus = self.shape.gpus * self.shape.replicas
-        usd = self.shape.usd_per_hour
-        return (float("inf") if usd is None else usd * self.shape.replicas, gpus, -self.expected.head_room)
+        gpus, usd = self.shape.gpus * self.shape.replicas, self.usd_per_hour
+        return (float("inf") if usd is None else usd, gpus, -self.expected.head_room)
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,18 @@ class _Option:
     able: Capability
 
 
-def choose_service(
-    model: Model,
-    accelerator: Accelerator,
-    machine: MachineType,
-    request: ShapeRequest,
-    objective: ServiceObjective,
-    machine_hour_usd: float | None = None,
-) -> ServiceChoice:
+def choose_service(question: ShapeQuestion, objective: ServiceObjective) -> ServiceChoice:
     """The cheapest shape on that machine type that starts and meets the objective; what the request fixes stays fixed.
 
     Raises ShapeRefused, with the nearest that is possible, and LibraryMissing.
     """
-    node, engine = GpuNode.of(accelerator, machine), engine_of(request.vllm)
-    where = f"{model.id} on {node.accelerator} ({node.machine_type})"
-    request = _with_objective(model, request, objective)
-    refuse_impossible(model, request)
-    system = _system(model, accelerator, machine, request, where)
+    model = question.model
+    question = _for_requests_of(objective, question)
+    refuse_impossible(model, question.request)
+    system = _system(question)
     answers = KeptAnswers(model, system, lambda deployment: LibrarySteps(model, system, deployment))
     try:
-        options, rejected = _options(model, node, request, objective, engine, answers)
+        options, rejected = _options(question, objective, answers)
     finally:
         answers.save()
     choices: list[ServiceChoice] = []
@@ -76,76 +72,72 @@ def choose_service(
         if not option.able.meeting:
             rejected.append(Rejected(shape=_name(option.candidate), why=_too_slow(option.able.nearest)))
             continue
-        found = _choice(model, node, request, objective, option, machine_hour_usd)
+        found = _choice(question, objective, option)
         if isinstance(found, str):
             rejected.append(Rejected(shape=_name(option.candidate), why=found))
         else:
             choices.append(found)
     if not choices:
-        raise _refusal(where, objective, options, tuple(rejected))
+        raise _refusal(question.where, objective, options, tuple(rejected))
     best = min(choices, key=lambda choice: choice.order)
-    others = (Rejected(shape=_plan_name(each.shape), why=_dearer(each, best)) for each in choices if each is not best)
-    reasons = (*best.shape.reasons, *_grounds(best.expected, request.vllm))
+    others = (Rejected(shape=_plan_name(each.shape), why=_dearer(each)) for each in choices if each is not best)
+    reasons = (*best.shape.reasons, *_grounds(best.expected, question.request.vllm))
     shape = best.shape.model_copy(update={"reasons": reasons, "rejected": (*rejected, *others)})
-    return replace(best, shape=shape)
+    return best.model_copy(update={"shape": shape})
 
 
-def _with_objective(model: Model, request: ShapeRequest, objective: ServiceObjective) -> ShapeRequest:
+def _for_requests_of(objective: ServiceObjective, question: ShapeQuestion) -> ShapeQuestion:
+    model = question.model
     if objective.tokens > model.context:
         raise ShapeRefused(
             f"a request of {objective.tokens} tokens is longer than the {model.context} that {model.id} has",
             {"model_context": model.context},
         )
-    return replace(request, min_context=max(request.min_context or 0, objective.tokens))
+    return question.asking(min_context=max(question.request.min_context or 0, objective.tokens))
 
 
-def _system(model: Model, accelerator: Accelerator, machine: MachineType, request: ShapeRequest, where: str) -> System:
+def _system(question: ShapeQuestion) -> System:
     """Raises ShapeRefused where the library's tables cannot describe the server."""
-    system = performance().systems.get(accelerator.name)
-    name = f"{performance().library} {PINS.aiconfigurator_core}"
+    node, request = question.node, question.request
+    system = performance().systems.get(node.accelerator)
+    name, unknown = f"{performance().library} {PINS.aiconfigurator_core}", f"{question.where}: its speed is unknown"
     if system is None:
-        raise ShapeRefused(f"{where}: its speed is unknown: {name} has no tables of vLLM for {accelerator.title}", {})
-    unknown = {
-        "a part of a GPU": machine.gpu_fraction != 1,
+        raise ShapeRefused(f"{unknown}: {name} has no tables of vLLM for {ACCELERATORS[node.accelerator].title}", {})
+    without_figures = {
+        "a part of a GPU": node.gpu_fraction != 1,
         "LoRA adapters": request.adapter_slots > 0,
         "speculative decoding": request.draft_tokens > 0,
         "an eager server (enforceEager)": request.enforce_eager,
     }
-    for what, asked in unknown.items():
+    for what, asked in without_figures.items():
         if asked:
-            raise ShapeRefused(f"{where}: its speed is unknown: {_NOT_MODELLED} {what}", {})
+            raise ShapeRefused(f"{unknown}: {_NOT_MODELLED} {what}", {})
     return system
 
 
 def _options(
-    model: Model,
-    node: GpuNode,
-    request: ShapeRequest,
-    objective: ServiceObjective,
-    engine: Engine,
-    answers: KeptAnswers,
+    question: ShapeQuestion, objective: ServiceObjective, answers: KeptAnswers
 ) -> tuple[list[_Option], list[Rejected]]:
     """Every shape that starts on the fewest nodes that hold the model, with what it is able to do."""
     options: list[_Option] = []
     rejected: list[Rejected] = []
     fewest: int | None = None
-    for candidate in _candidates(model, node, request, engine):
+    for candidate in _candidates(question):
         if fewest is not None and candidate.nodes > fewest:
             break
-        objection = objection_to(candidate, model, replace(request, replicas=None))
+        objection = objection_to(candidate, replace(question.request, replicas=None))
         if objection is not None:
             rejected.append(Rejected(shape=_name(candidate), why=objection))
             continue
         fewest = candidate.nodes
-        steps = answers.of(_deployment(candidate))
         limits = Limits(
-            sequences=floor(_at_once(model, node, request, candidate, objective, engine)),
+            sequences=floor(_at_once(question, objective, candidate)),
             step_tokens=candidate.settings.max_num_batched_tokens,
             stages=candidate.pipeline,
-            has_experts=model.is_moe,
+            has_experts=question.model.is_moe,
         )
         try:
-            able = capability(steps, objective, limits)
+            able = capability(answers.of(_deployment(candidate)), objective, limits)
         except Unknown as unknown:
             rejected.append(Rejected(shape=_name(candidate), why=f"unknown: {unknown}"))
             continue
@@ -158,46 +150,32 @@ def _options(
     return options, rejected
 
 
-def _candidates(model: Model, node: GpuNode, request: ShapeRequest, engine: Engine) -> Iterator[Candidate]:
+def _candidates(question: ShapeQuestion) -> Iterator[Candidate]:
     """Legal shapes, fewest GPUs first; experts whole and cut where either is legal."""
-    for tensor, pipeline in shapes_of(model, node, request):
-        plain = evaluate(model, node, request, tensor, pipeline, engine)
+    whole = question.asking(expert_parallel=True)
+    for tensor, pipeline in shapes_of(question):
+        plain = evaluate(question, tensor, pipeline)
         yield plain
-        if model.is_moe and tensor > 1 and request.expert_parallel is None and not plain.experts:
-            whole = replace(request, expert_parallel=True)
-            if (tensor, pipeline) in shapes_of(model, node, whole):
-                yield evaluate(model, node, whole, tensor, pipeline, engine)
+        uncut = question.model.is_moe and tensor > 1 and question.request.expert_parallel is None and not plain.experts
+        if uncut and (tensor, pipeline) in shapes_of(whole):
+            yield evaluate(whole, tensor, pipeline)
 
 
 def _deployment(candidate: Candidate) -> Deployment:
     return Deployment(candidate.tensor, candidate.pipeline, candidate.experts, candidate.settings.kv_cache_dtype)
 
 
-def _at_once(
-    model: Model,
-    node: GpuNode,
-    request: ShapeRequest,
-    candidate: Candidate,
-    objective: ServiceObjective,
-    engine: Engine,
-) -> float:
+def _at_once(question: ShapeQuestion, objective: ServiceObjective, candidate: Candidate) -> float:
     """Requests of the objective's length that the cache of one replica holds, at most `max_num_seqs`."""
-    if request.min_context == objective.tokens:
+    if question.request.min_context == objective.tokens:
         return candidate.concurrency
-    shorter = replace(request, min_context=objective.tokens, expert_parallel=candidate.experts)
-    return evaluate(model, node, shorter, candidate.tensor, candidate.pipeline, engine).concurrency
+    shorter = question.asking(min_context=objective.tokens, expert_parallel=candidate.experts)
+    return evaluate(shorter, candidate.tensor, candidate.pipeline).concurrency
 
 
-def _choice(
-    model: Model,
-    node: GpuNode,
-    request: ShapeRequest,
-    objective: ServiceObjective,
-    option: _Option,
-    machine_hour_usd: float | None,
-) -> ServiceChoice | str:
+def _choice(question: ShapeQuestion, objective: ServiceObjective, option: _Option) -> ServiceChoice | str:
     """The option with its replicas and its batch; or why it cannot be."""
-    able, wanted = option.able, option.candidate
+    able, wanted, request = option.able, option.candidate, question.request
     served = surely_served(able.most)
     replicas = max(
         ceil(objective.requests_per_second / served), ceil(request.min_concurrency / max(1, floor(wanted.concurrency)))
@@ -207,24 +185,18 @@ def _choice(
             return f"takes {replicas} replicas, and replicas says {request.replicas}"
         replicas = request.replicas
     batch = request.max_num_seqs or able.most.sequences
-    written = replace(request, max_num_seqs=batch, replicas=replicas, expert_parallel=wanted.experts or None)
-    candidate = evaluate(model, node, written, wanted.tensor, wanted.pipeline, engine_of(request.vllm))
-    objection = objection_to(candidate, model, replace(written, replicas=None))
+    written = question.asking(max_num_seqs=batch, replicas=replicas, expert_parallel=wanted.experts or None)
+    candidate = evaluate(written, wanted.tensor, wanted.pipeline)
+    objection = objection_to(candidate, replace(written.request, replicas=None))
     if objection is not None:
         return objection
-    expected = _expected(
-        model, node, objective, option, replicas, hourly(candidate.gpus, candidate.nodes, node, machine_hour_usd)
-    )
-    plan = shape_plan(
-        model, node, written, candidate, _why(candidate, replicas, objective, expected), (), machine_hour_usd
-    )
-    return ServiceChoice(plan, expected)
+    expected = _expected(written, objective, option, replicas)
+    plan = shape_plan(written, candidate, _why(candidate, replicas, objective, expected), ())
+    return ServiceChoice(shape=plan, expected=expected)
 
 
-def _expected(
-    model: Model, node: GpuNode, objective: ServiceObjective, option: _Option, replicas: int, usd: float | None
-) -> ExpectedService:
-    able, system = option.able, performance().systems[node.accelerator]
+def _expected(question: ShapeQuestion, objective: ServiceObjective, option: _Option, replicas: int) -> ExpectedService:
+    able, usd = option.able, option.candidate.usd_per_hour(question)
     at_load = able.at(objective.requests_per_second / replicas)
     first, token = at_worst(at_load)
     served = able.most.requests_per_second * replicas
@@ -241,16 +213,16 @@ def _expected(
         sequences=at_load.sequences,
         usd_per_million_output_tokens=None if usd is None else round(usd * replicas / tokens_per_hour * 1e6, 3),
         estimated_by=f"{performance().library} {PINS.aiconfigurator_core}",
-        tables_of_vllm=system.tables,
-        error_is_of=_error_is_of(model, node, option.candidate, objective),
+        tables_of_vllm=performance().systems[question.node.accelerator].tables,
+        error_is_of=_error_is_of(question, option.candidate, objective),
     )
 
 
-def _error_is_of(model: Model, node: GpuNode, candidate: Candidate, objective: ServiceObjective) -> str:
+def _error_is_of(question: ShapeQuestion, candidate: Candidate, objective: ServiceObjective) -> str:
     """What the errors were measured on, and in what this server differs from that."""
-    on = performance().error.measured_on
+    on, model, accelerator = performance().error.measured_on, question.model, question.node.accelerator
     differs = {
-        node.accelerator: node.accelerator != on.accelerator,
+        accelerator: accelerator != on.accelerator,
         f"weights in {model.weight_format.value}": model.weight_format.value != on.dtype,
         "a mixture of experts": model.is_moe,
         f"TP {candidate.tensor}": candidate.tensor > on.tensor_parallel,
@@ -297,10 +269,10 @@ def _too_slow(nearest: Operation) -> str:
     )
 
 
-def _dearer(choice: ServiceChoice, best: ServiceChoice) -> str:
-    if choice.shape.usd_per_hour is None or best.shape.usd_per_hour is None:
+def _dearer(choice: ServiceChoice) -> str:
+    if choice.usd_per_hour is None:
         return f"takes {choice.shape.gpus * choice.shape.replicas} GPUs"
-    return f"takes {choice.shape.replicas} replicas for {choice.shape.usd_per_hour * choice.shape.replicas:.2f} USD/h"
+    return f"takes {choice.shape.replicas} replicas for {choice.usd_per_hour:.2f} USD/h"
 
 
 def _refusal(

@@ -1,19 +1,17 @@
 """Answers `python -m planning choose --service-objective`: what meets the objective on each accelerator."""
 
-from dataclasses import dataclass
-from typing import Any
+from pydantic import ValidationError, computed_field
 
-from pydantic import ValidationError
-
-from catalog import ACCELERATORS, Accelerator, CapacityKind, PriceKind, price
+from catalog import ACCELERATORS
 from catalog.model import Model
 from config.objective import ServiceObjective
+from planning.decision import Decision
 from planning.performance.choice import ServiceChoice, choose_service
-from planning.shape import Rejected, ShapeRefused, ShapeRequest
+from planning.prices import PriceList
+from planning.shape import GpuNode, Rejected, ShapeQuestion, ShapeRefused, ShapeRequest
 
 
-@dataclass(frozen=True)
-class ServiceRanking:
+class ServiceRanking(Decision):
     """`choices`, the cheapest first; `refused` says of every accelerator without one why."""
 
     model: str
@@ -22,15 +20,10 @@ class ServiceRanking:
     choices: tuple[ServiceChoice, ...]
     refused: tuple[Rejected, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "objective": self.objective.model_dump(by_alias=True),
-            "region": self.region,
-            "meets": bool(self.choices),
-            "choices": [_row(choice, rank) for rank, choice in enumerate(self.choices, start=1)],
-            "refused": [refused.model_dump() for refused in self.refused],
-        }
+    @computed_field
+    @property
+    def meets(self) -> bool:
+        return bool(self.choices)
 
 
 def objective_of(text: str) -> ServiceObjective:
@@ -52,62 +45,37 @@ def rank_services(
     model: Model,
     request: ShapeRequest,
     objective: ServiceObjective,
-    region: str,
-    capacity: CapacityKind | None = None,
+    prices: PriceList,
     accelerator: str | None = None,
 ) -> ServiceRanking:
     """The cheapest way on every accelerator (or on the named one). Raises KeyError, and LibraryMissing."""
     choices: list[ServiceChoice] = []
     refused: list[Rejected] = []
     for name in list(ACCELERATORS) if accelerator is None else [accelerator]:
-        found = _on(model, ACCELERATORS[name], request, objective, region, capacity)
+        entry = ACCELERATORS[name]
+        nodes = [GpuNode.of(entry, machine) for machine in entry.machine_types]
+        questions = [ShapeQuestion(model, node, request, prices.usd_of(node.machine_type)) for node in nodes]
+        found = _cheapest(questions, objective)
         if isinstance(found, str):
             refused.append(Rejected(shape=name, why=found))
         else:
             choices.append(found)
-    ordered = sorted(choices, key=lambda choice: (choice.order, choice.shape.accelerator))
-    return ServiceRanking(model.id, objective, region, tuple(ordered), tuple(refused))
+    choices.sort(key=lambda choice: (choice.order, choice.shape.accelerator))
+    return ServiceRanking(
+        model=model.id, objective=objective, region=prices.region, choices=tuple(choices), refused=tuple(refused)
+    )
 
 
-def _on(
-    model: Model,
-    accelerator: Accelerator,
-    request: ShapeRequest,
-    objective: ServiceObjective,
-    region: str,
-    capacity: CapacityKind | None,
-) -> ServiceChoice | str:
-    """The cheapest over the accelerator's machine types, or why there is none."""
+def _cheapest(questions: list[ShapeQuestion], objective: ServiceObjective) -> ServiceChoice | str:
+    """The cheapest over the machine types of an accelerator, or why there is none."""
     found: list[ServiceChoice] = []
     refusal = ""
-    for machine in accelerator.machine_types:
-        listed = price(machine.name, region, capacity or PriceKind.ON_DEMAND)
+    for question in questions:
         try:
-            usd = None if listed is None else listed.usd
-            found.append(choose_service(model, accelerator, machine, request, objective, usd))
+            found.append(choose_service(question, objective))
         except ShapeRefused as refused:
             refusal = refused.message
     return min(found, key=lambda choice: choice.order) if found else refusal
-
-
-def _row(choice: ServiceChoice, rank: int) -> dict[str, Any]:
-    shape = choice.shape
-    return {
-        "rank": rank,
-        "accelerator": shape.accelerator,
-        "machine_type": shape.machine_type,
-        "tensor_parallel": shape.tensor_parallel,
-        "pipeline_parallel": shape.pipeline_parallel,
-        "expert_parallel": shape.expert_parallel,
-        "replicas": shape.replicas,
-        "gpus": shape.gpus * shape.replicas,
-        "max_num_seqs": shape.settings.max_num_seqs,
-        "usd_per_hour": None if shape.usd_per_hour is None else round(shape.usd_per_hour * shape.replicas, 4),
-        "expected": choice.expected.model_dump(exclude={"objective"}),
-        "reasons": shape.reasons,
-        "rejected": [rejected.model_dump() for rejected in shape.rejected],
-        "warnings": shape.warnings,
-    }
 
 
 def ranking_text(answer: ServiceRanking) -> str:
@@ -137,7 +105,7 @@ def _line(choice: ServiceChoice, rank: int) -> str:
     shape, expected = choice.shape, choice.expected
     pipeline = f" PP {shape.pipeline_parallel}" if shape.pipeline_parallel > 1 else ""
     name = f"{shape.replicas} x TP {shape.tensor_parallel}{pipeline}" + (" EP" if shape.expert_parallel else "")
-    usd = "unknown" if shape.usd_per_hour is None else f"{shape.usd_per_hour * shape.replicas:.2f}"
+    usd = "unknown" if choice.usd_per_hour is None else f"{choice.usd_per_hour:.2f}"
     tokens = expected.usd_per_million_output_tokens
     return (
         f"{rank:3} {shape.accelerator:13} {shape.machine_type:20} {name:20} {shape.gpus * shape.replicas:5} "

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catalog.model import Model
 from config.engine import EngineSettings
-from config.models import ModelSettings
+from config.objective import ServiceObjective
 from planning.errors import Findings
 from planning.performance.expected import ExpectedService
 from planning.performance.steps import LibraryMissing
 from planning.pools import ResolvedPool
-from planning.shape import ShapePlan, ShapeRefused, ShapeRequest
+from planning.shape import ShapePlan, ShapeQuestion, ShapeRefused
 
 if TYPE_CHECKING:
     from planning.performance.choice import ServiceChoice
@@ -25,21 +24,18 @@ class OnPool:
     """A pool, and what is asked of it."""
 
     pool: ResolvedPool
-    request: ShapeRequest
-    node_hour_usd: float | None
+    question: ShapeQuestion
 
 
 def choose_pool(
-    model: Model, wanted: ModelSettings, asked: list[OnPool], path: str, findings: Findings
+    objective: ServiceObjective, engine: EngineSettings, asked: list[OnPool], path: str, findings: Findings
 ) -> tuple[ResolvedPool, ShapePlan, ExpectedService] | None:
     """The cheapest that meets the objective; if none does, a refusal that says of each what is the nearest."""
     # Most stacks have no objective, and their plans should not wait for what it takes to meet one.
     from planning.performance.choice import choose_service
 
-    objective = wanted.service_objective
-    assert objective is not None
     own = f"{path}.serviceObjective"
-    unknown = list(_unknown(wanted.engine, prefix=objective.prefix_tokens > 0))
+    unknown = list(_unknown(engine, prefix=objective.prefix_tokens > 0))
     for field, why in unknown:
         findings.refuse(f"{path}.engine.{field}", why, f"Leave it out, or leave out {own}")
     if unknown:
@@ -48,9 +44,7 @@ def choose_pool(
     refusals: list[str] = []
     for each in asked:
         try:
-            choice = choose_service(
-                model, each.pool.accelerator, each.pool.machine, each.request, objective, each.node_hour_usd
-            )
+            choice = choose_service(each.question, objective)
         except ShapeRefused as refusal:
             refusals.append(refusal.message)
             continue

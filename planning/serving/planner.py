@@ -8,7 +8,6 @@ from config.errors import quoted
 from config.models import Executor, ModelSettings
 from config.settings import Settings
 from planning.compatibility import check_architecture, check_driver, check_plugin
-from planning.cost import machine_hour_usd
 from planning.engine import UnknownRelease, engine_of
 from planning.errors import Findings
 from planning.load_time import load_time
@@ -16,6 +15,7 @@ from planning.parallelism import choose_shape
 from planning.performance.expected import ExpectedService
 from planning.plan import FabricPlan, ModelServerPlan, RolloutPlan, SchedulingPlan
 from planning.pools import ResolvedPool
+from planning.prices import PriceList
 from planning.serving.access import plan_priority
 from planning.serving.arguments import server_arguments, worker_arguments
 from planning.serving.lifecycle import plan_lifecycle
@@ -35,7 +35,7 @@ from planning.serving.variants import (
     drafts_itself,
     performance_mode,
 )
-from planning.shape import Pattern, ShapePlan, ShapeRefused, ShapeRequest
+from planning.shape import GpuNode, Pattern, ShapePlan, ShapeQuestion, ShapeRefused, ShapeRequest
 
 _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
 """Until all models of the stack are placed."""
@@ -183,20 +183,22 @@ class _Planner:
     def _choose(
         self, model: Model, release: VllmRelease, possible: list[ResolvedPool]
     ) -> tuple[ResolvedPool, ShapePlan, ExpectedService | None] | None:
-        if self._wanted.service_objective is not None:
-            asked = [OnPool(pool, self._request(model, release, pool), self._hour_usd(pool)) for pool in possible]
-            return choose_pool(model, self._wanted, asked, self._path, self._findings)
-        (pool,) = possible
-        request = self._request(model, release, pool)
+        wanted, asked = self._wanted, [OnPool(pool, self._question(model, release, pool)) for pool in possible]
+        if wanted.service_objective is not None:
+            return choose_pool(wanted.service_objective, wanted.engine, asked, self._path, self._findings)
+        (on,) = asked
         try:
-            shape = choose_shape(model, pool.accelerator, pool.machine, request, self._hour_usd(pool))
+            shape = choose_shape(on.question)
         except ShapeRefused as refusal:
             self._findings.refuse(self._path, refusal.message)
             return None
-        return pool, shape, None
+        return on.pool, shape, None
 
-    def _hour_usd(self, pool: ResolvedPool) -> float | None:
-        return machine_hour_usd(pool.machine.name, self._settings.region, pool.kind)
+    def _question(self, model: Model, release: VllmRelease, pool: ResolvedPool) -> ShapeQuestion:
+        usd = PriceList(self._settings.region, pool.kind).usd_of(pool.machine.name)
+        return ShapeQuestion(
+            model, GpuNode.of(pool.accelerator, pool.machine), self._request(model, release, pool), usd
+        )
 
     def _pools(self, pools: tuple[ResolvedPool, ...]) -> list[ResolvedPool]:
         """The one that it is to be on; with a service objective all, where none is named. None, without another word,

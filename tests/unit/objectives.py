@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from catalog import ACCELERATORS, MODELS, PriceKind, price
+from catalog import MODELS
 from config.objective import ServiceObjective
 from planning.performance.choice import ServiceChoice, choose_service
 from planning.shape import ShapeRequest
+from tests.unit.questions import question
 
 VLLM = "0.33.0"
 
@@ -37,11 +38,8 @@ def objective(
 
 def choose(model: str, accelerator: str, wanted: ServiceObjective, **asked: object) -> ServiceChoice:
     """On the accelerator's usual machine in us-central1."""
-    card = ACCELERATORS[accelerator]
-    machine = card.machine_type(card.default_machine_type)
-    listed = price(machine.name, "us-central1", PriceKind.ON_DEMAND)
     request = ShapeRequest(vllm=VLLM, **asked)  # pyright: ignore[reportArgumentType]
-    return choose_service(MODELS[model], card, machine, request, wanted, None if listed is None else listed.usd)
+    return choose_service(question(MODELS[model], accelerator, request), wanted)
 
 
 LLAMA_8B, LLAMA_70B = "meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.3-70B-Instruct"

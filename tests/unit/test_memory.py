@@ -11,6 +11,7 @@ from catalog.model import MODELS, KvCacheDtype
 from planning.engine import Card, GraphRules, ServeSettings, UnknownRelease, engine_of
 from planning.kv_cache import CacheSettings, bytes_per_token, kv_layout
 from planning.memory import gpu_memory
+from planning.server import Server
 from planning.weights import Sharding, stages_of
 
 GRAPHS = GraphRules(largest=512, whole_batches=True)
@@ -56,11 +57,11 @@ def test_the_median_error_of_each_release_is_within_a_fifth_of_a_per_cent() -> N
 
 def test_the_measured_case_that_did_not_start_does_not_fit() -> None:
     model = next(case.model for case in CASES if case.model.id == "Qwen3-32B")
-    memory = gpu_memory(model, H100, Sharding(), served(40960), engine_of("0.24.0"))
+    memory = gpu_memory(Server(model, H100, Sharding(), served(40960), engine_of("0.24.0")))
     assert not memory.fits
     assert 0 < memory.missing_gib < 0.1
     assert 40000 < memory.largest_max_model_len < 40960
-    shorter = gpu_memory(model, H100, Sharding(), served(memory.largest_max_model_len), engine_of("0.24.0"))
+    shorter = gpu_memory(Server(model, H100, Sharding(), served(memory.largest_max_model_len), engine_of("0.24.0")))
     assert shorter.fits
 
 
@@ -96,8 +97,10 @@ def test_fp8_halves_the_cache_of_a_token_and_packed_latents_take_656_bytes() -> 
     assert bytes_per_token(llama, KvCacheDtype.FP8, 1) == 65536
     assert bytes_per_token(deepseek, KvCacheDtype.FP8_DS_MLA, 8) == 40016
     settings = served(131072)
-    wide = gpu_memory(llama, H200, Sharding(), settings, engine_of("0.24.0"))
-    narrow = gpu_memory(llama, H200, Sharding(), served(131072, kv_cache_dtype=KvCacheDtype.FP8), engine_of("0.24.0"))
+    wide = gpu_memory(Server(llama, H200, Sharding(), settings, engine_of("0.24.0")))
+    narrow = gpu_memory(
+        Server(llama, H200, Sharding(), served(131072, kv_cache_dtype=KvCacheDtype.FP8), engine_of("0.24.0"))
+    )
     assert narrow.kv_cache_tokens == pytest.approx(2 * wide.kv_cache_tokens, abs=32)
     assert (wide.basis, narrow.basis) == (Basis.MEASURED, Basis.EXTRAPOLATED)
 
@@ -111,7 +114,7 @@ def test_the_runner_follows_release_and_architecture() -> None:
 
 def test_the_newer_release_charges_graphs() -> None:
     llama = MODELS["meta-llama/Llama-3.1-8B-Instruct"]
-    old, new = (gpu_memory(llama, H200, Sharding(), served(131072), engine_of(v)) for v in ("0.24.0", "0.33.0"))
+    old, new = (gpu_memory(Server(llama, H200, Sharding(), served(131072), engine_of(v))) for v in ("0.24.0", "0.33.0"))
     assert (old.graphs_gib, new.graphs_gib) == (0, pytest.approx(0.92, abs=0.02))
     assert new.kv_cache_tokens < old.kv_cache_tokens
     assert (old.basis, new.basis) == (Basis.MEASURED, Basis.MEASURED)
@@ -119,7 +122,7 @@ def test_the_newer_release_charges_graphs() -> None:
 
 def test_a_release_that_nobody_measured_says_so() -> None:
     estimated = engine_of("0.33.0").model_copy(update={"version": "9.9.9", "memory_basis": Basis.EXTRAPOLATED})
-    memory = gpu_memory(MODELS["Qwen/Qwen3-32B"], H200, Sharding(), served(40960), estimated)
+    memory = gpu_memory(Server(MODELS["Qwen/Qwen3-32B"], H200, Sharding(), served(40960), estimated))
     assert memory.basis is Basis.EXTRAPOLATED
     assert "nobody measured vLLM 9.9.9" in memory.basis_reason
 
@@ -133,8 +136,8 @@ def test_no_release_stands_in_for_one_that_is_not_in_the_catalogue(version: str)
 def test_the_image_encoder_costs_its_weights_only_where_there_is_one() -> None:
     text = next(case.model for case in CASES if case.model.id == "gemma-3-27b-text")
     engine = engine_of("0.24.0")
-    alone = gpu_memory(text, H200, Sharding(), served(131072), engine)
-    whole = gpu_memory(MODELS["google/gemma-3-27b-it"], H200, Sharding(), served(131072), engine)
+    alone = gpu_memory(Server(text, H200, Sharding(), served(131072), engine))
+    whole = gpu_memory(Server(MODELS["google/gemma-3-27b-it"], H200, Sharding(), served(131072), engine))
     assert whole.weights_gib - alone.weights_gib == pytest.approx(0.79, abs=0.02)
     assert whole.basis is Basis.EXTRAPOLATED
 
@@ -142,6 +145,6 @@ def test_the_image_encoder_costs_its_weights_only_where_there_is_one() -> None:
 def test_a_context_that_needs_the_block_that_vllm_holds_back_does_not_start() -> None:
     """The tokens that vLLM prints count every block; its check of the longest request leaves one out."""
     model, engine = MODELS["Qwen/Qwen3-32B"], engine_of("0.33.0")
-    memory = gpu_memory(model, H100, Sharding(), served(131072), engine)
+    memory = gpu_memory(Server(model, H100, Sharding(), served(131072), engine))
     assert not memory.fits
     assert memory.largest_max_model_len == memory.kv_cache_tokens // 16 * 16 - 16 > 0

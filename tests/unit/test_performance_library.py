@@ -171,7 +171,7 @@ def test_choose_answers_for_all_accelerators_as_a_table(capsys: pytest.CaptureFi
     assert "2 x TP 1" in text
     assert main([*words, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["meets"] and answer["choices"][0]["gpus"] == 2
+    assert answer["meets"] and answer["choices"][0]["shape"]["replicas"] == 2
 
 
 @pytest.mark.parametrize(

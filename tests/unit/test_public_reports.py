@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from catalog import ACCELERATORS, MODELS, Basis
+from catalog import MODELS, Basis
 from catalog.hugging_face import UnreadableConfigError
 from catalog.model import KvCacheDtype, LinearAttention, Model, StateSpace
 from config.models import Objective
@@ -17,6 +17,7 @@ from planning.parallelism import choose_shape
 from planning.shape import ShapePlan, ShapeRefused, ShapeRequest
 from planning.weights import GIB, Sharding, stages_of, weight_bytes
 from tests.unit.configs import deepseek, internvl, llama, qwen2_5_vl, qwen2_vl, qwen3_moe
+from tests.unit.questions import question
 from tests.unit.serving import planned
 
 PINNED = "0.33.0"
@@ -29,14 +30,11 @@ def read(config: dict[str, Any], **changes: Any) -> Model:
 
 
 def asked(model: Model, accelerator: str, machine: str | None = None, **wanted: Any) -> Fit:
-    entry = ACCELERATORS[accelerator]
-    return fit(model, entry, entry.machine_type(machine or entry.default_machine_type), ShapeRequest(PINNED, **wanted))
+    return fit(question(model, accelerator, ShapeRequest(PINNED, **wanted), machine))
 
 
 def shaped(model: Model, accelerator: str, machine: str | None = None, **wanted: Any) -> ShapePlan:
-    entry = ACCELERATORS[accelerator]
-    request = ShapeRequest(PINNED, **wanted)
-    return choose_shape(model, entry, entry.machine_type(machine or entry.default_machine_type), request)
+    return choose_shape(question(model, accelerator, ShapeRequest(PINNED, **wanted), machine))
 
 
 HYBRIDS = [name for name in MODELS if any(isinstance(group, LinearAttention) for group in MODELS[name].attention)]

@@ -25,8 +25,10 @@ from planning.engine import ServeSettings, engine_of, graph_rules
 from planning.fit import fit
 from planning.legality import cache_objection, tensor_objection
 from planning.memory import GpuMemory, gpu_memory
+from planning.server import Server
 from planning.shape import GpuNode, ShapeRequest
 from planning.weights import COMMUNICATOR, GIB, Sharding
+from tests.unit.questions import node, question
 
 ENGINE = engine_of(PINS.vllm)
 PHI = MODELS["microsoft/phi-4"]
@@ -56,8 +58,7 @@ def said_of(model: Model, *cases: RecordedCase, capability: str = "9.0", vllm: s
 
 
 def planned(model: Model, accelerator: str = "h200", sharding: Sharding | None = None, **flags: object) -> GpuMemory:
-    entry = ACCELERATORS[accelerator]
-    card = GpuNode.of(entry, entry.machine_type(entry.default_machine_type)).card
+    card = node(accelerator).card
     settings = ServeSettings(
         max_model_len=32768,
         gpu_memory_utilization=0.92,
@@ -66,7 +67,7 @@ def planned(model: Model, accelerator: str = "h200", sharding: Sharding | None =
         block_size=ENGINE.defaults.block_size,
         graphs=graph_rules(card, ENGINE),
     )
-    return gpu_memory(model, card, sharding or Sharding(), settings.model_copy(update=flags), ENGINE)
+    return gpu_memory(Server(model, card, sharding or Sharding(), settings.model_copy(update=flags), ENGINE))
 
 
 def test_weights_and_blocks_are_those_that_vllm_said() -> None:
@@ -145,8 +146,7 @@ def test_a_model_that_was_changed_is_no_longer_the_one_that_was_asked_about() ->
 
 def test_what_vllm_refuses_does_not_fit_in_its_own_words() -> None:
     model = said_of(PHI, case(tensor=2, refusal="64 is no multiple of 3"))
-    h200 = ACCELERATORS["h200"]
-    answer = fit(model, h200, h200.machine_type(h200.default_machine_type), ShapeRequest(PINS.vllm, tensor_parallel=2))
+    answer = fit(question(model, "h200", ShapeRequest(PINS.vllm, tensor_parallel=2)))
     assert not answer.fits
     assert f"vLLM {PINS.vllm} refuses it: 64 is no multiple of 3" in " ".join(answer.reasons)
 
@@ -223,9 +223,9 @@ def test_no_rule_of_ours_refuses_what_vllm_builds(file: Path) -> None:
     model = MODELS[record.model]
     for capability, cases in record.capabilities.items():
         entry = next(entry for entry in ACCELERATORS.values() if entry.compute_capability == capability)
-        node = GpuNode.of(entry, max(entry.machine_types, key=lambda machine: machine.gpus))
+        largest = GpuNode.of(entry, max(entry.machine_types, key=lambda machine: machine.gpus))
         for said in cases:
-            if said.refusal is None and said.tensor <= node.tensor_domain:
-                objection = tensor_objection(model, node, said.tensor, said.expert_parallel or None)
+            if said.refusal is None and said.tensor <= largest.tensor_domain:
+                objection = tensor_objection(model, largest, said.tensor, said.expert_parallel or None)
                 assert objection is None, (capability, said.tensor, objection)
                 assert cache_objection(model, said.cache) is None

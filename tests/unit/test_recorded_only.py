@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from catalog import ACCELERATORS, PINS, Basis
+from catalog import PINS, Basis
 from catalog.architectures import RECORDED_ONLY
 from catalog.hugging_face import UnreadableConfigError
 from catalog.model import MODELS, KvCacheDtype, Model
@@ -15,6 +15,7 @@ from planning.parallelism import choose_shape
 from planning.shape import ShapePlan, ShapeRefused, ShapeRequest
 from planning.weights import GIB
 from tests.unit.configs import deepseek, llama
+from tests.unit.questions import question
 
 CONFIG = {**deepseek(), "architectures": ["DeepseekV4ForCausalLM"], "model_type": "deepseek_v4", "hc_mult": 4}
 ENTRIES = [name for name in MODELS if MODELS[name].recorded_only]
@@ -31,13 +32,11 @@ def told(*cases: RecordedCase, id: str = "a/model") -> Model:
 
 
 def asked(model: Model, accelerator: str = "h200", **wanted: Any) -> Fit:
-    entry = ACCELERATORS[accelerator]
-    return fit(model, entry, entry.machine_type(entry.default_machine_type), ShapeRequest(PINS.vllm, **wanted))
+    return fit(question(model, accelerator, ShapeRequest(PINS.vllm, **wanted)))
 
 
 def shaped(model: Model, **wanted: Any) -> ShapePlan:
-    entry = ACCELERATORS["h200"]
-    return choose_shape(model, entry, entry.machine_type(entry.default_machine_type), ShapeRequest(PINS.vllm, **wanted))
+    return choose_shape(question(model, "h200", ShapeRequest(PINS.vllm, **wanted)))
 
 
 def test_a_recorded_shape_has_the_weights_and_the_cache_that_vllm_said() -> None:

@@ -19,6 +19,7 @@ from planning.platform import plan_platform
 from planning.report import sections, to_text
 from planning.shape import ShapeRefused, ShapeRequest
 from tests.unit.objectives import LLAMA_8B, TEN, VLLM, Case, choose, objective
+from tests.unit.questions import question
 from tests.unit.serving import H200, L4, platform
 
 CHAT: dict[str, Any] = {
@@ -44,22 +45,16 @@ def test_an_objective_gets_the_shape_that_an_engineer_expects_and_it_starts(case
     found = choose(case.model, case.accelerator, case.objective)
     assert (found.shape.gpus, found.shape.replicas) == (case.gpus, case.replicas)
     _keeps_its_promise(found)
-    card = ACCELERATORS[case.accelerator]
     shape = found.shape
-    started = fit(
-        MODELS[case.model],
-        card,
-        card.machine_type(shape.machine_type),
-        ShapeRequest(
-            vllm=VLLM,
-            tensor_parallel=shape.tensor_parallel,
-            pipeline_parallel=shape.pipeline_parallel,
-            expert_parallel=shape.expert_parallel or None,
-            max_model_len=shape.settings.max_model_len,
-            max_num_seqs=shape.settings.max_num_seqs,
-        ),
+    request = ShapeRequest(
+        vllm=VLLM,
+        tensor_parallel=shape.tensor_parallel,
+        pipeline_parallel=shape.pipeline_parallel,
+        expert_parallel=shape.expert_parallel or None,
+        max_model_len=shape.settings.max_model_len,
+        max_num_seqs=shape.settings.max_num_seqs,
     )
-    assert started.fits
+    assert fit(question(MODELS[case.model], case.accelerator, request, shape.machine_type)).fits
     assert shape.settings.max_model_len >= case.objective.tokens
     assert "the lowest price that meets the objective" in shape.reasons[0]
 

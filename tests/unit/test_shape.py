@@ -6,32 +6,24 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from catalog import ACCELERATORS, MachineType, price
-from catalog.accelerator import Accelerator
+from catalog import ACCELERATORS
 from catalog.model import MODELS, KvCacheDtype, Model
-from catalog.price import PriceKind
 from config.models import Objective
 from planning.candidates import evaluate
-from planning.engine import GraphRules, ServeSettings, engine_of
+from planning.engine import GraphRules, ServeSettings
 from planning.legality import legal_tensor_parallel
 from planning.load_time import WeightSource, load_time
 from planning.parallelism import choose_shape
-from planning.shape import GpuNode, Pattern, ShapePlan, ShapeRefused, ShapeRequest
+from planning.shape import GpuNode, Pattern, ShapePlan, ShapeQuestion, ShapeRefused, ShapeRequest
+from tests.unit.questions import node, question
 
 PINNED = ShapeRequest(vllm="0.33.0")
-
-
-def on(name: str, machine: str | None = None) -> tuple[Accelerator, MachineType]:
-    accelerator = ACCELERATORS[name]
-    return accelerator, accelerator.machine_type(machine or accelerator.default_machine_type)
 
 
 def plan(model: str | Model, accelerator: str, machine: str | None = None, **wanted: object) -> ShapePlan:
     request = replace(PINNED, **wanted)  # type: ignore[arg-type]
     described = MODELS[model] if isinstance(model, str) else model
-    where = on(accelerator, machine)
-    listed = price(where[1].name, "us-central1", PriceKind.ON_DEMAND)
-    return choose_shape(described, *where, request, listed.usd if listed else None)
+    return choose_shape(question(described, accelerator, request, machine))
 
 
 def shape(chosen: ShapePlan) -> tuple[int, int]:
@@ -182,7 +174,7 @@ def test_a_start_is_given_time_for_its_size() -> None:
 
 MACHINES = [(name, machine.name) for name in ACCELERATORS for machine in ACCELERATORS[name].machine_types]
 models = st.sampled_from(sorted(MODELS)).map(MODELS.__getitem__)
-machines = st.sampled_from(MACHINES).map(lambda pair: on(*pair))
+machines = st.sampled_from(MACHINES).map(lambda pair: node(*pair))
 requests = st.builds(
     ShapeRequest,
     vllm=st.sampled_from(["0.24.0", "0.33.0"]),
@@ -203,10 +195,10 @@ many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 @many
 @given(models, machines, requests)
 def test_an_accepted_plan_passes_its_own_validation_when_written_back(
-    model: Model, where: tuple[Accelerator, MachineType], request: ShapeRequest
+    model: Model, where: GpuNode, request: ShapeRequest
 ) -> None:
     try:
-        chosen = choose_shape(model, *where, request)
+        chosen = choose_shape(ShapeQuestion(model, where, request))
     except ShapeRefused as refused:
         assert "\n" not in refused.message
         return
@@ -223,7 +215,7 @@ def test_an_accepted_plan_passes_its_own_validation_when_written_back(
         max_num_seqs=chosen.settings.max_num_seqs,
         max_num_batched_tokens=chosen.settings.max_num_batched_tokens,
     )
-    again = choose_shape(model, *where, explicit)
+    again = choose_shape(ShapeQuestion(model, where, explicit))
     # What the plan lowered by itself is now the stack file's own word.
     written = chosen.settings.model_copy(update={"fewer_sequences": False})
     assert (shape(again), again.memory, again.settings) == (shape(chosen), chosen.memory, written)
@@ -232,10 +224,10 @@ def test_an_accepted_plan_passes_its_own_validation_when_written_back(
 
 @many
 @given(models, machines, requests)
-def test_planning_is_deterministic(model: Model, where: tuple[Accelerator, MachineType], request: ShapeRequest) -> None:
+def test_planning_is_deterministic(model: Model, where: GpuNode, request: ShapeRequest) -> None:
     def once() -> object:
         try:
-            return choose_shape(model.model_copy(), *where, replace(request))
+            return choose_shape(ShapeQuestion(model.model_copy(), where, replace(request)))
         except ShapeRefused as refused:
             return refused.message
 
@@ -245,18 +237,16 @@ def test_planning_is_deterministic(model: Model, where: tuple[Accelerator, Machi
 @many
 @given(models, machines, requests)
 def test_more_gpus_never_mean_fewer_cache_tokens_beyond_the_communication_overhead(
-    model: Model, where: tuple[Accelerator, MachineType], request: ShapeRequest
+    model: Model, where: GpuNode, request: ShapeRequest
 ) -> None:
-    node = GpuNode.of(*where)
-    engine = engine_of(request.vllm)
     request = replace(
         request, max_model_len=min(request.max_model_len or model.context, model.context), min_context=None
     )
-    legal = legal_tensor_parallel(model, node, request.expert_parallel)
+    legal = legal_tensor_parallel(model, where, request.expert_parallel)
     pairs = [(size, 2 * size) for size in legal if 2 * size in legal]
     assume(pairs)
     for smaller, larger in pairs:
-        few, more = (evaluate(model, node, request, size, 1, engine).memory for size in (smaller, larger))
+        few, more = (evaluate(ShapeQuestion(model, where, request), size, 1).memory for size in (smaller, larger))
         if more.weights_gib > few.weights_gib:
             continue  # the kernel of the experts pads a shard so fine to more than the wider one takes
         # 0.35 GiB for NCCL, and half a GiB for what either stage's blocks round down to.
@@ -267,14 +257,12 @@ def test_more_gpus_never_mean_fewer_cache_tokens_beyond_the_communication_overhe
 @many
 @given(models, machines, requests, st.integers(1, 8))
 def test_more_stages_never_mean_fewer_cache_tokens_beyond_the_communication_overhead(
-    model: Model, where: tuple[Accelerator, MachineType], request: ShapeRequest, pipeline: int
+    model: Model, where: GpuNode, request: ShapeRequest, pipeline: int
 ) -> None:
-    node = GpuNode.of(*where)
     request = replace(
         request, max_model_len=min(request.max_model_len or model.context, model.context), min_context=None
     )
-    few, more = (
-        evaluate(model, node, request, 1, size, engine_of("0.24.0")).memory for size in (pipeline, 2 * pipeline)
-    )
+    older = ShapeQuestion(model, where, replace(request, vllm="0.24.0"))
+    few, more = (evaluate(older, 1, size).memory for size in (pipeline, 2 * pipeline))
     if few.kv_cache_gib > 1:
         assert more.kv_cache_tokens >= few.kv_cache_tokens * (1 - 0.85 / few.kv_cache_gib)

@@ -36,7 +36,7 @@ def resolved(capability: str, questions: Iterable[tuple[Config, Sequence[str]]])
     interpreter = make()
     with tempfile.TemporaryDirectory(prefix="resolve-") as name:
         script = Path(__file__).with_name("resolve.py")
-        card = json.dumps(card_of(capability).as_json())
+        card = card_of(capability).model_dump_json()
         done = subprocess.run(
             [str(interpreter), str(script), card, str(libcuda(Path(name))), name],
             env={**variables(), "PYTHONPATH": str(INSIDE.parent), "TMPDIR": name},
