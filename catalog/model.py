@@ -246,6 +246,14 @@ class Model(Entry):
     def is_moe(self) -> bool:
         return self.experts is not None or bool(self.mixture_of_experts)
 
+    def format_of(self, part: LinearPart, layer: int | None = None) -> WeightFormat | None:
+        """How that part of that layer is stored, whose number is None outside of the layers; None: in the dtype."""
+        return self.quantization.format_of(part, layer) if self.quantization else None
+
+    def key_value_heads_of(self, group: HeadedAttention) -> int:
+        """The heads of keys and values in layers of that group; as many as of queries where nothing is said of them."""
+        return group.key_value_heads or self.key_value_heads or self.attention_heads
+
     @property
     def weight_format(self) -> WeightFormat:
         return self.quantization.format if self.quantization else self.dtype

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from math import ceil
 
 from catalog.model import (
@@ -22,8 +21,8 @@ from catalog.model import (
     StateSpace,
     WeightFormat,
 )
-from planning.padding import padded_experts, refined_block
-from planning.stored import Tensor, matrix
+from planning.padding import padded_experts
+from planning.stored import Plain, Quantised, Tensor, stored
 
 Formats = tuple[WeightFormat | None, ...]
 """The format of each `LinearPart`, in their order."""
@@ -35,7 +34,7 @@ class Layer:
     """What decides the tensors of a layer: layers with the same answer are alike."""
 
     group: int
-    experts: bool
+    experts: Experts | None
     feed_forward: bool
     indexer: bool
     formats: Formats
@@ -45,16 +44,14 @@ class Layer:
         group = model.layer_kinds[number]
         apart = any(isinstance(other, NoAttention) for other in model.attention)
         feed_forward = isinstance(model.attention[group], NoAttention) or not apart
-        experts = feed_forward and model.has_experts(number)
+        experts = model.experts if feed_forward and model.has_experts(number) else None
         return cls(group, experts, feed_forward, _has_indexer(model, number), _formats(model, number))
 
     @classmethod
     def draft(cls, model: Model) -> "Layer":
         """The layer that a checkpoint has for speculative decoding: attention over the whole context, like the last."""
-        group = draft_group(model)
-        return cls(
-            group, model.experts is not None, feed_forward=True, indexer=True, formats=_formats(model, model.layers)
-        )
+        formats = _formats(model, model.layers)
+        return cls(draft_group(model), model.experts, feed_forward=True, indexer=True, formats=formats)
 
 
 def draft_group(model: Model) -> int:
@@ -63,8 +60,7 @@ def draft_group(model: Model) -> int:
 
 
 def _formats(model: Model, number: int) -> Formats:
-    quantization = model.quantization
-    return tuple(None if quantization is None else quantization.format_of(part, number) for part in _PARTS)
+    return tuple(model.format_of(part, number) for part in _PARTS)
 
 
 def _has_indexer(model: Model, number: int) -> bool:
@@ -74,60 +70,75 @@ def _has_indexer(model: Model, number: int) -> bool:
 
 def key_value_heads(model: Model, group: HeadedAttention, tensor: int) -> int:
     """Heads on one GPU: replicated once there are more ranks than heads."""
-    heads = group.key_value_heads or model.key_value_heads
-    assert heads is not None
-    return max(1, heads // tensor)
+    return max(1, model.key_value_heads_of(group) // tensor)
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """So many layers that are alike, on one of the GPUs that share them."""
+
+    model: Model
+    layer: Layer
+    count: int
+    tensor: int
+
+    @property
+    def hidden(self) -> int:
+        return self.model.hidden_size
+
+    @property
+    def wide(self) -> float:
+        """Bytes of a number that is not quantised."""
+        return self.model.dtype.bytes_per_element
+
+    @property
+    def heads(self) -> float:
+        """Of the queries, on one GPU."""
+        return self.model.attention_heads / self.tensor
+
+    def stored(self, part: LinearPart) -> Plain | Quantised:
+        return stored(self.model, self.layer.formats[_PARTS.index(part)])
+
+    def matrices(self, part: LinearPart, outputs: float, inputs: float) -> Iterator[Tensor]:
+        """One matrix of each layer."""
+        return self.stored(part).matrices(outputs, inputs, self.count)
 
 
 def layer_tensors(model: Model, layer: Layer, count: int, tensor: int, expert_ranks: int) -> Iterator[Tensor]:
     """The tensors of `count` such layers."""
-    group = model.attention[layer.group]
-    yield from _attention(model, group, layer, count, tensor)
-    wide = model.dtype.bytes_per_element
-    yield (model.hidden_size * wide, count * model.norms_per_layer)
+    alike = _Alike(model, layer, count, tensor)
+    yield from _attention(alike, model.attention[layer.group])
+    yield (alike.hidden * alike.wide, count * model.norms_per_layer)
     if not layer.feed_forward:
         return
-    if layer.experts:
-        assert model.experts is not None
-        yield from _experts(model, model.experts, layer, count, tensor, expert_ranks)
-    if model.intermediate_size is not None and (
-        not layer.experts or (model.experts is not None and model.experts.beside_dense)
-    ):
-        yield from _mlp(model, layer, model.intermediate_size, count, tensor, LinearPart.DENSE, LinearPart.DENSE_OUTPUT)
+    if layer.experts is not None:
+        yield from _experts(alike, layer.experts, expert_ranks)
+    if model.intermediate_size is not None and (layer.experts is None or layer.experts.beside_dense):
+        yield from _mlp(alike, model.intermediate_size, LinearPart.DENSE, LinearPart.DENSE_OUTPUT)
 
 
-def _attention(model: Model, group: AttentionGroup, layer: Layer, count: int, tensor: int) -> Iterator[Tensor]:
+def _attention(alike: _Alike, group: AttentionGroup) -> Iterator[Tensor]:
     match group:
         case FullAttention() | SlidingAttention() | ChunkedAttention():
-            yield from _headed(model, group, layer, count, tensor)
+            yield from _headed(alike, group)
         case MlaAttention():
-            yield from _latent(model, group, layer, count, tensor)
+            yield from _latent(alike, group)
         case LinearAttention():
-            yield from _linear(model, group, layer, count, tensor)
+            yield from _linear(alike, group)
         case StateSpace():
-            yield from _state_space(model, group, layer, count, tensor)
+            yield from _state_space(alike, group)
         case NoAttention() | RecordedAttention():
             pass
 
 
-def _stored(model: Model, layer: Layer, part: LinearPart) -> "partial[Iterator[Tensor]]":
-    return partial(
-        matrix,
-        form=layer.formats[_PARTS.index(part)],
-        wide=model.dtype.bytes_per_element,
-        quantization=model.quantization,
-    )
-
-
-def _headed(model: Model, group: HeadedAttention, layer: Layer, count: int, tensor: int) -> Iterator[Tensor]:
-    wide, hidden = model.dtype.bytes_per_element, model.hidden_size
+def _headed(alike: _Alike, group: HeadedAttention) -> Iterator[Tensor]:
+    model, wide, hidden, count = alike.model, alike.wide, alike.hidden, alike.count
     head = group.head_dim or model.head_dim
     value_head = (None if isinstance(group, ChunkedAttention) else group.value_head_dim) or head
-    heads = model.attention_heads / tensor
-    keys = key_value_heads(model, group, tensor)
-    fused = heads * head * (2 if model.output_gate else 1) + keys * (head + value_head)
-    yield from _stored(model, layer, LinearPart.ATTENTION)(fused, hidden, count)
-    yield from _stored(model, layer, LinearPart.ATTENTION_OUTPUT)(hidden, heads * value_head, count)
+    keys = key_value_heads(model, group, alike.tensor)
+    fused = alike.heads * head * (2 if model.output_gate else 1) + keys * (head + value_head)
+    yield from alike.matrices(LinearPart.ATTENTION, fused, hidden)
+    yield from alike.matrices(LinearPart.ATTENTION_OUTPUT, hidden, alike.heads * value_head)
     if model.attention_bias:
         yield (fused * wide, count)
     if model.output_bias:
@@ -136,83 +147,73 @@ def _headed(model: Model, group: HeadedAttention, layer: Layer, count: int, tens
         yield (head * wide, 2 * count)
 
 
-def _latent(model: Model, group: MlaAttention, layer: Layer, count: int, tensor: int) -> Iterator[Tensor]:
-    wide, hidden = model.dtype.bytes_per_element, model.hidden_size
-    heads = model.attention_heads / tensor
+def _latent(alike: _Alike, group: MlaAttention) -> Iterator[Tensor]:
+    wide, hidden, heads, count = alike.wide, alike.hidden, alike.heads, alike.count
     query = heads * (group.qk_nope_head_dim + group.qk_rope_head_dim)
     latent = group.kv_lora_rank + group.qk_rope_head_dim
-    inwards = _stored(model, layer, LinearPart.ATTENTION)
     if group.q_lora_rank is None:
-        yield from inwards(query, hidden, count)
-        yield from inwards(latent, hidden, count)
+        yield from alike.matrices(LinearPart.ATTENTION, query, hidden)
+        yield from alike.matrices(LinearPart.ATTENTION, latent, hidden)
     else:  # the two down-projections are one tensor, whole on every rank
-        yield from inwards(group.q_lora_rank + latent, hidden, count)
-        yield from inwards(query, group.q_lora_rank, count)
+        yield from alike.matrices(LinearPart.ATTENTION, group.q_lora_rank + latent, hidden)
+        yield from alike.matrices(LinearPart.ATTENTION, query, group.q_lora_rank)
         yield (group.q_lora_rank * wide, count)
     up = heads * (group.qk_nope_head_dim + group.v_head_dim)
-    yield from _stored(model, layer, LinearPart.LATENT_EXPANSION)(up, group.kv_lora_rank, count)
-    if layer.formats[_PARTS.index(LinearPart.LATENT_EXPANSION)] is not None:
+    yield from alike.matrices(LinearPart.LATENT_EXPANSION, up, group.kv_lora_rank)
+    if isinstance(alike.stored(LinearPart.LATENT_EXPANSION), Quantised):
         # The absorbed projections are kept in 16 bits beside the quantised weight.
         yield (up * group.kv_lora_rank * wide, count)
-    yield from _stored(model, layer, LinearPart.ATTENTION_OUTPUT)(hidden, heads * group.v_head_dim, count)
+    yield from alike.matrices(LinearPart.ATTENTION_OUTPUT, hidden, heads * group.v_head_dim)
     yield (group.kv_lora_rank * wide, count)
-    if layer.indexer:
+    if alike.layer.indexer:
         rank = group.q_lora_rank or hidden
-        indexer = _stored(model, layer, LinearPart.INDEXER)
-        yield from indexer(group.indexer_heads * group.indexer_head_dim, rank, count)
+        yield from alike.matrices(LinearPart.INDEXER, group.indexer_heads * group.indexer_head_dim, rank)
         # vLLM fuses the two other projections, in 16 bits whatever the checkpoint stores.
         yield ((group.indexer_head_dim + group.indexer_heads) * hidden * wide, count)
 
 
-def _linear(model: Model, group: LinearAttention, layer: Layer, count: int, tensor: int) -> Iterator[Tensor]:
-    wide, hidden = model.dtype.bytes_per_element, model.hidden_size
+def _linear(alike: _Alike, group: LinearAttention) -> Iterator[Tensor]:
+    wide, hidden, count, tensor = alike.wide, alike.hidden, alike.count, alike.tensor
     value = group.value_heads * group.value_head_dim
-    yield from _stored(model, layer, LinearPart.STATE)((group.projected + value) / tensor, hidden, count)
+    yield from alike.matrices(LinearPart.STATE, (group.projected + value) / tensor, hidden)
     yield (2 * group.value_heads / tensor * hidden * wide, count)
     yield (group.projected * group.convolution / tensor * wide, count)
-    yield from _stored(model, layer, LinearPart.STATE_OUTPUT)(hidden, value / tensor, count)
+    yield from alike.matrices(LinearPart.STATE_OUTPUT, hidden, value / tensor)
 
 
-def _state_space(model: Model, group: StateSpace, layer: Layer, count: int, tensor: int) -> Iterator[Tensor]:
-    wide, hidden = model.dtype.bytes_per_element, model.hidden_size
+def _state_space(alike: _Alike, group: StateSpace) -> Iterator[Tensor]:
+    wide, hidden, count, tensor = alike.wide, alike.hidden, alike.count, alike.tensor
     # Groups are repeated where there are fewer of them than ranks.
     states = 2 * max(group.groups, tensor) * group.state
     inwards = 2 * group.inner + states + group.heads
-    yield from _stored(model, layer, LinearPart.STATE)(inwards / tensor, hidden, count)
-    yield from _stored(model, layer, LinearPart.STATE_OUTPUT)(hidden, group.inner / tensor, count)
+    yield from alike.matrices(LinearPart.STATE, inwards / tensor, hidden)
+    yield from alike.matrices(LinearPart.STATE_OUTPUT, hidden, group.inner / tensor)
     yield ((group.inner + states) * (group.convolution + 1) / tensor * wide, count)
     yield (group.inner / tensor * wide, count)
 
 
-def _mlp(
-    model: Model, layer: Layer, size: int, count: int, tensor: int, inwards: LinearPart, outwards: LinearPart
-) -> Iterator[Tensor]:
-    shard, hidden = size / tensor, model.hidden_size
-    yield from _stored(model, layer, inwards)(shard * (2 if model.gated_mlp else 1), hidden, count)
-    yield from _stored(model, layer, outwards)(hidden, shard, count)
+def _mlp(alike: _Alike, size: int, inwards: LinearPart, outwards: LinearPart) -> Iterator[Tensor]:
+    shard, hidden = size / alike.tensor, alike.hidden
+    yield from alike.matrices(inwards, shard * (2 if alike.model.gated_mlp else 1), hidden)
+    yield from alike.matrices(outwards, hidden, shard)
 
 
-def _experts(
-    model: Model, experts: Experts, layer: Layer, count: int, tensor: int, expert_ranks: int
-) -> Iterator[Tensor]:
-    wide, hidden = model.dtype.bytes_per_element, model.hidden_size
-    form = layer.formats[_PARTS.index(LinearPart.EXPERTS)]
-    local = ceil(experts.count / expert_ranks)
-    cut = tensor if expert_ranks == 1 else 1
-    size = padded_experts(model, form, cut)
-    rows = size if form is WeightFormat.FP8 else experts.intermediate_size / cut
+def _experts(alike: _Alike, experts: Experts, ranks: int) -> Iterator[Tensor]:
+    model, wide, hidden, count = alike.model, alike.wide, alike.hidden, alike.count
+    local = ceil(experts.count / ranks)
+    cut = alike.tensor if ranks == 1 else 1
+    size, weights = padded_experts(model, alike.stored(LinearPart.EXPERTS), experts.intermediate_size, cut)
     width = experts.latent_size or hidden
     gates = 2 if model.gated_mlp else 1
-    stored = partial(_stored(model, layer, LinearPart.EXPERTS), block=refined_block(model, form, rows, cut))
-    yield from stored(gates * size, width, count, copies=local)
-    yield from stored(width, size, count, copies=local)
+    yield from weights.matrices(gates * size, width, count, copies=local)
+    yield from weights.matrices(width, size, count, copies=local)
     if experts.bias:  # the kernel's own copy is in 32 bits
-        yield (local * (gates * size + hidden) * (wide if form is None else wide + 4), count)
+        yield (local * (gates * size + hidden) * (wide if isinstance(weights, Plain) else wide + 4), count)
     yield (experts.count * hidden * (4 if experts.wide_router else wide), count)
+    shared = LinearPart.SHARED_EXPERTS
     if experts.latent_size:
-        yield from _stored(model, layer, LinearPart.SHARED_EXPERTS)(experts.latent_size, hidden, 2 * count)
+        yield from alike.stored(shared).matrices(experts.latent_size, hidden, 2 * count)
     if experts.shared_intermediate_size:
-        shared = LinearPart.SHARED_EXPERTS
-        yield from _mlp(model, layer, experts.shared_intermediate_size, count, tensor, shared, shared)
+        yield from _mlp(alike, experts.shared_intermediate_size, shared, shared)
         if experts.shared_gate:
             yield (hidden * wide, count)

@@ -55,7 +55,7 @@ def _indivisible(model: Model, tensor: int) -> str | None:
         return f"{model.attention_heads} attention heads are no multiple of it"
     for group in model.attention:
         if isinstance(group, HeadedAttention):
-            heads = group.key_value_heads or model.key_value_heads or 1
+            heads = model.key_value_heads_of(group)
             if heads % tensor and tensor % heads:
                 return f"{heads} key-value heads can neither be divided nor repeated evenly"
         elif isinstance(group, LinearAttention) and (group.key_heads % tensor or group.value_heads % tensor):

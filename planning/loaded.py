@@ -21,7 +21,7 @@ def _warnings(model: Model, node: GpuNode, settings: ServeSettings) -> Iterator[
             f"max_num_seqs {settings.max_num_seqs}: vLLM ends at its start if more sequences may decode than there are "
             "blocks for their states"
         )
-    form = model.quantization.format_of(LinearPart.EXPERTS, 0) if model.quantization and model.experts else None
+    form = model.format_of(LinearPart.EXPERTS, 0) if model.experts else None
     if form is WeightFormat.MXFP4 and node.card.torch_gib < _TIGHT_GIB:
         yield (
             "experts in MXFP4 are counted as vLLM 0.33's Triton kernel lays them out; other kernels pad them, and "

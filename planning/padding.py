@@ -3,10 +3,11 @@
 Read in vLLM 0.33.0 for Hopper (capability 9.0); on other cards it is an extrapolation.
 """
 
+from dataclasses import replace
 from math import gcd
 
-from catalog.model import Model, Quantization, WeightFormat
-from planning.stored import rounded_up
+from catalog.model import Model, WeightFormat
+from planning.stored import Plain, Quantised, rounded_up
 
 _MXFP4_TILE = 64
 """vllm/model_executor/layers/fused_moe/oracle/mxfp4.py: the Triton kernel rounds an expert's width up to it."""
@@ -17,43 +18,42 @@ _UNGATED_TILE = 128
 _FINEST_BLOCK = 32
 
 
-def padded_experts(model: Model, form: WeightFormat | None, tensor: int) -> float:
-    """Rows of one expert on one GPU, of `tensor` that cut it, with what the kernel of that format pads."""
-    assert model.experts is not None
-    size = model.experts.intermediate_size / tensor
-    quantization = model.quantization
-    if form is None or quantization is None:
-        return size
-    if form is WeightFormat.FP8 and quantization.block and tensor > 1:
-        return size if _refined(model, size) >= _FINEST_BLOCK else rounded_up(size, quantization.block)
-    return rounded_up(size, _tile(form, quantization, gated=model.gated_mlp))
+def padded_experts(model: Model, kept: Plain | Quantised, width: int, tensor: int) -> tuple[float, Plain | Quantised]:
+    """Rows of one expert on one GPU, of `tensor` that cut its width, with what the kernel of that format pads; and how
+    they are stored there, since a shard that cuts a block or group of the checkpoint's has a finer one."""
+    shard = width / tensor
+    if isinstance(kept, Plain):
+        return shard, kept
+    if tensor == 1:
+        return rounded_up(shard, _tile(kept, gated=model.gated_mlp)), kept
+    block = kept.quantization.block
+    if kept.form is WeightFormat.FP8 and block is not None:
+        rows = shard if _common(block, shard, model) >= _FINEST_BLOCK else rounded_up(shard, block)
+    else:
+        rows = rounded_up(shard, _tile(kept, gated=model.gated_mlp))
+    return rows, replace(kept, finer=_finer(model, kept, rows if kept.form is WeightFormat.FP8 else shard))
 
 
-def refined_block(model: Model, form: WeightFormat | None, size: float, tensor: int) -> int | None:
-    """The block or group that experts get where a shard of `size` rows cuts the checkpoint's; None: its own.
+def _finer(model: Model, kept: Quantised, size: float) -> int | None:
+    """The block or group of experts where a shard of `size` rows cuts the checkpoint's; None: the checkpoint's.
 
     vllm/model_executor/layers/fused_moe/oracle/fp8.py, quantization/moe_wna16.py.
     """
-    quantization = model.quantization
-    if quantization is None or tensor == 1:
-        return None
-    if form is WeightFormat.INT4 and quantization.group is not None and quantization.finer_expert_groups:
-        group = quantization.group
+    block, group = kept.quantization.block, kept.quantization.group
+    if kept.form is WeightFormat.INT4 and group is not None and kept.quantization.finer_expert_groups:
         while size % group:
             group //= 2
         return group
-    block = quantization.block
-    return None if block is None or size % block == 0 else _refined(model, size)
+    return None if block is None or size % block == 0 else _common(block, size, model)
 
 
-def _refined(model: Model, size: float) -> int:
-    assert model.quantization is not None and model.quantization.block is not None
-    return gcd(model.quantization.block, int(size), model.hidden_size)
+def _common(block: int, size: float, model: Model) -> int:
+    return gcd(block, int(size), model.hidden_size)
 
 
-def _tile(form: WeightFormat, quantization: Quantization, *, gated: bool) -> int:
-    match form:
-        case WeightFormat.FP8 if not gated and quantization.block is None:
+def _tile(kept: Quantised, *, gated: bool) -> int:
+    match kept.form:
+        case WeightFormat.FP8 if not gated and kept.quantization.block is None:
             return _UNGATED_TILE
         case WeightFormat.MXFP4:
             return _MXFP4_TILE

@@ -1,9 +1,10 @@
 """How many bytes a matrix takes in each format: the weights, and the scales that lie beside them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import ceil
 
-from catalog.model import Quantization, WeightFormat
+from catalog.model import Model, Quantization, WeightFormat
 
 Tensor = tuple[float, int]
 """Bytes of one tensor on one GPU, and how many there are of it."""
@@ -21,47 +22,63 @@ def rounded_up(size: float, tile: int) -> float:
     return ceil(size / tile) * tile
 
 
-def matrix(
-    outputs: float,
-    inputs: float,
-    count: int,
-    form: WeightFormat | None,
-    wide: float,
-    quantization: Quantization | None,
-    copies: float = 1,
-    block: int | None = None,
-) -> Iterator[Tensor]:
-    """The tensors of `count` matrices.
+@dataclass(frozen=True)
+class Plain:
+    """Matrices in the model's own dtype."""
 
-    `copies` is how many experts one tensor holds, `wide` bytes of the dtype, `block` a finer block or group
-    than the checkpoint's.
-    """
-    if form is WeightFormat.NVFP4:
-        outputs, inputs = rounded_up(outputs, _NVFP4_OUTPUTS), rounded_up(inputs, _NVFP4_INPUTS)
-    elements = outputs * inputs * copies
-    if form is None or quantization is None:
-        yield (elements * (wide if form is None else form.bytes_per_element), count)
-        return
-    yield (elements * form.bytes_per_element, count)
-    match form:
-        case WeightFormat.FP8 if quantization.block is not None:
-            block = block or quantization.block
-            yield (ceil(outputs / block) * ceil(inputs / block) * copies * 4, count)
-        case WeightFormat.INT4 | WeightFormat.INT8 if quantization.group is not None or form is WeightFormat.INT4:
-            group = block or quantization.group
-            groups = 1 if group is None else ceil(inputs / group)
-            yield (outputs * groups * copies * 2, count)
-            if quantization.zero_points:
-                wide_zero = quantization.wide_zero_points and copies == 1
-                zero = _WIDE_ZERO_POINT if wide_zero else form.bytes_per_element
-                yield (outputs * groups * copies * zero, count)
-        case WeightFormat.FP8 | WeightFormat.INT8:
-            yield ((1 if quantization.one_scale else outputs) * copies * 4, count)
-        case WeightFormat.NVFP4:
-            yield (elements / 16, count)
-        case WeightFormat.MXFP4:  # the kernel's tiles hold a multiple of eight scales
-            yield (outputs * ceil(inputs / 256) * 8 * copies, count)
-        case WeightFormat.MXFP8:
-            yield (elements / 32, count)
-        case _:
-            pass
+    bytes_per_element: float
+
+    def matrices(self, outputs: float, inputs: float, count: int, copies: int = 1) -> Iterator[Tensor]:
+        """The tensors of `count` matrices; `copies` is how many experts one tensor holds."""
+        yield (outputs * inputs * copies * self.bytes_per_element, count)
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Matrices in a small format, with scales."""
+
+    form: WeightFormat
+    quantization: Quantization
+    finer: int | None = None
+    """A finer block or group than the checkpoint's; None: the checkpoint's own."""
+
+    @property
+    def bytes_per_element(self) -> float:
+        return self.form.bytes_per_element
+
+    def matrices(self, outputs: float, inputs: float, count: int, copies: int = 1) -> Iterator[Tensor]:
+        """As for plain ones; the scales are tensors of their own."""
+        form, quantization = self.form, self.quantization
+        if form is WeightFormat.NVFP4:
+            outputs, inputs = rounded_up(outputs, _NVFP4_OUTPUTS), rounded_up(inputs, _NVFP4_INPUTS)
+        elements = outputs * inputs * copies
+        yield (elements * form.bytes_per_element, count)
+        match form:
+            case WeightFormat.FP8 if quantization.block is not None:
+                block = self.finer or quantization.block
+                yield (ceil(outputs / block) * ceil(inputs / block) * copies * 4, count)
+            case WeightFormat.INT4 | WeightFormat.INT8 if quantization.group is not None or form is WeightFormat.INT4:
+                group = self.finer or quantization.group
+                groups = 1 if group is None else ceil(inputs / group)
+                yield (outputs * groups * copies * 2, count)
+                if quantization.zero_points:
+                    wide_zero = quantization.wide_zero_points and copies == 1
+                    zero = _WIDE_ZERO_POINT if wide_zero else form.bytes_per_element
+                    yield (outputs * groups * copies * zero, count)
+            case WeightFormat.FP8 | WeightFormat.INT8:
+                yield ((1 if quantization.one_scale else outputs) * copies * 4, count)
+            case WeightFormat.NVFP4:
+                yield (elements / 16, count)
+            case WeightFormat.MXFP4:  # the kernel's tiles hold a multiple of eight scales
+                yield (outputs * ceil(inputs / 256) * 8 * copies, count)
+            case WeightFormat.MXFP8:
+                yield (elements / 32, count)
+            case _:
+                pass
+
+
+def stored(model: Model, form: WeightFormat | None) -> Plain | Quantised:
+    """How matrices of that format are stored; None: of the model's own dtype."""
+    if model.quantization is None or form is None:
+        return Plain(model.dtype.bytes_per_element)
+    return Quantised(form, model.quantization)

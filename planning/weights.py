@@ -9,7 +9,7 @@ from catalog.architectures import traits_of
 from catalog.model import ChunkedAttention, FullAttention, LinearPart, MlaAttention, Model, SlidingAttention
 from planning.engine import ServeSettings
 from planning.layers import Layer, layer_tensors
-from planning.stored import Tensor, matrix
+from planning.stored import Tensor, stored
 
 GIB = 1024**3
 MIB = 1024**2
@@ -103,7 +103,8 @@ def parameters(model: Model) -> int | None:
 
 def _from_checkpoint(model: Model, sharding: Sharding, stage: Stage) -> float:
     """The embeddings are known; the rest of the checkpoint is spread evenly over layers and ranks."""
-    assert model.checkpoint_gib is not None
+    if model.checkpoint_gib is None:
+        raise ValueError(f"nobody knows how large {model.id} is: it is planned from records alone")
     table = model.vocabulary * model.hidden_size * model.dtype.bytes_per_element
     tables = table if model.tied_embeddings else 2 * table
     body = model.checkpoint_gib * GIB * _CHECKPOINT_MARGIN - tables
@@ -119,9 +120,8 @@ def _tensors(model: Model, sharding: Sharding, stage: Stage, *, rotary: bool = T
     if stage.last:
         yield (model.hidden_size * wide, 1)
     if model.vision is not None and (stage.first or traits_of(model.architecture).vision_on_every_stage):
-        form = model.quantization.format_of(LinearPart.VISION) if model.quantization else None
-        cut = wide if form is None else form.bytes_per_element
-        yield (model.vision.parameters / sharding.tensor * cut, 1)
+        cut = stored(model, model.format_of(LinearPart.VISION))
+        yield (model.vision.parameters / sharding.tensor * cut.bytes_per_element, 1)
         yield (model.vision.whole_parameters * wide, 1)
     if rotary and traits_of(model.architecture).rotary_tables:
         yield from _rotary_tables(model)
@@ -191,9 +191,8 @@ def _embeddings(model: Model, tensor: int, stage: Stage) -> Iterator[Tensor]:
     inputs = int(stage.first or everywhere or (model.tied_embeddings and stage.last))
     yield (size, inputs)
     if not model.tied_embeddings and (stage.last or traits.head_on_every_stage):
-        form = model.quantization.format_of(LinearPart.OUTPUT_EMBEDDING) if model.quantization else None
         rows = size / model.dtype.bytes_per_element / model.hidden_size
-        yield from matrix(rows, model.hidden_size, 1, form, model.dtype.bytes_per_element, model.quantization)
+        yield from stored(model, model.format_of(LinearPart.OUTPUT_EMBEDDING)).matrices(rows, model.hidden_size, 1)
 
 
 def embedding_bytes(model: Model, tensor: int) -> float:
