@@ -56,7 +56,8 @@ class Case:
     def public_estimate(self, utilization: float) -> float:
         """The cache tokens by the estimate in wide public use."""
         count = parameters(self.model)
-        assert count is not None
+        if count is None:
+            raise ValueError(f"{self.model.id}: how many weights it has is not known")
         weights = count * 2 / GIB * _CHECKPOINT_MARGIN / self.tensor_parallel
         room = utilization * self.node.card.torch_gib - weights - _FLAT_GIB - _SHARE * weights
         per_token = sum(

@@ -15,7 +15,7 @@ from catalog.model import Model
 from catalog.performance import EstimateError, performance
 from catalog.source import read_yaml
 from planning.performance.library import LibrarySteps
-from planning.performance.load import Traffic, operation
+from planning.performance.load import Replica, Traffic, operation
 from planning.performance.steps import Deployment, Step, Steps, Unknown
 
 _FOLDER = Path(__file__).parent / "measured"
@@ -40,6 +40,11 @@ class Comparison:
             return None
         faster = self.measured / self.estimated
         return 1 / faster if self.figure == "requests/s" else faster
+
+    @property
+    def off(self) -> float | None:
+        """By which share the estimate is more than what was measured; None: there is none."""
+        return None if self.estimated is None else self.estimated / self.measured - 1
 
 
 def comparisons() -> list[Comparison]:
@@ -73,8 +78,9 @@ def _estimated(row: dict[str, Any], model: Model, steps: Steps) -> dict[str, flo
         return {"requests/s": requests_per_second(steps, row["requests"], row["running"])}
     constants = performance().first_token
     constant = constants.experts if model.is_moe else constants.dense
-    alone = operation(steps, _ALONE, 1, stages=1, step_tokens=_STEP_TOKENS, first_token_ms=constant)
-    assert alone is not None
+    alone = operation(Replica(steps, _STEP_TOKENS, constant), _ALONE, 1)
+    if alone is None:
+        raise Unknown("a step has no room for one prompt")
     return {
         "first token, ms": alone.first_token_ms,
         "ms a token": steps.milliseconds(Step(0, 1, _ALONE.input_tokens, _ALONE.output_tokens)),
@@ -129,15 +135,15 @@ def summary(found: list[Comparison]) -> dict[str, Summary]:
     """By figure."""
     off: dict[str, list[float]] = {}
     for each in found:
-        if each.estimated is not None:
-            off.setdefault(each.figure, []).append(_off(each))
+        if each.off is not None:
+            off.setdefault(each.figure, []).append(each.off)
     return {name: Summary(len(all_), median(map(abs, all_)), max(all_, key=abs)) for name, all_ in off.items()}
 
 
 def main() -> int:
     found = comparisons()
     for each in found:
-        known = "unknown" if each.estimated is None else f"{each.estimated:8.2f} {100 * _off(each):+6.1f} %"
+        known = "unknown" if each.off is None else f"{each.estimated:8.2f} {100 * each.off:+6.1f} %"
         print(f"{each.what:24} {each.figure:16} measured {each.measured:8.2f}  estimated {known}")
     limits = allowed(performance().error)
     for figure, row in summary(found).items():
@@ -147,11 +153,6 @@ def main() -> int:
     beyond = [figure for figure, value in optimism.items() if value > limits[figure]]
     print("too good at most: " + ", ".join(f"{figure} {value:.3f} x" for figure, value in optimism.items()))
     return 1 if beyond else 0
-
-
-def _off(each: Comparison) -> float:
-    assert each.estimated is not None
-    return each.estimated / each.measured - 1
 
 
 if __name__ == "__main__":

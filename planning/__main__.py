@@ -19,8 +19,9 @@ from planning.engine import engine_of
 from planning.fit import Fit, fit
 from planning.performance.steps import LibraryMissing
 from planning.prices import PriceList
+from planning.schema import plan_schema
 from planning.shape import GpuNode, ShapeQuestion, ShapeRefused, ShapeRequest
-from planning.stack_question import Format, describe_stack, plan_schema
+from planning.stack_question import Format, describe_stack
 
 if TYPE_CHECKING:
     from planning.performance.ranking import ServiceRanking

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 class Decision(BaseModel):
     """A part of the plan: frozen, and strict about its keys so that a stored plan cannot be misread."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def rounded(digits: int) -> PlainSerializer:

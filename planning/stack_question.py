@@ -1,14 +1,9 @@
-"""Answers `python -m planning stack NAME`: a stack file's plan, for people, a pull request, or machines.
+"""Answers `python -m planning stack NAME`: a stack file's plan, for people, a pull request, or machines."""
 
-And `python -m planning schema`, for whoever reads that plan by a machine.
-"""
-
-import json
 from enum import StrEnum
 from pathlib import Path
 
 from config import read_stack_file
-from planning.plan import PlatformPlan
 from planning.platform import plan_platform
 from planning.report import sections, to_markdown, to_text
 
@@ -29,8 +24,3 @@ def describe_stack(folder: Path, stack: str, format: Format) -> str:
             return to_markdown(sections(plan, stack))
         case Format.TEXT:
             return to_text(sections(plan, stack))
-
-
-def plan_schema() -> str:
-    """The JSON schema of what `describe_stack` gives as JSON. It is made when it is asked for, so it is never old."""
-    return json.dumps(PlatformPlan.model_json_schema(by_alias=False, mode="serialization"), indent=2, sort_keys=True)

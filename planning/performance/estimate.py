@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from catalog.performance import performance
 from config.objective import ServiceObjective
-from planning.performance.load import Operation, Traffic, operation
+from planning.performance.load import Operation, Replica, Traffic, operation
 from planning.performance.steps import Steps
 
 _BATCHES = (*range(1, 9), *range(10, 17, 2), *range(20, 33, 4), *range(40, 65, 8), *range(80, 129, 16))
@@ -53,12 +53,11 @@ def capability(steps: Steps, objective: ServiceObjective, limits: Limits) -> Cap
     """What one replica can serve; None if not even one request at once. Raises Unknown."""
     constants = performance().first_token
     constant = constants.experts if limits.has_experts else constants.dense
+    replica = Replica(steps, limits.step_tokens, constant, limits.stages)
     traffic = Traffic(objective.input_tokens, objective.output_tokens, objective.prefix_tokens)
     found: list[Operation] = []
     for batch in _batches(limits):
-        one = operation(
-            steps, traffic, batch, stages=limits.stages, step_tokens=limits.step_tokens, first_token_ms=constant
-        )
+        one = operation(replica, traffic, batch)
         if one is None:
             break
         found.append(one)

@@ -36,16 +36,26 @@ class Operation:
     requests_per_second: float
 
 
-def operation(
-    steps: Steps, traffic: Traffic, sequences: int, *, stages: int, step_tokens: int, first_token_ms: float
-) -> Operation | None:
+@dataclass(frozen=True)
+class Replica:
+    """How one replica makes its steps."""
+
+    steps: Steps
+    step_tokens: int
+    """The tokens of a step: `--max-num-batched-tokens`."""
+    first_token_ms: float
+    """What a first token takes beside the model's pass."""
+    stages: int = 1
+    """Of a pipeline; each works on its own part of the sequences."""
+
+
+def operation(replica: Replica, traffic: Traffic, sequences: int) -> Operation | None:
     """How it serves `sequences` requests at once; None where their prompts alone are more than the steps can take.
 
-    `stages` of a pipeline each work on their own part of the sequences; `first_token_ms` is what a first token takes
-    beside the model's pass. Raises Unknown.
+    Raises Unknown.
     """
-    at_once = max(1, sequences // stages)
-    room = step_tokens - at_once
+    steps, at_once = replica.steps, max(1, sequences // replica.stages)
+    room = replica.step_tokens - at_once
     new = traffic.new_tokens
     if room < 1:
         return None
@@ -63,9 +73,9 @@ def operation(
     step = (1 - with_prompts) * alone + with_prompts * mixed
     return Operation(
         sequences=sequences,
-        first_token_ms=_first_token(steps, traffic, at_once, room, step) + first_token_ms,
+        first_token_ms=_first_token(steps, traffic, at_once, room, step) + replica.first_token_ms,
         per_token_ms=step,
-        requests_per_second=stages * prompts / step * 1e3,
+        requests_per_second=replica.stages * prompts / step * 1e3,
     )
 
 

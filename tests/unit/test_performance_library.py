@@ -16,7 +16,7 @@ from oracle.environment import CONFIGS_VERSION
 from planning.__main__ import main
 from planning.performance.kept import KeptAnswers, kept_folder
 from planning.performance.library import LibrarySteps
-from planning.performance.load import Traffic, operation
+from planning.performance.load import Replica, Traffic, operation
 from planning.performance.steps import Deployment, Step, Unknown
 
 CHECKOUT = Path(__file__).parents[2]
@@ -148,16 +148,17 @@ def test_a_config_that_the_library_would_fetch_is_not_asked_for() -> None:
 
 
 def test_a_replica_serves_no_more_prompts_than_its_steps_have_room_for() -> None:
-    settled = operation(_Counted(), Traffic(8000, 10), 8, stages=1, step_tokens=8192, first_token_ms=0)
+    replica = Replica(_Counted(), step_tokens=8192, first_token_ms=0)
+    settled = operation(replica, Traffic(8000, 10), 8)
     assert settled is not None
-    assert operation(_Counted(), Traffic(8000, 10), 32, stages=1, step_tokens=8192, first_token_ms=0) is None
-    assert operation(_Counted(), Traffic(10, 10), 64, stages=1, step_tokens=64, first_token_ms=0) is None
+    assert operation(replica, Traffic(8000, 10), 32) is None
+    assert operation(Replica(_Counted(), step_tokens=64, first_token_ms=0), Traffic(10, 10), 64) is None
 
 
 def test_little_is_right_of_every_operation() -> None:
     """Requests at once are those that arrive in the time that one takes, to the half step that it waits."""
     for sequences in (1, 4, 16, 64):
-        found = operation(_Counted(), Traffic(512, 100), sequences, stages=1, step_tokens=8192, first_token_ms=0)
+        found = operation(Replica(_Counted(), step_tokens=8192, first_token_ms=0), Traffic(512, 100), sequences)
         assert found is not None
         seconds = found.per_token_ms * 100 / 1e3
         assert found.requests_per_second * seconds == pytest.approx(sequences, rel=0.01)

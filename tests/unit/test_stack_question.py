@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from config import stack_names
-from planning.stack_question import Format, describe_stack, plan_schema
+from planning.schema import plan_schema
+from planning.stack_question import Format, describe_stack
 
 CHECKOUT = Path(__file__).parents[2]
 STACKS = stack_names(CHECKOUT)
