@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from catalog import ACCELERATORS
+from catalog.hugging_face import model_from_config
 from catalog.model import KvCacheDtype, MlaAttention, Model, Quantization, WeightFormat
 from planning.engine import (
     ServeSettings,
@@ -85,7 +86,7 @@ def _case(row: dict[str, Any], data: dict[str, Any], folder: Path) -> Case:
     accelerator = ACCELERATORS[row.get("accelerator", data["accelerator"])]
     node = GpuNode.of(accelerator, accelerator.machine_type(accelerator.default_machine_type))
     config = json.loads((folder / f"{row['model']}.json").read_text(encoding="utf-8"))
-    model = Model.from_hugging_face_config(config, row["model"])
+    model = model_from_config(config, row["model"])
     if "quantization" in row:  # while it is loaded
         model = model.model_copy(update={"quantization": Quantization(format=WeightFormat(row["quantization"]))})
     engine = engine_of(data["vllm"])

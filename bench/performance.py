@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from catalog.hugging_face import model_from_config
 from catalog.model import Model
 from catalog.performance import EstimateError, performance
 from catalog.source import read_yaml
@@ -54,7 +55,7 @@ def comparisons() -> list[Comparison]:
     found: list[Comparison] = []
     for row in (*rows["alone"], *rows["saturated"]):
         config = json.loads((_FOLDER / f"{row['model']}.json").read_text(encoding="utf-8"))
-        model = Model.from_hugging_face_config(config, row["model"])
+        model = model_from_config(config, row["model"])
         deployment = Deployment(row.get("tensorParallel", 1))
         name = f"{row['model']} TP {deployment.tensor_parallel}"
         figures = _measured(row)

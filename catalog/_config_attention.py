@@ -1,7 +1,7 @@
 """The attention of a Hugging Face `config.json`: which layer is of which kind, rotary tables, and the context."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from catalog._attention import (
     AttentionGroup,
@@ -13,7 +13,7 @@ from catalog._attention import (
     SlidingAttention,
     StateSpace,
 )
-from catalog._config_reader import ConfigReader, UnreadableConfigError, integers, mapping, whole_number
+from catalog._config_reader import ConfigReader, UnreadableConfigError, mapping, whole_number
 
 _MOST_LAYERS = 1000
 _SLIDING_EVERY_OTHER = {"gemma2", "gpt_oss"}
@@ -61,25 +61,31 @@ def _kinds(reader: ConfigReader, layers: int) -> list[str]:
     if reader.kind == "llama4_text":
         return _chunked(reader, layers)
     if reader.kind == "mimo_v2_flash":
-        pattern = integers("hybrid_layer_pattern", cast(list[Any], reader.get("hybrid_layer_pattern") or []))
-        return ["sliding_attention" if number else "full_attention" for number in pattern]
-    given = reader.get("layer_types")
+        return _where(reader.integers("hybrid_layer_pattern"), "sliding_attention")
     # vLLM's gpt_oss.py goes by the number of a layer alone.
-    if isinstance(given, list) and reader.kind != "gpt_oss":
-        return [str(kind) for kind in cast(list[Any], given)[:layers]]
+    if isinstance(reader.get("layer_types"), list) and reader.kind != "gpt_oss":
+        return [str(kind) for kind in reader.list_of("layer_types")[:layers]]
     interval = reader.get("full_attention_interval")
     if interval or reader.get("linear_num_value_heads"):
-        step = whole_number("full_attention_interval", interval or 4)
-        return ["full_attention" if (layer + 1) % step == 0 else "linear_attention" for layer in range(layers)]
+        return _all_but_every(whole_number("full_attention_interval", interval or 4), "linear_attention", layers)
     return _windows(reader, layers)
+
+
+def _where(flags: list[int], kind: str) -> list[str]:
+    """Layers with a flag are of that kind, the others have attention over the whole context."""
+    return [kind if flag else "full_attention" for flag in flags]
+
+
+def _all_but_every(step: int, kind: str, layers: int) -> list[str]:
+    """The last of each `step` layers has attention over the whole context, the others are of that kind."""
+    return ["full_attention" if (layer + 1) % step == 0 else kind for layer in range(layers)]
 
 
 def nemotron_pattern(reader: ConfigReader) -> str:
     """One letter a layer, from either spelling."""
-    types = reader.get("layers_block_type")
-    if isinstance(types, list):
+    if isinstance(reader.get("layers_block_type"), list):
         letters = {"mamba": "M", "attention": "*", "moe": "E", "mlp": "-"}
-        pattern = "".join(letters.get(str(kind), "?") for kind in cast(list[Any], types))
+        pattern = "".join(letters.get(str(kind), "?") for kind in reader.list_of("layers_block_type"))
     else:
         pattern = str(reader.get("hybrid_override_pattern", ""))
     if not pattern or set(pattern) - set(_NEMOTRON):
@@ -94,12 +100,10 @@ def layers_of(reader: ConfigReader) -> int:
 
 def _chunked(reader: ConfigReader, layers: int) -> list[str]:
     """Llama 4: every fourth layer has no positions and sees the whole context."""
-    without = reader.get("no_rope_layers")
-    if isinstance(without, list) and without:
-        flags = integers("no_rope_layers", cast(list[Any], without))
-        return ["chunked_attention" if flag else "full_attention" for flag in flags]
+    if flags := reader.integers("no_rope_layers"):
+        return _where(flags, "chunked_attention")
     step = whole_number("no_rope_layer_interval", reader.get("no_rope_layer_interval") or 4)
-    return ["full_attention" if (layer + 1) % step == 0 else "chunked_attention" for layer in range(layers)]
+    return _all_but_every(step, "chunked_attention", layers)
 
 
 def _windows(reader: ConfigReader, layers: int) -> list[str]:
@@ -110,7 +114,7 @@ def _windows(reader: ConfigReader, layers: int) -> list[str]:
     if reader.get("use_sliding_window") is False and reader.kind != "mimo":
         return ["full_attention"] * layers
     if reader.kind in _WINDOWS_BEHIND:
-        before = whole_number("max_window_layers", reader.get("max_window_layers", 28))
+        before = reader.integer_or(28, "max_window_layers")
         if 0 < before < layers:
             raise UnreadableConfigError(f"max_window_layers: vLLM serves no {reader.kind} with windows on some layers")
         return ["sliding_attention" if before == 0 else "full_attention"] * layers
@@ -122,7 +126,7 @@ def _windows(reader: ConfigReader, layers: int) -> list[str]:
     elif reader.kind in _SLIDING_EVERY_OTHER:
         pattern = 2
     if isinstance(pattern, int) and pattern > 1:
-        return ["full_attention" if (layer + 1) % pattern == 0 else "sliding_attention" for layer in range(layers)]
+        return _all_but_every(pattern, "sliding_attention", layers)
     return ["sliding_attention"] * layers
 
 
@@ -151,7 +155,16 @@ def _group(reader: ConfigReader, kind: str, count: int) -> AttentionGroup:
         case "chunked_attention":
             return ChunkedAttention(layers=count, chunk=reader.integer("attention_chunk_size"))
         case "linear_attention":
-            return _linear(reader, count)
+            return LinearAttention(
+                layers=count,
+                key_heads=reader.integer("linear_num_key_heads"),
+                value_heads=reader.integer("linear_num_value_heads"),
+                key_head_dim=reader.integer("linear_key_head_dim"),
+                value_head_dim=reader.integer("linear_value_head_dim"),
+                convolution=reader.integer_or(4, "linear_conv_kernel_dim"),
+                # vllm/model_executor/models/config.py: the config's mamba_ssm_dtype, or else the model's own.
+                state_bytes_per_element=_state_bytes(reader.get("mamba_ssm_dtype")),
+            )
         case "state_space":
             return StateSpace(
                 layers=count,
@@ -159,7 +172,7 @@ def _group(reader: ConfigReader, kind: str, count: int) -> AttentionGroup:
                 head_dim=reader.integer("mamba_head_dim"),
                 groups=reader.integer("n_groups"),
                 state=reader.integer("ssm_state_size"),
-                convolution=whole_number("conv_kernel", reader.get("conv_kernel", 4)),
+                convolution=reader.integer_or(4, "conv_kernel"),
                 state_bytes_per_element=_state_bytes(reader.get("mamba_ssm_cache_dtype", "float32")),
             )
         case "none":
@@ -174,7 +187,7 @@ def _state_bytes(dtype: Any) -> int:
 
 
 def _latent(reader: ConfigReader, layers: int) -> MlaAttention:
-    indexer = whole_number("index_n_heads", reader.get("index_n_heads") or 0)
+    indexer = reader.integer_or(0, "index_n_heads")
     return MlaAttention(
         layers=layers,
         kv_lora_rank=reader.integer("kv_lora_rank"),
@@ -183,32 +196,18 @@ def _latent(reader: ConfigReader, layers: int) -> MlaAttention:
         v_head_dim=reader.integer("v_head_dim"),
         q_lora_rank=reader.get("q_lora_rank"),
         indexer_heads=indexer,
-        indexer_head_dim=whole_number("index_head_dim", reader.get("index_head_dim") or 0) if indexer else 0,
-        indexer_tokens=whole_number("index_topk", reader.get("index_topk") or 0) if indexer else 0,
+        indexer_head_dim=reader.integer_or(0, "index_head_dim") if indexer else 0,
+        indexer_tokens=reader.integer_or(0, "index_topk") if indexer else 0,
         indexer_layers=_indexer_layers(reader, layers) if indexer else None,
     )
 
 
 def _indexer_layers(reader: ConfigReader, layers: int) -> tuple[int, ...] | None:
     """The layers with an indexer; None where every layer has one. In GLM 5.2 and 5.3 several layers share one."""
-    types = reader.get("indexer_types")
-    if not isinstance(types, list):
+    if not isinstance(reader.get("indexer_types"), list):
         return None
-    full = tuple(layer for layer, kind in enumerate(cast(list[Any], types)[:layers]) if kind == "full")
+    full = tuple(layer for layer, kind in enumerate(reader.list_of("indexer_types")[:layers]) if kind == "full")
     return None if len(full) == layers else full
-
-
-def _linear(reader: ConfigReader, layers: int) -> LinearAttention:
-    return LinearAttention(
-        layers=layers,
-        key_heads=reader.integer("linear_num_key_heads"),
-        value_heads=reader.integer("linear_num_value_heads"),
-        key_head_dim=reader.integer("linear_key_head_dim"),
-        value_head_dim=reader.integer("linear_value_head_dim"),
-        convolution=whole_number("linear_conv_kernel_dim", reader.get("linear_conv_kernel_dim", 4)),
-        # vllm/model_executor/models/config.py: the config's mamba_ssm_dtype, or else the model's own.
-        state_bytes_per_element=_state_bytes(reader.get("mamba_ssm_dtype")),
-    )
 
 
 def _ropes(reader: ConfigReader) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """The mixture-of-experts part of a Hugging Face `config.json`: how many experts, how wide, and in which layers."""
 
-from typing import Any, cast
+from typing import Any
 
 from catalog._config_attention import layers_of, nemotron_pattern
-from catalog._config_reader import ConfigReader, integers, whole_number
+from catalog._config_reader import ConfigReader, whole_number
 from catalog.model import Experts
 
 _SHARED_GATE = {"qwen2_moe", "qwen3_next", "qwen3_5_moe_text"}
@@ -61,14 +61,14 @@ def _expert_layers(reader: ConfigReader) -> dict[str, Any]:
 def _has_experts(reader: ConfigReader, layer: int) -> bool:
     if reader.kind == "nemotron_h":
         return "-" not in nemotron_pattern(reader) or nemotron_pattern(reader)[layer] == "E"
-    if layer < whole_number("first_k_dense_replace", reader.get("first_k_dense_replace") or 0):
+    if layer < reader.integer_or(0, "first_k_dense_replace"):
         return False
     frequency = reader.get("moe_layer_freq")
     if isinstance(frequency, list):
-        return bool(integers("moe_layer_freq", cast(list[Any], frequency))[layer])
+        return bool(reader.integers("moe_layer_freq")[layer])
     if frequency is not None and layer % whole_number("moe_layer_freq", frequency):
         return False  # vllm/model_executor/models/deepseek_v2.py
-    if layer in integers("mlp_only_layers", cast(list[Any], reader.get("mlp_only_layers") or [])):
+    if layer in reader.integers("mlp_only_layers"):
         return False
     return (layer + 1) % _step(reader) == 0
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from catalog._config_parts import Checkpoint, excepting, names_in, nothing_but
 from catalog._config_reader import UnreadableConfigError, mapping, whole_number
-from catalog._formats import Quantization, WeightFormat
+from catalog._formats import LinearPart, Quantization, WeightFormat
 from catalog._module_names import Match
 
 
@@ -40,7 +40,8 @@ def integer_groups(config: Mapping[str, Any], method: str, checkpoint: Checkpoin
             raise UnreadableConfigError(f"quantization_config: extra_config gives {name} {other} bits: not modelled")
     if only:
         return nothing_but(main, only, checkpoint)
-    return excepting(main, skipped, Match.SUBSTRING, checkpoint, head=bool(config.get("lm_head")))
+    outside = frozenset({LinearPart.OUTPUT_EMBEDDING} if config.get("lm_head") else ())
+    return excepting(main, skipped, Match.SUBSTRING, checkpoint, outside)
 
 
 def _quantised_alone(config: Mapping[str, Any]) -> list[str]:

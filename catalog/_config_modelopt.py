@@ -46,8 +46,7 @@ def modelopt(config: Mapping[str, Any], checkpoint: Checkpoint) -> Quantization 
         one_scale=algorithm == "FP8",
         kv_cache=cache,
     )
-    head = LinearPart.OUTPUT_EMBEDDING in checkpoint.parts
-    return excepting(main, skipped, Match.WILDCARD, checkpoint, head=head)
+    return excepting(main, skipped, Match.WILDCARD, checkpoint, frozenset({LinearPart.OUTPUT_EMBEDDING}))
 
 
 def _modelopt_format(algorithm: str) -> WeightFormat:

@@ -29,15 +29,13 @@ def excepting(
     skipped: list[str],
     match: Match,
     checkpoint: Checkpoint,
-    *,
-    head: bool = False,
-    vision: bool = False,
+    outside: frozenset[LinearPart] = frozenset(),
 ) -> Quantization:
-    """The main format, but for what a list names."""
+    """The main format, but for what a list names. `outside` are the parts beside the layers that may have it."""
     known = ModuleList(skipped)
 
     def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
-        if (part is LinearPart.OUTPUT_EMBEDDING and not head) or (part is LinearPart.VISION and not vision):
+        if part in _WHOLE - outside:
             return None
         return None if checkpoint.names.named(part, layer, known, match) else main.format
 

@@ -8,19 +8,15 @@ from catalog._config_modelopt import is_modelopt, modelopt
 from catalog._config_parts import Checkpoint, excepting, is_everything, mixed, names_in
 from catalog._config_reader import UnreadableConfigError, mapping, whole_number
 from catalog._formats import KvCacheDtype, LinearPart, QuantisedPart, Quantization, WeightFormat
-from catalog._module_names import Match, ModuleNames
+from catalog._module_names import Match
+
+_VISION = frozenset({LinearPart.VISION})
 
 
 def quantization_of(
-    config: Mapping[str, Any],
-    beside: Mapping[str, Any] | None,
-    layers: int,
-    parts: frozenset[LinearPart],
-    *,
-    beside_dense: bool = False,
-    latent: bool = False,
+    config: Mapping[str, Any], beside: Mapping[str, Any] | None, checkpoint: Checkpoint
 ) -> Quantization | None:
-    """How the checkpoint is stored. `parts` are those that the model has.
+    """How the checkpoint is stored.
 
     vLLM reads the file beside the config only where the config says nothing (transformers_utils/config.py, 0.33.0).
     """
@@ -33,7 +29,6 @@ def quantization_of(
         config = {**{k: inner[k] for k in ("quantized_layers",) if k in inner}, **config}
     if not config:
         return None
-    checkpoint = Checkpoint(layers, parts, ModuleNames(beside_dense, latent))
     method = str(config.get("quant_method", "")).lower().replace("_", "-")
     match method:
         case "fp8" | "fbgemm-fp8":
@@ -46,7 +41,7 @@ def quantization_of(
                 behind_flag=method != "fp8",
             )
             match = Match.EXACT if method == "fp8" else Match.COMPONENT
-            return excepting(main, skipped, match, checkpoint, vision=True)
+            return excepting(main, skipped, match, checkpoint, _VISION)
         case "mxfp4":
             return Quantization(format=WeightFormat.MXFP4, covers=QuantisedPart.EXPERTS)
         case "mxfp8":
@@ -92,7 +87,7 @@ def _compressed_tensors(config: Mapping[str, Any], checkpoint: Checkpoint) -> Qu
     if len({scheme.format for _, scheme in groups}) > 1 or not is_everything(groups[0][0]):
         return mixed(groups, skipped, checkpoint, Match.EXPRESSION).model_copy(update={"kv_cache": cache})
     main = groups[0][1].model_copy(update={"kv_cache": cache})
-    return excepting(main, skipped, Match.EXPRESSION, checkpoint, vision=True)
+    return excepting(main, skipped, Match.EXPRESSION, checkpoint, _VISION)
 
 
 def _scheme(weights: Mapping[str, Any]) -> Quantization:

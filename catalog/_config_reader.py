@@ -105,6 +105,21 @@ class ConfigReader:
                 return whole_number(name, value)
         raise UnreadableConfigError(f"config.json has no {' or '.join(names)}")
 
+    def integer_or(self, default: int, name: str) -> int:
+        """The number, or the default where the file says nothing."""
+        value = self.get(name)
+        return default if value is None else whole_number(name, value)
+
+    def list_of(self, name: str) -> list[Any]:
+        """The list; an empty one where the file has none."""
+        value = self.get(name, [])
+        if not isinstance(value, list):
+            raise UnreadableConfigError(f"config.json: {name} is {value!r}, not a list")
+        return cast(list[Any], value)
+
+    def integers(self, name: str) -> list[int]:
+        return [whole_number(name, number) for number in self.list_of(name)]
+
 
 def whole_number(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
@@ -114,10 +129,6 @@ def whole_number(name: str, value: Any) -> int:
 
 def mapping(value: Any) -> dict[str, Any]:
     return dict(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else {}
-
-
-def integers(name: str, value: list[Any]) -> list[int]:
-    return [whole_number(name, number) for number in value]
 
 
 def text_config(config: dict[str, Any]) -> dict[str, Any]:

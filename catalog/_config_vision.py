@@ -1,6 +1,7 @@
 """The `vision_config` of a Hugging Face `config.json`: a transformer over patches of an image, family by family."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from catalog._config_reader import Config, ConfigReader, UnreadableConfigError, mapping, whole_number
@@ -66,51 +67,60 @@ def _siglip(encoder: _Encoder, hidden: int, outer: Config) -> Vision:
 def _qwen2(encoder: _Encoder, hidden: int, outer: Config) -> Vision:
     """Qwen2-VL: `embed_dim` is the encoder's width, `hidden_size` the language model's."""
     width = encoder["embed_dim"]
-    inner = width * encoder.get("mlp_ratio", 4)
-    layer = 4 * width * width + 4 * width + 2 * width * inner + inner + width
-    return _qwen(encoder, hidden, width, inner, layer * encoder["depth"], 4 * width, _merger(encoder, width, hidden))
+    return _qwen(encoder, hidden, _Layer(width, width * encoder.get("mlp_ratio", 4)))
 
 
 def _qwen2_5(encoder: _Encoder, hidden: int, outer: Config) -> Vision:
     """Qwen2.5-VL: gated feed-forward layers."""
     width, inner = encoder.get("hidden_size", 1280), encoder.get("intermediate_size", 3420)
-    layer = 4 * width * width + 4 * width + 3 * width * inner + 2 * inner + width
-    return _qwen(encoder, hidden, width, inner, layer * encoder["depth"], 2 * width, _merger(encoder, width, hidden))
+    return _qwen(encoder, hidden, _Layer(width, inner, gated=True))
 
 
 def _qwen3(encoder: _Encoder, hidden: int, outer: Config) -> Vision:
     """Qwen3-VL and later: learned positions, and mergers of inner layers ("deepstack")."""
-    width, inner = encoder["hidden_size"], encoder["intermediate_size"]
-    layer = 4 * width * width + 4 * width + 2 * width * inner + inner + width
-    mergers = (1 + encoder.count("deepstack_visual_indexes")) * _merger(encoder, width, hidden)
-    vision = _qwen(encoder, hidden, width, inner, layer * encoder["depth"], 4 * width, mergers)
-    return vision.model_copy(
-        update={
-            "whole_parameters": vision.whole_parameters + encoder["num_position_embeddings"] * width,
-            "deepstack_levels": encoder.count("deepstack_visual_indexes"),
-        }
-    )
+    levels = encoder.count("deepstack_visual_indexes")
+    width = encoder["hidden_size"]
+    vision = _qwen(encoder, hidden, _Layer(width, encoder["intermediate_size"]), mergers=1 + levels)
+    whole = vision.whole_parameters + encoder["num_position_embeddings"] * width
+    return vision.model_copy(update={"whole_parameters": whole, "deepstack_levels": levels})
 
 
-def _merger(encoder: _Encoder, width: int, hidden: int) -> int:
-    """What joins neighbouring patches into one token."""
-    joined = width * encoder.get("spatial_merge_size", 2) ** 2
-    return joined * joined + joined + joined * hidden + hidden
+@dataclass(frozen=True)
+class _Layer:
+    """One layer of an encoder of Qwen's."""
+
+    width: int
+    inner: int
+    gated: bool = False
+
+    @property
+    def parameters(self) -> int:
+        """Those that tensor parallel cuts."""
+        inwards = 2 if self.gated else 1
+        attention = 4 * self.width * self.width + 4 * self.width
+        return attention + (inwards + 1) * self.width * self.inner + inwards * self.inner + self.width
+
+    @property
+    def norms(self) -> int:
+        return (2 if self.gated else 4) * self.width
 
 
-def _qwen(encoder: _Encoder, hidden: int, width: int, inner: int, layers: int, norms: int, mergers: int) -> Vision:
+def _qwen(encoder: _Encoder, hidden: int, layer: _Layer, mergers: int = 1) -> Vision:
+    """A merger joins neighbouring patches into one token."""
     merge = encoder.get("spatial_merge_size", 2) ** 2
+    joined = layer.width * merge
+    merger = joined * joined + joined + joined * hidden + hidden
     channels = encoder.get("in_channels", encoder.get("in_chans", 3))
     patch = channels * encoder.get("temporal_patch_size", 2) * encoder["patch_size"] ** 2
     return Vision(
-        parameters=layers + mergers,
-        whole_parameters=patch * width + norms * encoder["depth"],
-        hidden_size=width,
-        intermediate_size=inner,
+        parameters=layer.parameters * encoder["depth"] + mergers * merger,
+        whole_parameters=patch * layer.width + layer.norms * encoder["depth"],
+        hidden_size=layer.width,
+        intermediate_size=layer.inner,
         patches_per_image=_QWEN_TOKENS * merge,
         tokens_per_image=_QWEN_TOKENS,
         widths_in_flight=_QWEN_WIDTHS,
-        cut_sizes=(inner, width * merge),
+        cut_sizes=(layer.inner, joined),
     )
 
 

@@ -16,6 +16,7 @@ from catalog._config_attention import (
     rotary_of,
 )
 from catalog._config_experts import experts_of
+from catalog._config_parts import Checkpoint
 from catalog._config_quantization import quantization_of
 from catalog._config_reader import (
     Config,
@@ -30,6 +31,7 @@ from catalog._config_recorded import recorded_model
 from catalog._config_unmodelled import refuse_unmodelled
 from catalog._config_vision import vision_of
 from catalog._formats import LinearPart
+from catalog._module_names import ModuleNames
 from catalog.architectures import DENSE, RECORDED_ONLY
 from catalog.model import Experts, LinearAttention, MlaAttention, Model, NoAttention, StateSpace, Vision
 
@@ -154,11 +156,12 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
         "dtype": dtype_of(reader, config),
         "quantization": quantization_of(
             *_quantization(outer, text, quantization),
-            # The draft layers come after the others, and lists name them in the same way.
-            layers_of(reader) + _draft_layers(reader),
-            _parts(attention, experts, vision),
-            beside_dense=experts is not None and experts.beside_dense,
-            latent=latent,
+            Checkpoint(
+                # The draft layers come after the others, and lists name them in the same way.
+                layers=layers_of(reader) + _draft_layers(reader),
+                parts=_parts(attention, experts, vision),
+                names=ModuleNames(experts is not None and experts.beside_dense, latent),
+            ),
         ),
     }
     return Model.model_validate(fields, by_name=True)

@@ -3,10 +3,9 @@
 An entry of the catalogue, the same fields in a stack file, or a Hugging Face `config.json` give the same type.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -33,9 +32,7 @@ from catalog._formats import (
     StoredOtherwise,
     WeightFormat,
 )
-
-if TYPE_CHECKING:
-    from catalog.recorded import Record
+from catalog._record import Record
 
 __all__ = [
     "MODELS",
@@ -155,7 +152,7 @@ class Model(Entry):
     minimum_vllm: str | None = Field(default=None, description="oldest vLLM that runs it")
     sources: tuple[str, ...] = Field(default=(), description="keys of the catalogue's sources, or addresses")
     note: str | None = Field(default=None, description="for whoever reads the entry")
-    _said: "tuple[tuple[Record, ...], str]" = PrivateAttr(default=((), ""))
+    _said: tuple[tuple[Record, ...], str] = PrivateAttr(default=((), ""))
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -181,14 +178,14 @@ class Model(Entry):
         """Cheap, since plans are cached by model; equality compares everything."""
         return hash((self.id, self.architecture, self.hidden_size, self.vocabulary))
 
-    def with_records(self, records: "tuple[Record, ...]") -> Self:
+    def with_records(self, records: tuple[Record, ...]) -> Self:
         """The same model, with what vLLM's own code said of the config.json that it was read from, of each release."""
         same = self.model_copy()
         same._said = (records, self.model_dump_json())
         return same
 
     @property
-    def records(self) -> "tuple[Record, ...]":
+    def records(self) -> tuple[Record, ...]:
         """What was said of exactly this model: a copy that was changed since has none."""
         records, of = self._said
         return records if records and of == self.model_dump_json() else ()
@@ -257,18 +254,6 @@ class Model(Entry):
     @property
     def weight_format(self) -> WeightFormat:
         return self.quantization.format if self.quantization else self.dtype
-
-    @classmethod
-    def from_hugging_face_config(
-        cls, config: Mapping[str, Any], id: str, quantization: Mapping[str, Any] | None = None
-    ) -> "Model":
-        """The model that a `config.json` describes, and the `hf_quant_config.json` beside it where there is one.
-
-        Raises `UnreadableConfigError`, which names what is missing or not modelled.
-        """
-        from catalog.hugging_face import model_from_config
-
-        return model_from_config(config, id, quantization)
 
 
 MODELS: Entries[Model] = Entries(Path(__file__).parent / "models", Model)

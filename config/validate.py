@@ -7,8 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from catalog import Model
-from catalog.hugging_face import QUANTIZATION_FILE
+from catalog.hugging_face import QUANTIZATION_FILE, model_from_config
 from catalog.recorded import with_records_beside
 from config.errors import ConfigurationError, Problem, key_path, problems_of
 from config.settings import HUGGING_FACE_TOKEN, Settings
@@ -90,7 +89,7 @@ def _with_config_files(settings: Settings, folder: Path, problems: list[Problem]
             content = json.loads((folder / model.config_file).read_text(encoding="utf-8"))
             beside = (folder / model.config_file).with_name(QUANTIZATION_FILE)
             quantization = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else None
-            definition = Model.from_hugging_face_config(content, model.model, quantization)
+            definition = model_from_config(content, model.model, quantization)
             definition = with_records_beside(definition, folder / model.config_file)
         except OSError as error:
             problems.append(Problem(path, f"{model.config_file} cannot be read: {error.strerror}"))

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from catalog import ACCELERATORS, PINS
-from catalog.hugging_face import UnreadableConfigError
+from catalog.hugging_face import UnreadableConfigError, model_from_config
 from catalog.model import MODELS, Model
 from oracle.ask import Answer
 from oracle.question import Config, Question
@@ -163,7 +163,7 @@ def model_of(config: Config) -> Model:
     """As the plan reads it: the catalogue's entry of that id, else the config.json. Raises UnreadableConfigError."""
     if config.id in MODELS:
         return MODELS[config.id]
-    return Model.from_hugging_face_config(config.config, config.id, config.quantization)
+    return model_from_config(config.config, config.id, config.quantization)
 
 
 _Planned = tuple[list[float], list[KvLayout]]

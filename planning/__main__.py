@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from catalog import ACCELERATORS, PINS, REGION_PRICES, CapacityKind, InvalidEntry
-from catalog.hugging_face import QUANTIZATION_FILE, UnreadableConfigError, read_json_object
+from catalog.hugging_face import QUANTIZATION_FILE, UnreadableConfigError, model_from_config, read_json_object
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import with_records_beside
 from config import ConfigurationError
@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             capacity = None if options.capacity is None else CapacityKind(options.capacity)
             where = (PriceList(options.region, capacity), options.accelerator)
             if options.service_objective is not None:
+                # The other questions should not wait for the library of the estimates.
                 from planning.performance.ranking import objective_of, rank_services, ranking_text
 
                 answer = rank_services(model, _request(options), objective_of(options.service_objective), *where)
@@ -173,7 +174,7 @@ def _model(options: argparse.Namespace) -> Model:
     name = file.parent.name if file.name == "config.json" and file.parent.name else file.stem
     beside = file.with_name(QUANTIZATION_FILE)
     quantization = _json_object(beside) if beside.exists() else None
-    return with_records_beside(Model.from_hugging_face_config(config, name, quantization), file)
+    return with_records_beside(model_from_config(config, name, quantization), file)
 
 
 def _json_object(file: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from catalog import PINS
 from catalog.model import MODELS, KvCacheDtype, Model
-from catalog.recorded import RecordedCase, RecordedGroup, record_of
+from catalog.recorded import RecordedCase, RecordedGroup, Way, record_of
 from planning.engine import default_max_num_batched_tokens
 from planning.kv_cache import BlockGroup, KvLayout
 from planning.server import Server
@@ -50,14 +50,8 @@ def recorded_answer(server: Server) -> Answer | None:
     if record is None:
         return None
     cache = _ALIKE.get(settings.kv_cache_dtype, settings.kv_cache_dtype)
-    case = record.case(
-        server.card.capability,
-        sharding.tensor,
-        sharding.pipeline,
-        sharding.expert_parallel,
-        cache,
-        settings.draft_tokens,
-    )
+    way = Way(sharding.tensor, sharding.pipeline, sharding.expert_parallel, cache, settings.draft_tokens)
+    case = record.case(server.card.capability, way)
     return None if case is None else Answer(case, _beyond(server))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from catalog.hugging_face import UnreadableConfigError
+from catalog.hugging_face import UnreadableConfigError, model_from_config
 from catalog.model import Model
 
 _NOT_OF_SPEED = {
@@ -42,7 +42,7 @@ def counterparts(model: Model, folder: Path) -> Iterator[str]:
         name = file.name.removesuffix(_CONFIG).replace("--", "/", 1)
         beside = file.with_name(file.name.replace(_CONFIG, _QUANTIZATION))
         try:
-            found = Model.from_hugging_face_config(config, name, _read(beside) if beside.exists() else None)
+            found = model_from_config(config, name, _read(beside) if beside.exists() else None)
         except UnreadableConfigError:
             continue
         if speed_facts(found) == facts:

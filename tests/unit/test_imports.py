@@ -1,7 +1,12 @@
 """Facts, intent and decisions cost no SDK: whoever plans, or tests a plan, waits for none."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +35,54 @@ def test_the_edge_to_pulumi_imports_no_provider() -> None:
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert "pulumi" in loaded
     assert loaded.isdisjoint({"pulumi_gcp", "pulumi_kubernetes"})
+
+
+CHECKOUT = Path(__file__).parents[2]
+ROOMS = (
+    "catalog",
+    "config",
+    "planning",
+    "components",
+    "stacks",
+    "policy",
+    "review",
+    "verification",
+    "oracle",
+    "sandbox",
+)
+MODULES = {
+    ".".join(file.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__"): file
+    for room in ROOMS
+    for file in (CHECKOUT / room).rglob("*.py")
+}
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def _own(node: ast.AST) -> Iterator[str]:
+    """Our modules that an import names."""
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    if isinstance(node, ast.ImportFrom):
+        parts = ((f"{node.module}.{alias.name}", str(node.module)) for alias in node.names)
+        names = [part if part in MODULES else module for part, module in parts]
+    yield from (name for name in names if name in MODULES)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    imports = {name: {own for node in ast.walk(_tree(name)) for own in _own(node)} for name in MODULES}
+    assert len(list(TopologicalSorter(imports).static_order())) == len(MODULES)
+
+
+def test_an_import_of_ours_inside_a_function_says_why() -> None:
+    silent: list[str] = []
+    for name, file in MODULES.items():
+        lines = file.read_text(encoding="utf-8").splitlines()
+        functions = (node for node in ast.walk(_tree(name)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        for function in functions:
+            first = next((node for node in ast.walk(function) if any(_own(node))), None)
+            if first is not None and not lines[first.lineno - 2].lstrip().startswith("#"):
+                silent.append(f"{name}:{first.lineno}")
+    assert silent == []

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from catalog import PINS
-from catalog.hugging_face import UnreadableConfigError
+from catalog.hugging_face import UnreadableConfigError, model_from_config
 from catalog.model import MODELS, LinearAttention, MlaAttention, Model, SlidingAttention, WeightFormat
 from catalog.recorded import record_of
 from planning.load_time import checkpoint_gib
@@ -89,7 +89,7 @@ def test_stages_share_out_every_layer_of_every_kind(name: str, pipeline: int) ->
 
 @pytest.mark.parametrize("file", sorted(MEASURED.glob("*.json")), ids=lambda file: file.stem)
 def test_measured_configs_are_read(file: Path) -> None:
-    model = Model.from_hugging_face_config(json.loads(file.read_text(encoding="utf-8")), file.stem)
+    model = model_from_config(json.loads(file.read_text(encoding="utf-8")), file.stem)
     assert model.counted
     assert model.vision is None
 
@@ -102,12 +102,12 @@ def test_the_two_spellings_of_a_config_give_one_model() -> None:
         "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000},
         "sliding_attention": {"rope_type": "default", "rope_theta": 10000},
     }
-    assert Model.from_hugging_face_config(old, "m") == Model.from_hugging_face_config(new, "m")
+    assert model_from_config(old, "m") == model_from_config(new, "m")
 
 
 def test_a_multimodal_gemma_has_its_image_encoder_and_the_text_model_has_not() -> None:
     text = json.loads((MEASURED / "gemma-3-27b-text.json").read_text(encoding="utf-8"))
-    whole = Model.from_hugging_face_config(
+    whole = model_from_config(
         {
             "architectures": ["Gemma3ForConditionalGeneration"],
             "model_type": "gemma3",
@@ -140,12 +140,12 @@ def test_a_multimodal_gemma_has_its_image_encoder_and_the_text_model_has_not() -
     assert whole.vision == entry.vision
     assert whole.attention == entry.attention
     assert parameters(whole) == parameters(entry)
-    assert Model.from_hugging_face_config(text, "text").vision is None
+    assert model_from_config(text, "text").vision is None
 
 
 def test_deepseek_in_fp8_is_read_with_its_latent_attention() -> None:
     stored = {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}
-    model = Model.from_hugging_face_config(deepseek() | stored, "R1")
+    model = model_from_config(deepseek() | stored, "R1")
     entry = MODELS["deepseek-ai/DeepSeek-R1"]
     assert isinstance(model.attention[0], MlaAttention)
     assert (model.attention, model.experts, model.quantization) == (entry.attention, entry.experts, entry.quantization)
@@ -156,7 +156,7 @@ def test_gpt_oss_keeps_all_but_its_experts_in_bfloat16() -> None:
     config = {"model_type": "gpt_oss", "architectures": ["GptOssForCausalLM"], "hidden_size": 2880}
     config |= {"intermediate_size": 2880, "num_hidden_layers": 36, "num_attention_heads": 64, "num_key_value_heads": 8}
     config |= {"quantization_config": {"quant_method": "mxfp4"}}
-    model = Model.from_hugging_face_config(config, "gpt-oss-120b")
+    model = model_from_config(config, "gpt-oss-120b")
     entry = MODELS["openai/gpt-oss-120b"]
     assert model.weight_format is WeightFormat.MXFP4
     assert model.attention == entry.attention
@@ -166,10 +166,10 @@ def test_gpt_oss_keeps_all_but_its_experts_in_bfloat16() -> None:
 
 def test_a_window_that_is_not_used_is_not_a_sliding_model() -> None:
     qwen = LLAMA | {"model_type": "qwen2", "sliding_window": 4096, "use_sliding_window": False}
-    assert not any(isinstance(g, SlidingAttention) for g in Model.from_hugging_face_config(qwen, "q").attention)
-    assert Model.from_hugging_face_config(qwen, "q").attention_bias
+    assert not any(isinstance(g, SlidingAttention) for g in model_from_config(qwen, "q").attention)
+    assert model_from_config(qwen, "q").attention_bias
     mistral = LLAMA | {"model_type": "mistral", "sliding_window": 4096}
-    assert isinstance(Model.from_hugging_face_config(mistral, "m").attention[0], SlidingAttention)
+    assert isinstance(model_from_config(mistral, "m").attention[0], SlidingAttention)
 
 
 def test_linear_layers_are_read_from_the_interval() -> None:
@@ -182,7 +182,7 @@ def test_linear_layers_are_read_from_the_interval() -> None:
         "linear_key_head_dim": 128,
         "linear_value_head_dim": 128,
     }
-    groups = {group.kind: group for group in Model.from_hugging_face_config(config, "n").attention}
+    groups = {group.kind: group for group in model_from_config(config, "n").attention}
     assert groups["full"].layers == 8
     linear = groups["linear"]
     assert isinstance(linear, LinearAttention)
@@ -192,7 +192,7 @@ def test_linear_layers_are_read_from_the_interval() -> None:
 
 def test_an_architecture_that_is_not_modelled_is_refused_by_its_name() -> None:
     with pytest.raises(UnreadableConfigError, match="NewForCausalLM is not modelled"):
-        Model.from_hugging_face_config(LLAMA | {"model_type": "newcomer", "architectures": ["NewForCausalLM"]}, "n")
+        model_from_config(LLAMA | {"model_type": "newcomer", "architectures": ["NewForCausalLM"]}, "n")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_an_architecture_that_is_not_modelled_is_refused_by_its_name() -> None:
 )
 def test_a_config_that_says_too_little_is_refused_by_name(change: dict[str, Any], message: str) -> None:
     with pytest.raises(UnreadableConfigError, match=message) as refusal:
-        Model.from_hugging_face_config(LLAMA | change, "n")
+        model_from_config(LLAMA | change, "n")
     assert "\n" not in str(refusal.value)
 
 

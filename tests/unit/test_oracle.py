@@ -8,7 +8,7 @@ import pytest
 
 from catalog import PINS
 from catalog.model import MODELS, KvCacheDtype
-from catalog.recorded import RECORDED, read_record, record_of
+from catalog.recorded import RECORDED, Way, read_record, record_of
 from maintenance import models_page
 from oracle import changes as between
 from oracle.__main__ import main
@@ -104,7 +104,7 @@ def test_a_record_is_what_was_answered_and_keeps_other_cards(tmp_path: Path) -> 
     assert target.read_text() == as_text(made)
     assert set(made.capabilities) == {"9.0", "8.9"}
     assert [case.tensor for case in made.capabilities["8.9"]] == [1]
-    said = made.case("9.0", 2, 1, False, KvCacheDtype.AUTO, 0)
+    said = made.case("9.0", Way(tensor=2))
     assert said is not None
     assert said.refusal == "no"
     other = Config(QWEN.id, "a test", {"model_type": "qwen4"})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from catalog import MODELS, Basis
-from catalog.hugging_face import UnreadableConfigError
+from catalog.hugging_face import UnreadableConfigError, model_from_config
 from catalog.model import KvCacheDtype, LinearAttention, Model, StateSpace
 from config.models import Objective
 from planning.engine import engine_of
@@ -26,7 +26,7 @@ STATES = engine_of("0.24.0").states
 
 
 def read(config: dict[str, Any], **changes: Any) -> Model:
-    return Model.from_hugging_face_config(config | changes, "a/model")
+    return model_from_config(config | changes, "a/model")
 
 
 def asked(model: Model, accelerator: str, machine: str | None = None, **wanted: Any) -> Fit:
@@ -157,7 +157,7 @@ def test_attention_that_modelopt_left_alone_stays_in_16_bits_in_either_file() ->
     stage = stages_of(model, 1)[0]
     more = weight_bytes(model, Sharding(8), stage) - weight_bytes(all_of_it, Sharding(8), stage)
     assert 1.5 < more / GIB < 3
-    assert Model.from_hugging_face_config(deepseek(), "a/model", beside).quantization == model.quantization
+    assert model_from_config(deepseek(), "a/model", beside).quantization == model.quantization
 
 
 def test_groups_of_weights_that_a_shard_would_cut_are_refused() -> None:

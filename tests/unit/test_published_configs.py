@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from catalog.hugging_face import UnreadableConfigError
+from catalog.hugging_face import UnreadableConfigError, model_from_config
 from catalog.model import MODELS, Model
 from oracle import environment
 from oracle.published import NoConfig, config_among, published, unknown
@@ -48,7 +48,7 @@ def made_of(model: Model) -> dict[str, Any]:
 
 
 def read(config: Config) -> Model:
-    return Model.from_hugging_face_config(config.config, config.id, config.quantization)
+    return model_from_config(config.config, config.id, config.quantization)
 
 
 def test_each_published_config_is_an_entry_or_refused_by_its_name() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from catalog import PINS, Basis
 from catalog.architectures import RECORDED_ONLY
-from catalog.hugging_face import UnreadableConfigError
+from catalog.hugging_face import UnreadableConfigError, model_from_config
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import Record, RecordedCase, RecordedGroup
 from planning.fit import Fit, fit
@@ -26,7 +26,7 @@ def said(tensor: int, weights: int, groups: tuple[RecordedGroup, ...] = (Recorde
 
 
 def told(*cases: RecordedCase, id: str = "a/model") -> Model:
-    model = Model.from_hugging_face_config(CONFIG, id)
+    model = model_from_config(CONFIG, id)
     record = Record(model=id, vllm=PINS.vllm, config="a test", digest="", capabilities={"9.0": cases})
     return model.with_records((record,))
 
@@ -96,7 +96,7 @@ def test_states_of_a_recorded_cache_cap_the_sequences() -> None:
 
 
 def test_copies_of_the_hidden_states_take_their_room() -> None:
-    one = Model.from_hugging_face_config({**CONFIG, "hc_mult": 1}, "a/model").with_records(told(said(1, 90)).records)
+    one = model_from_config({**CONFIG, "hc_mult": 1}, "a/model").with_records(told(said(1, 90)).records)
     held = [
         asked(model, max_model_len=32768, max_num_batched_tokens=65536).activation_gib
         for model in (one, told(said(1, 90)))
@@ -118,4 +118,4 @@ def test_an_entry_without_formulas_is_of_a_class_that_says_why(name: str) -> Non
 @pytest.mark.parametrize("name", ["MiniMaxM3ForCausalLM", "Step3p7FlashForCausalLM"])
 def test_a_class_that_vllm_does_not_have_is_refused_for_that_reason(name: str) -> None:
     with pytest.raises(UnreadableConfigError, match=f"{name} is none that vLLM 0.33 has a class for"):
-        Model.from_hugging_face_config(llama(32, 4096, 14336, 32) | {"architectures": [name]}, "a/model")
+        model_from_config(llama(32, 4096, 14336, 32) | {"architectures": [name]}, "a/model")

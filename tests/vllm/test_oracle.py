@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog import PINS
-from catalog.model import KvCacheDtype
-from catalog.recorded import beside, file_of, read_record
+from catalog.recorded import Way, beside, file_of, read_record
 from oracle import environment
 from oracle.__main__ import main
 from oracle.ask import ask
@@ -39,7 +38,7 @@ def test_the_records_and_the_plan_say_what_vllm_says(tmp_path: Path) -> None:
     for question, answer in answers[: len(SAMPLE)]:
         record = read_record(file_of(question.config.id, PINS.vllm))
         assert record.digest == question.config.digest
-        said = record.case("9.0", question.tensor, question.pipeline, False, KvCacheDtype.AUTO, 0)
+        said = record.case("9.0", Way(question.tensor, question.pipeline))
         fresh = case_of(question, answer)
         assert said is not None
         assert fresh is not None
