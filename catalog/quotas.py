@@ -21,13 +21,17 @@ class QuotaLimit(Entry):
     """One limit of a project; each name is None where it was not found or that API has no row for it."""
 
     what: str = Field(description="what is counted, and its unit")
-    scope: QuotaScope
-    metric: str | None = Field(default=None, description="in `quotas` of projects.get and regions.get")
+    scope: QuotaScope = Field(description="what it is counted over")
+    metric: str | None = Field(
+        default=None, description="in `quotas` of projects.get and regions.get of the Compute Engine API"
+    )
     quota_id: str | None = Field(default=None, description="of the Cloud Quotas API")
-    quota_metric: str | None = Field(default=None, description="of the Cloud Quotas API")
+    quota_metric: str | None = Field(
+        default=None, description="of the Cloud Quotas API, such as compute.googleapis.com/cpus"
+    )
     dimension: str | None = Field(default=None, description="by which the limit is counted besides the region")
-    certain: bool = True
-    note: str | None = None
+    certain: bool = Field(default=True, description="it is sure that it exists and counts these resources")
+    note: str | None = Field(default=None, description="what else is known of it")
 
 
 class CpuLimit(Entry):

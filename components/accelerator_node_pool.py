@@ -11,7 +11,7 @@ from catalog import Taint
 from catalog.capacity import ReservationUse
 from components.faces import AnyCluster, AnyFabric, StackContext
 from config.node_pools import SurgeSettings
-from planning.plan import NodePoolPlan, ReservationPlan
+from planning.plan import NodePoolPlan
 
 _RESERVATION_KEY = "compute.googleapis.com/reservation-name"
 _KEEPS_VERSION: list[container.NodePoolMaintenancePolicyArgsDict] = [
@@ -190,12 +190,12 @@ def _node_config(plan: NodePoolPlan, args: AcceleratorNodePoolArgs) -> container
 
 
 def _add_capacity(config: container.NodePoolNodeConfigArgsDict, plan: NodePoolPlan, cluster: AnyCluster) -> None:
-    traits = plan.provisioning.traits
-    if plan.reservation:
+    traits, reservation = plan.provisioning.traits, plan.reservation
+    if reservation:
         config["reservation_affinity"] = {
             "consume_reservation_type": ReservationUse.SPECIFIC.value,
             "key": _RESERVATION_KEY,
-            "values": [_reservation(plan.reservation, cluster.project)],
+            "values": [f"projects/{reservation.project or cluster.project}/reservations/{reservation.path}"],
         }
     elif traits.reservations:
         config["reservation_affinity"] = {"consume_reservation_type": traits.reservations.value}
@@ -203,10 +203,6 @@ def _add_capacity(config: container.NodePoolNodeConfigArgsDict, plan: NodePoolPl
         config |= cast(container.NodePoolNodeConfigArgsDict, {to_snake(traits.flag): True})
     if plan.max_run_seconds:
         config["max_run_duration"] = f"{plan.max_run_seconds}s"
-
-
-def _reservation(plan: ReservationPlan, project: str) -> str:
-    return f"projects/{plan.project or project}/reservations/{plan.path}"
 
 
 def _taint(taint: Taint) -> container.NodePoolNodeConfigTaintArgsDict:

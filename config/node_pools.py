@@ -59,6 +59,12 @@ class ReservationCapacity(Intent):
             raise ValueError("subBlock is part of a block; write block too")
         return self
 
+    @property
+    def path(self) -> str:
+        """From the reservation's name on, with block and sub-block if they are named."""
+        block = f"/reservationBlocks/{self.block}" if self.block else ""
+        return self.name + block + (f"/reservationSubBlocks/{self.sub_block}" if self.sub_block else "")
+
 
 class FlexStartCapacity(Intent):
     """Machines that come when Google has them, for a limited time, and go when it is over."""

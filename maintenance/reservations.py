@@ -23,8 +23,8 @@ def reservations_of(plan: PlatformPlan, project: str) -> list[Row]:
     for pool in plan.node_pools:
         if pool.reservation is None:
             continue
-        name, *parts = pool.reservation.path.split("/")
-        owner = pool.reservation.project or project
+        reservation, name = pool.reservation, pool.reservation.name
+        owner = reservation.project or project
         row = found.setdefault(
             (name, owner, pool.zone, pool.machine_type),
             {
@@ -40,8 +40,8 @@ def reservations_of(plan: PlatformPlan, project: str) -> list[Row]:
         row["count"] += pool.max_nodes
         if pool.waits:
             row["status"] = "pending"
-        if parts:
-            row["blocks"].setdefault(parts[1], []).extend(parts[3:])
+        if reservation.block:
+            row["blocks"].setdefault(reservation.block, []).extend(filter(None, [reservation.sub_block]))
     return list(found.values())
 
 

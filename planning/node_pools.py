@@ -11,7 +11,6 @@ from planning.plan import (
     NodePoolPlan,
     PlacementPlan,
     PoolUse,
-    ReservationPlan,
 )
 from planning.pools import ResolvedPool
 
@@ -55,6 +54,7 @@ def _plan_pool(pool: ResolvedPool, settings: Settings, prefix: str, findings: Fi
 def _pool(pool: ResolvedPool, prefix: str, *, exists: bool) -> NodePoolPlan:
     wanted, accelerator, machine = pool.settings, pool.accelerator, pool.machine
     flexible = pool.kind is CapacityKind.FLEX_START
+    reservation = wanted.capacity if isinstance(wanted.capacity, ReservationCapacity) else None
     labels = google_platform().dranet.node_labels if pool.by_dranet else {}
     return NodePoolPlan(
         name=wanted.name,
@@ -64,9 +64,9 @@ def _pool(pool: ResolvedPool, prefix: str, *, exists: bool) -> NodePoolPlan:
         nodes=wanted.nodes.min,
         min_nodes=wanted.nodes.min,
         max_nodes=wanted.nodes.max,
-        waits=isinstance(wanted.capacity, ReservationCapacity) and not wanted.capacity.active,
+        waits=reservation is not None and not reservation.active,
         provisioning=pool.kind,
-        reservation=_reservation(wanted.capacity) if isinstance(wanted.capacity, ReservationCapacity) else None,
+        reservation=reservation,
         max_run_seconds=max_run_seconds(wanted),
         placement=_placement(pool, prefix),
         gpu_type=accelerator.gke_label,
@@ -87,15 +87,6 @@ def _pool(pool: ResolvedPool, prefix: str, *, exists: bool) -> NodePoolPlan:
         uses_fabric=pool.mode is not None,
         accelerator_network_profile="auto" if pool.mode is FabricMode.ACCELERATOR_NETWORK_PROFILE else None,
     )
-
-
-def _reservation(capacity: ReservationCapacity) -> ReservationPlan:
-    path = capacity.name
-    if capacity.block:
-        path += f"/reservationBlocks/{capacity.block}"
-    if capacity.sub_block:
-        path += f"/reservationSubBlocks/{capacity.sub_block}"
-    return ReservationPlan(project=capacity.project, path=path)
 
 
 def _placement(pool: ResolvedPool, prefix: str) -> PlacementPlan | None:

@@ -67,18 +67,18 @@ def _gpus(region: str, pools: tuple[CountedPool, ...]) -> Iterator[QuotaNeed]:
         key = (accelerator.name, quota.metric_for(kind), quota.quota_id_for(kind))
         before = needs.get(key)
         needs[key] = QuotaNeed(
-            what=f"{'preemptible ' if kind.traits.preemptible else ''}GPUs: {accelerator.title}",
-            scope=QuotaScope.REGION,
+            limit=QuotaLimit(
+                what=f"{'preemptible ' if kind.traits.preemptible else ''}GPUs: {accelerator.title}",
+                scope=QuotaScope.REGION,
+                metric=key[1],
+                quota_id=key[2],
+                certain=quota.certain,
+            ),
             region=region,
-            metric=key[1],
-            quota_id=key[2],
-            quota_metric=None,
             dimensions=quota.dimensions_for(kind),
             at_first=each.at_first * pool.gpus_per_node + ((before.at_first or 0) if before else 0),
             amount=gpus + ((before.amount or 0) if before else 0),
             held_by_reservations=_held(pool, gpus) + (before.held_by_reservations if before else 0),
-            certain=quota.certain,
-            note=None,
         )
     yield from needs.values()
 
@@ -152,23 +152,17 @@ def _sums(uses: Iterable[_Use], region: str) -> Iterator[QuotaNeed]:
     for use in uses:
         family = use.family if use.limit.dimension else None
         together.setdefault((use.limit.what, family), []).append(use)
-    for (what, family), same in together.items():
+    for (_, family), same in together.items():
         limit, amount = same[0].limit, _sum(use.amount for use in same)
         if amount == 0:
             continue
         yield QuotaNeed(
-            what=what,
-            scope=limit.scope,
+            limit=limit,
             region=region if limit.scope is QuotaScope.REGION else None,
-            metric=limit.metric,
-            quota_id=limit.quota_id,
-            quota_metric=limit.quota_metric,
             dimensions={limit.dimension: family} if limit.dimension and family else {},
             at_first=_sum(use.at_first for use in same),
             amount=amount,
             held_by_reservations=sum(use.held for use in same),
-            certain=limit.certain,
-            note=limit.note,
         )
 
 

@@ -226,11 +226,11 @@ def _quotas(plan: PlatformPlan) -> Table:
         ("limit", "region", "first", "at most", "metric", "quota id", "note"),
         tuple(
             (
-                need.what,
+                need.limit.what,
                 need.region or "all",
                 _amount(need.at_first),
                 _amount(need.amount),
-                need.metric or "unknown",
+                need.limit.metric or "unknown",
                 _quota_id(need),
                 _quota_note(need),
             )
@@ -245,13 +245,13 @@ def _amount(count: int | None) -> str:
 
 def _quota_id(need: QuotaNeed) -> str:
     """The quota's id, with what the limit is counted by, if that is more than the region."""
-    name = need.quota_id or need.quota_metric or "unknown"
+    name = need.limit.quota_id or need.limit.quota_metric or "unknown"
     return name + "".join(f" {key}={value}" for key, value in need.dimensions.items())
 
 
 def _quota_note(need: QuotaNeed) -> str:
     held = f"{need.held_by_reservations:,} held by reservations already" if need.held_by_reservations else ""
-    return "; ".join(filter(None, (held, "" if need.certain else "not certain", need.note)))
+    return "; ".join(filter(None, (held, "" if need.limit.certain else "not certain", need.limit.note)))
 
 
 def _addresses(plan: PlatformPlan) -> Table:

@@ -21,7 +21,7 @@ def installer(plan: NcclInstallerPlan) -> Manifest:
         "containers": [
             {
                 "name": "pause",
-                "image": plan.pause_image,
+                "image": plan.pause_image.reference,
                 "resources": workloads().installer.pause.fields,
             }
         ],
@@ -40,7 +40,7 @@ def _prepare(plan: NcclInstallerPlan) -> list[dict[str, Any]]:
     return [
         {
             "name": "prepare-node",
-            "image": plan.host_image,
+            "image": plan.host_image.reference,
             "command": [*_ENTER_NODE, "/bin/sh", "-ec"],
             "args": ["\n".join(plan.host_preparation)],
             "resources": workloads().installer.prepare.fields,
@@ -52,7 +52,7 @@ def _prepare(plan: NcclInstallerPlan) -> list[dict[str, Any]]:
 def _install(plan: NcclInstallerPlan) -> dict[str, Any]:
     return {
         "name": "install",
-        "image": plan.image,
+        "image": plan.image.reference,
         "command": ["/bin/sh", "-ec"],
         "args": ["\n".join(_script(plan))],
         "resources": workloads().installer.install.fields,

@@ -14,7 +14,7 @@ def daemon(plan: NodeDaemonPlan) -> Manifest:
     limits = {"memory": memory}
     container: dict[str, Any] = {
         "name": plan.name,
-        "image": plan.image,
+        "image": plan.image.reference,
         "env": [{"name": name, "value": value} for name, value in plan.environment.items()],
         "resources": {"requests": {"cpu": workloads().daemon.cpu, "memory": memory}, "limits": limits},
         "securityContext": {"privileged": True},

@@ -44,7 +44,6 @@ from planning.plan.node_pools import (
     NodeDaemonPlan,
     NodePoolPlan,
     PlacementPlan,
-    ReservationPlan,
 )
 from planning.plan.platform import PlatformPlan, Warning
 from planning.plan.preflight import PreflightPlan, ServerNccl
@@ -102,7 +101,6 @@ __all__ = [
     "PriorityClassPlan",
     "ProtectionPlan",
     "QuotaNeed",
-    "ReservationPlan",
     "RolloutPlan",
     "SchedulingPlan",
     "SecretManagerSecret",

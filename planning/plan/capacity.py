@@ -4,7 +4,7 @@ from datetime import date
 
 from pydantic import computed_field
 
-from catalog.quotas import QuotaScope
+from catalog.quotas import QuotaLimit
 from planning.decision import Decision
 
 HOURS_PER_MONTH = 730
@@ -56,21 +56,12 @@ class AddressUse(Decision):
 
 
 class QuotaNeed(Decision):
-    """A limit of the project, and how much of it the stack uses. A name is None if it is not known, or does not
-    exist."""
+    """How much of a limit of the project the stack uses."""
 
-    what: str
-    """What is counted, and its unit."""
-    scope: QuotaScope
-    """What the limit is counted over."""
+    limit: QuotaLimit
+    """The limit, and what Google's APIs call it."""
     region: str | None
     """The region that the limit is for; None: it is for the whole project."""
-    metric: str | None
-    """The metric in `quotas` of projects.get or regions.get of the Compute Engine API."""
-    quota_id: str | None
-    """The quota's id in the Cloud Quotas API."""
-    quota_metric: str | None
-    """The quota's metric in the Cloud Quotas API, such as compute.googleapis.com/cpus."""
     dimensions: dict[str, str]
     """The dimensions by which the limit is counted besides the region."""
     at_first: int | None
@@ -79,10 +70,6 @@ class QuotaNeed(Decision):
     """The largest use, with what an upgrade adds; None: not known."""
     held_by_reservations: int
     """The part of either that reservations hold: it was used when they were made, in the projects that own them."""
-    certain: bool
-    """Whether it is sure that this limit exists and counts these resources."""
-    note: str | None
-    """What else is known of the limit; None: nothing."""
 
 
 class CostItem(Decision):

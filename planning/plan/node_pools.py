@@ -2,18 +2,9 @@
 
 from typing import Any
 
-from catalog import CapacityKind, Copy, DiskType, GpuDriverVersion, HostPath, Taint
-from config.node_pools import SurgeSettings
+from catalog import CapacityKind, Copy, DiskType, GpuDriverVersion, HostPath, Image, Taint
+from config.node_pools import ReservationCapacity, SurgeSettings
 from planning.decision import Decision
-
-
-class ReservationPlan(Decision):
-    """A reservation whose machines a pool uses."""
-
-    project: str | None
-    """The project that owns it; None: the stack's own."""
-    path: str
-    """The path from the reservation's name on, with block and sub-block if they are named."""
 
 
 class PlacementPlan(Decision):
@@ -46,7 +37,7 @@ class NodePoolPlan(Decision):
     """Whether the reservation has not begun yet, so that there are no nodes and nothing is put on them."""
     provisioning: CapacityKind
     """How its machines are obtained."""
-    reservation: ReservationPlan | None
+    reservation: ReservationCapacity | None
     """Where its machines are reserved; None: they are not."""
     max_run_seconds: int | None
     """The seconds after which Google takes a node back; None: no limit."""
@@ -105,15 +96,15 @@ class NcclInstallerPlan(Decision):
     """The name of the DaemonSet."""
     namespace: str
     """The namespace of the DaemonSet."""
-    image: str
-    """Reference of the plugin's image."""
-    pause_image: str
-    """Reference of the image that does nothing, once all is installed."""
+    image: Image
+    """The plugin's image."""
+    pause_image: Image
+    """The image that does nothing, once all is installed."""
     command: tuple[str, ...]
     """The command that installs, in the plugin's image."""
     copies: tuple[Copy, ...]
     """What is copied to the node after it."""
-    host_image: str | None
+    host_image: Image | None
     """The image with the tools that enter the node's own namespaces for `host_preparation`; None: there is nothing to
     prepare."""
     host_preparation: tuple[str, ...]
@@ -135,8 +126,8 @@ class NodeDaemonPlan(Decision):
     """The name of the DaemonSet."""
     namespace: str
     """The namespace of the DaemonSet."""
-    image: str
-    """Reference of its image."""
+    image: Image
+    """Its image."""
     command: tuple[str, ...]
     """Empty: the image's own."""
     environment: dict[str, str]

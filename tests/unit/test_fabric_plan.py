@@ -134,7 +134,7 @@ class TestInstaller:
         assert made.fabric
         (installer,) = made.nccl_installers
         releases = [INSTALLER_RELEASES[name] for name in INSTALLER_RELEASES]
-        (release,) = [release for release in releases if release.image.reference == installer.image]
+        (release,) = [release for release in releases if release.image == installer.image]
         assert release.transport == made.fabric.transport
 
     def test_an_untried_pair_of_plugin_and_nccl_is_a_warning_not_a_silent_pass(self) -> None:

@@ -158,7 +158,7 @@ def test_a_price_that_is_not_published_is_unknown_and_never_zero() -> None:
 
 def test_quota_is_named_by_its_metric_and_amount() -> None:
     need = plan({"model": "google/gemma-3-1b-it"}).quotas[0]
-    assert (need.metric, need.amount) == ("PREEMPTIBLE_NVIDIA_H200_GPUS", 16)
+    assert (need.limit.metric, need.amount) == ("PREEMPTIBLE_NVIDIA_H200_GPUS", 16)
 
 
 def test_replicas_share_nodes_and_leave_none_over_that_could_be_filled() -> None:

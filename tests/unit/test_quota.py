@@ -30,7 +30,7 @@ def plan(stack: str, **changes: Any) -> PlatformPlan:
 
 def needs(stack: str, **changes: Any) -> dict[str | None, QuotaNeed]:
     """By metric."""
-    return {need.metric: need for need in plan(stack, **changes).quotas}
+    return {need.limit.metric: need for need in plan(stack, **changes).quotas}
 
 
 def amounts(stack: str, **changes: Any) -> dict[str | None, tuple[int | None, int | None]]:
@@ -57,7 +57,7 @@ def test_a_fresh_projects_disks_and_cpus_are_enough_for_the_cheapest_stack() -> 
 
 def test_the_pool_that_a_cluster_is_made_with_takes_nothing_of_the_ssd_limit() -> None:
     made = plan("dev")
-    found = {need.metric: need for need in made.quotas}
+    found = {need.limit.metric: need for need in made.quotas}
     assert found["DISKS_TOTAL_GB"].amount == 3 * 30
     assert (found["SSD_TOTAL_GB"].at_first or 0) == 3 * 50 + made.node_pools[0].boot_disk_size_gib
 
@@ -68,7 +68,9 @@ def test_what_a_reservation_holds_is_told_apart() -> None:
     assert (gpus.amount, gpus.held_by_reservations) == (16, 16)
     assert gpus.dimensions == {"gpu_family": "NVIDIA_H200"}
     assert found["INSTANCES"].held_by_reservations == 2 and found["HDB_TOTAL_GB"].held_by_reservations == 0
-    ssds = next(need for need in plan("h200", pool_nodes=2, pool_capacity=RESERVED).quotas if "local SSD" in need.what)
+    ssds = next(
+        need for need in plan("h200", pool_nodes=2, pool_capacity=RESERVED).quotas if "local SSD" in need.limit.what
+    )
     assert ssds.dimensions == {"vm_family": "A3"} and (ssds.amount, ssds.held_by_reservations) == (24_000, 24_000)
 
 
@@ -97,10 +99,10 @@ def test_the_systems_machines_count_against_the_limit_of_their_series(
     machine: str, metric: str | None, quota_id: str | None, family: dict[str, str], vcpus: int
 ) -> None:
     found = plan("dev", system_machineType=machine, system_maxNodesPerZone=1).quotas
-    (need,) = [need for need in found if need.what.startswith("vCPUs of")]
-    assert (need.metric, need.quota_id, need.dimensions) == (metric, quota_id, family)
+    (need,) = [need for need in found if need.limit.what.startswith("vCPUs of")]
+    assert (need.limit.metric, need.limit.quota_id, need.dimensions) == (metric, quota_id, family)
     assert (need.at_first, need.amount) == (3 * vcpus, 6 * vcpus)
-    assert need.certain is (quota_id is not None)
+    assert need.limit.certain is (quota_id is not None)
 
 
 def test_gpu_machines_take_nothing_of_the_limits_on_cpus() -> None:
@@ -109,7 +111,7 @@ def test_gpu_machines_take_nothing_of_the_limits_on_cpus() -> None:
 
 def test_a_joined_clusters_own_parts_are_not_asked_for() -> None:
     existing = {"name": "theirs", "systemPool": "default"}
-    joined = {need.metric for need in plan("h200", **{"cluster": {"existing": existing}}).quotas}
+    joined = {need.limit.metric for need in plan("h200", **{"cluster": {"existing": existing}}).quotas}
     assert not joined & {"CPUS", "ROUTERS", "STATIC_ADDRESSES", "SSD_TOTAL_GB"}
     assert {"PREEMPTIBLE_NVIDIA_H200_GPUS", "HDB_TOTAL_GB", "NETWORKS"} <= joined
 
@@ -122,9 +124,11 @@ def test_pools_that_are_there_already_need_nothing() -> None:
 @pytest.mark.parametrize("stack", ["dev", "h200", "h100", "b200", "gb200", "gb300", "rtx-pro-6000", "production"])
 def test_each_need_has_a_name_of_google_or_says_that_it_is_not_certain(stack: str) -> None:
     found = plan(stack).quotas
-    assert all(need.metric or need.quota_id or need.quota_metric or not need.certain for need in found)
-    assert all((need.region is None) == (need.scope == "project") for need in found)
-    keys = [(need.what, tuple(need.dimensions.items())) for need in found]
+    assert all(
+        need.limit.metric or need.limit.quota_id or need.limit.quota_metric or not need.limit.certain for need in found
+    )
+    assert all((need.region is None) == (need.limit.scope == "project") for need in found)
+    keys = [(need.limit.what, tuple(need.dimensions.items())) for need in found]
     assert len(keys) == len(set(keys))
 
 

@@ -24,16 +24,18 @@ def image_questions(look: Look, mirror: str | None) -> Iterator[Question]:
 def images(plan: PlatformPlan) -> list[str]:
     """All images of the plan, each once, and the LeaderWorkerSet chart if it comes from a registry."""
     found = [model.image for model in plan.models]
-    found += [image for each in plan.nccl_installers for image in (each.image, each.pause_image, each.host_image or "")]
-    found += [each.image for each in (*plan.node_daemons, *plan.preflights)]
+    found += [preflight.image for preflight in plan.preflights]
+    pinned = [image for each in plan.nccl_installers for image in (each.image, each.pause_image, each.host_image)]
+    pinned += [daemon.image for daemon in plan.node_daemons]
     if plan.fabric and plan.fabric.sidecar:
-        found.append(plan.fabric.sidecar.image.reference)
+        pinned.append(plan.fabric.sidecar.image)
+    found += [image.reference for image in pinned if image]
     controller = plan.leader_worker_set
     if controller.chart.startswith("oci://"):
         found.append(f"{controller.chart.removeprefix('oci://')}:{controller.version}")
     release = next((each for each in CHART_RELEASES.values() if each.reference == controller.chart), None)
     found += [f"{image.repository}:{controller.controller_tag}" for image in release.images] if release else []
-    return sorted(set(filter(None, found)))
+    return sorted(set(found))
 
 
 def _image(look: Look, reference: str, mirror: str | None) -> str:

@@ -15,16 +15,16 @@ _UNLIMITED = -1
 
 def quota_questions(look: Look) -> Iterator[Question]:
     for need in look.plan.quotas:
-        name = " ".join([need.metric or need.quota_id or need.what, *need.dimensions.values()])
+        name = " ".join([need.limit.metric or need.limit.quota_id or need.limit.what, *need.dimensions.values()])
         yield Question(name, Row.QUOTA, lambda need=need: _quota(look, need))
 
 
 def _quota(look: Look, need: QuotaNeed) -> str:
     """Compares one quota with its need. Reserved machines are counted already, or belong to another project."""
     if need.amount is None or need.at_first is None:
-        raise NotObservable(f"{need.what}: how many the stack takes is not known")
+        raise NotObservable(f"{need.limit.what}: how many the stack takes is not known")
     first, most = (max(0, amount - need.held_by_reservations) for amount in (need.at_first, need.amount))
-    wanted = f"{need.what}: {first:,} for the first up" + (f", {most:,} at most" if most != first else "")
+    wanted = f"{need.limit.what}: {first:,} for the first up" + (f", {most:,} at most" if most != first else "")
     if not most:
         return f"{wanted}; the reservations hold them all"
     limit, used = _limit(look, need, wanted)
@@ -37,7 +37,7 @@ def _quota(look: Look, need: QuotaNeed) -> str:
         return seen
     if free >= first:
         return f"{seen}: enough to begin with; for more {_ask_for(look, need, most)}"
-    if not need.certain:
+    if not need.limit.certain:
         raise NotObservable(f"{seen}; whether this is the limit that counts is not certain")
     if limit < first:
         raise CheckFailed(f"{seen}: {_ask_for(look, need, most)}, or write fewer nodes")
@@ -48,7 +48,7 @@ def _quota(look: Look, need: QuotaNeed) -> str:
 
 
 def _ask_for(look: Look, need: QuotaNeed, amount: int) -> str:
-    name = " ".join([need.metric or need.quota_id or need.what, *need.dimensions.values()])
+    name = " ".join([need.limit.metric or need.limit.quota_id or need.limit.what, *need.dimensions.values()])
     where = f" in {need.region}" if need.region else ""
     page = f"https://console.cloud.google.com/iam-admin/quotas?project={look.project}"
     return f"ask for {amount:,} of {name}{where} at {page}"
@@ -59,22 +59,22 @@ def _limit(look: Look, need: QuotaNeed, wanted: str) -> tuple[float, float | Non
     found = _row(look, need)
     if found is not None:
         return float(found["limit"]), float(found.get("usage", 0))
-    if need.quota_id is None:
+    if need.limit.quota_id is None:
         raise NotObservable(f"{wanted}; the project shows no such limit, which is neither none nor zero")
-    limit = _cloud_quota(look, need, need.quota_id)
+    limit = _cloud_quota(look, need, need.limit.quota_id)
     if limit is None:
-        raise NotObservable(f"{wanted}; Cloud Quotas shows no {need.quota_id}, which is neither none nor zero")
+        raise NotObservable(f"{wanted}; Cloud Quotas shows no {need.limit.quota_id}, which is neither none nor zero")
     return limit, None
 
 
 def _row(look: Look, need: QuotaNeed) -> dict[str, Any] | None:
     """The quota's row among the region's limits or the project's; None if it is in neither."""
-    if need.metric is None:
+    if need.limit.metric is None:
         return None
     path = f"projects/{look.project}"
     found = look.region() if need.region else look.once(path, lambda: look.google.get(Api.COMPUTE, path))
     rows: list[dict[str, Any]] = found.get("quotas", [])
-    return next((row for row in rows if row["metric"] == need.metric), None)
+    return next((row for row in rows if row["metric"] == need.limit.metric), None)
 
 
 def _cloud_quota(look: Look, need: QuotaNeed, quota_id: str) -> int | None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from planning.plan import NodePoolPlan, ReservationPlan
+from config.node_pools import ReservationCapacity
+from planning.plan import NodePoolPlan
 from verification.doctor.google import Api, Missing
 from verification.doctor.look import Look, Question
 from verification.doctor.rows import Row
@@ -22,7 +23,7 @@ def reservation_questions(look: Look) -> Iterator[Question]:
             )
 
 
-def _reservation(look: Look, pool: NodePoolPlan, named: ReservationPlan) -> str:
+def _reservation(look: Look, pool: NodePoolPlan, named: ReservationCapacity) -> str:
     project = named.project or look.project
     name, *rest = named.path.split("/")
     where = f"projects/{project}/zones/{pool.zone}"
