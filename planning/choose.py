@@ -61,7 +61,7 @@ class Choice(Decision):
     @computed_field
     @property
     def usd_per_hour(self) -> Annotated[float, rounded(4)] | None:
-        """Of all replicas."""
+        """The price in US dollars per hour of all replicas."""
         return None if self.price is None else self.price.usd * self.shape.replicas
 
 

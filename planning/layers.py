@@ -93,7 +93,7 @@ class _Alike:
 
     @property
     def heads(self) -> float:
-        """Of the queries, on one GPU."""
+        """The heads of queries on one GPU."""
         return self.model.attention_heads / self.tensor
 
     def stored(self, part: LinearPart) -> Plain | Quantised:

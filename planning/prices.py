@@ -11,7 +11,7 @@ class PriceList:
 
     region: str
     capacity: CapacityKind | None = None
-    """None: nobody says how the machines are obtained, so they count at the list price."""
+    """The way to obtain the machines; None: nobody says it, so they count at the list price."""
 
     @property
     def name(self) -> str:

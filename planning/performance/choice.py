@@ -37,7 +37,7 @@ class ServiceChoice(Decision):
     @computed_field
     @property
     def usd_per_hour(self) -> Annotated[float, rounded(4)] | None:
-        """Of all replicas."""
+        """The price in US dollars per hour of all replicas."""
         return None if self.shape.usd_per_hour is None else self.shape.usd_per_hour * self.shape.replicas
 
     @property

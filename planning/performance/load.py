@@ -46,7 +46,7 @@ class Replica:
     first_token_ms: float
     """What a first token takes beside the model's pass."""
     stages: int = 1
-    """Of a pipeline; each works on its own part of the sequences."""
+    """The stages of a pipeline, each of which works on its own part of the sequences."""
 
 
 def operation(replica: Replica, traffic: Traffic, sequences: int) -> Operation | None:
