@@ -14,18 +14,19 @@ ZONES = 3
 
 
 def plan_addresses(
-    ranges: AddressRanges,
+    ranges: AddressRanges | None,
     system: SystemPoolPlan | None,
     pools: tuple[NodePoolPlan, ...],
     fabric: FabricPlan | None,
     findings: Findings,
-    *,
-    own_network: bool,
 ) -> tuple[AddressUse, ...]:
-    """What each range of the stack's own is asked for at its most, surge nodes included."""
+    """What each range of the stack's own is asked for at its most, surge nodes included.
+
+    `ranges` are those of the cluster's network; None: it is an existing one.
+    """
     on_fabric = sum(pool.nodes_at_once for pool in pools if pool.uses_fabric)
     uses: list[AddressUse] = []
-    if own_network:
+    if ranges is not None:
         nodes, pods = addresses_needed(system, pools)
         uses += [
             AddressUse(range="nodes", cidr=str(ranges.nodes), needed=nodes, capacity=_hosts(ranges.nodes)),

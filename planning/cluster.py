@@ -33,15 +33,12 @@ class ClusterNeeds:
     multi_networking: bool
     shielded_nodes: bool
     """One setting for all nodes, and bare metal machines have no shielded ones."""
+    pools: tuple[NodePoolPlan, ...]
+    """For whose nodes and pods it must have addresses."""
 
 
 def plan_cluster(
-    settings: Settings,
-    prefix: str,
-    needs: ClusterNeeds,
-    ranges: AddressRanges,
-    pools: tuple[NodePoolPlan, ...],
-    findings: Findings,
+    settings: Settings, prefix: str, needs: ClusterNeeds, ranges: AddressRanges, findings: Findings
 ) -> ClusterPlan | ExistingClusterPlan:
     identity = NodeIdentityPlan(account_id=f"{prefix}-nodes", roles=google_platform().node_roles)
     existing = settings.cluster.existing
@@ -49,7 +46,7 @@ def plan_cluster(
         _check_project(existing, settings.project, findings)
         return _existing(existing, settings, needs, identity)
     system_pool = _system_pool(settings.cluster.system_pool)
-    nodes, pods = addresses_needed(system_pool, pools)
+    nodes, pods = addresses_needed(system_pool, needs.pools)
     network = plan_network(settings, prefix, ranges, nodes_needed=nodes, pod_addresses_needed=pods)
     google, wanted = google_platform(), settings.cluster
     return ClusterPlan(

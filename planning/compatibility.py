@@ -4,6 +4,7 @@ What is known to fail is refused; what nobody is known to have run is a warning,
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from catalog import (
     CHART_RELEASES,
@@ -89,31 +90,41 @@ def _check_floor(version: str, what: str, floors: tuple[str, ...], findings: Fin
         )
 
 
+@dataclass(frozen=True)
+class NodeDriver:
+    """The driver that GKE installs on nodes with such GPUs."""
+
+    accelerator: Accelerator
+    branch: int | None
+    """None: it is not known."""
+    where: str
+    """For people."""
+
+    @classmethod
+    def of(cls, pool: ResolvedPool, version: str | None) -> "NodeDriver":
+        """With that version of GKE; None: the channel's own."""
+        minor = ".".join((version or "").split(".")[:2])
+        branch = GKE_RELEASES[minor].driver_branch(pool.driver) if minor in GKE_RELEASES else None
+        return cls(pool.accelerator, branch, f"the {pool.driver.value} driver of GKE {minor or 'in this channel'}")
+
+
 def check_driver(
-    pool: ResolvedPool,
-    version: str | None,
-    release: VllmRelease,
-    path: str,
-    findings: Findings,
-    *,
-    accept_compatibility: bool,
+    driver: NodeDriver, release: VllmRelease, path: str, findings: Findings, *, accept_compatibility: bool
 ) -> dict[str, str]:
     """What the environment of a server needs to run on that driver.
 
     Refuses a driver known to be too old for the image's CUDA, or for the GPU and its fabric.
     """
-    minor = ".".join((version or "").split(".")[:2])
-    branch = GKE_RELEASES[minor].driver_branch(pool.driver) if minor in GKE_RELEASES else None
-    where = f"the {pool.driver.value} driver of GKE {minor or 'in this channel'}"
+    branch, where = driver.branch, driver.where
     floor = f"vLLM {release.version} (CUDA {release.cuda}) needs R{release.driver_branch_floor}"
     if branch is None:
         findings.warn(path, f"{floor}, and the branch of {where} is not known")
         return {}
-    least = pool.accelerator.driver.minimum_branch
+    least = driver.accelerator.driver.minimum_branch
     if least is not None and branch < least:
         findings.refuse(
             path,
-            f"{pool.accelerator.title} needs a driver of R{least}, and {where} is R{branch}",
+            f"{driver.accelerator.title} needs a driver of R{least}, and {where} is R{branch}",
             "Write a newer cluster.version, or driverVersion: LATEST for the pool",
         )
         return {}

@@ -36,7 +36,7 @@ from planning.serving import plan_models
 from planning.serving.access import plan_access, plan_priority
 from planning.serving.availability import plan_availability
 from planning.serving.namespaces import plan_namespaces, preflight_namespace
-from planning.serving.preflight import plan_preflights
+from planning.serving.preflight import measured_pools, plan_preflights
 
 _CONTROLLERS = 2
 """One serves the webhooks while the other's node is drained or lost."""
@@ -61,9 +61,10 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         version=plan_gke_version(settings, resolved, findings),
         multi_networking=bool(fabric and fabric.vpcs),
         shielded_nodes=all(pool.accelerator.nodes.shielded_nodes_allowed for pool in resolved),
+        pools=pools,
     )
     check_network_profiles(resolved, findings)
-    cluster = plan_cluster(settings, prefix, needs, ranges, pools, findings)
+    cluster = plan_cluster(settings, prefix, needs, ranges, findings)
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
     models = plan_models(settings, offered, fabric, needs.version, findings)
     namespaces = plan_namespaces(fabric, models, collect_metrics=settings.alerts is not None)
@@ -71,12 +72,11 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     pool_use = place(settings, pools, models, findings)
     access = plan_access(settings, ranges, findings)
     addresses = plan_addresses(
-        ranges,
+        ranges if settings.network.existing is None and settings.cluster.existing is None else None,
         system,
         pools,
         None if settings.cluster.provides(Provided.NODE_POOLS) else fabric,
         findings,
-        own_network=settings.network.existing is None and settings.cluster.existing is None,
     )
     if findings.problems:
         raise ConfigurationError(stack, findings.problems)
@@ -85,7 +85,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     quotas = plan_quotas(settings, cluster, tuple(counted), fabric)
     pools = begin
     models = plan_availability(settings, on_nodes(models, pools), pool_use, findings)
-    preflights = plan_preflights(settings, with_fabric, fabric, pools, models, findings)
+    preflights = plan_preflights(settings.preflight, with_fabric, fabric, measured_pools(pools, models), findings)
     cost = CostPlan(
         items=cost_items(settings.region, system, pools, pool_use), idle=plan_idle(settings, pools, pool_use)
     )

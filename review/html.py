@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +13,7 @@ from review import svg
 from review.blocks import COST, GRAPH, NODES, Block, blocks, paid_for
 from review.build import Review
 from review.events import Action
+from review.graph import Node
 from review.plans import MemoryView, PlanView
 from review.secrets import scrub
 
@@ -45,9 +47,12 @@ def to_html(review: Review) -> str:
 
 
 def _sections(review: Review) -> Iterable[str]:
-    drawn = {GRAPH: _graph, COST: _cost, NODES: _nodes}
+    drawn = {GRAPH: partial(_graph, review.graph)}
+    if review.after is not None:
+        sides = (review.before, review.after)
+        drawn |= {COST: partial(_cost, *sides), NODES: partial(_nodes, *sides)}
     for title, of_title in groupby(blocks(review, whole=True), key=lambda block: block.title):
-        picture = drawn[title](review) if title in drawn else ""
+        picture = drawn[title]() if title in drawn else ""
         # A picture shows what its block says, apart from prices.
         said = "" if picture and title != COST else "".join(map(_block, of_title))
         if title:
@@ -80,24 +85,20 @@ def _scroll(picture: str) -> str:
     return f'<div class="scroll">{picture}</div>' if picture else ""
 
 
-def _graph(review: Review) -> str:
+def _graph(nodes: tuple[Node, ...]) -> str:
     actions = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE)
     legend = "".join(f'<span class="mark {action.value}">{action.value}</span>' for action in actions)
-    return f'{_scroll(svg.graph(review.graph))}<p class="legend">{legend}</p>'
+    return f'{_scroll(svg.graph(nodes))}<p class="legend">{legend}</p>'
 
 
-def _cost(review: Review) -> str:
-    before, after = review.before, review.after
-    assert after is not None
+def _cost(before: PlanView | None, after: PlanView) -> str:
     names = paid_for(before, after)
     legend = "".join(f"<span>{_swatch(index)}{escape(name)}</span>" for index, name in enumerate(names))
     picture = svg.cost(before.cost if before else None, after.cost, names)
     return f'{_scroll(picture)}<p class="legend">{legend}</p>'
 
 
-def _nodes(review: Review) -> str:
-    before, after = review.before, review.after
-    assert after is not None
+def _nodes(before: PlanView | None, after: PlanView) -> str:
     models = svg.models_of([after, before])
     old_models = {name: (colour, before.model_named(name) if before else None) for name, (colour, _) in models.items()}
     pictures = ""

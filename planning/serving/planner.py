@@ -7,7 +7,7 @@ from catalog.engine_arguments import flag_table
 from config.errors import quoted
 from config.models import Executor, ModelSettings
 from config.settings import Settings
-from planning.compatibility import check_architecture, check_driver, check_plugin
+from planning.compatibility import NodeDriver, check_architecture, check_driver, check_plugin
 from planning.engine import UnknownRelease, engine_of
 from planning.errors import Findings
 from planning.load_time import load_time
@@ -111,8 +111,7 @@ class _Planner:
         if wanted.image is None:
             check_architecture(pool.accelerator, release, f"{self._path}.vllmVersion", self._findings)
         driver = check_driver(
-            pool,
-            self._gke_version,
+            NodeDriver.of(pool, self._gke_version),
             release,
             self._path,
             self._findings,

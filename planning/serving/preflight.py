@@ -1,7 +1,10 @@
 """Decides which pools are tested with NCCL over two nodes before a server uses them, with what, and what is enough."""
 
-from catalog import PINS, VLLM_RELEASES, Accelerator, InstallerRelease
-from config.settings import Settings
+from dataclasses import dataclass
+
+from catalog import Accelerator, InstallerRelease
+from config.environment import PreflightSettings
+from planning.engine import engine_of
 from planning.errors import Findings
 from planning.plan import FabricPlan, ModelServerPlan, NodePoolPlan, PreflightPlan, ServerNccl
 from planning.pools import ResolvedPool
@@ -20,33 +23,41 @@ _DEADLINE_SECONDS = 3600
 """The seconds for nodes that pull an image of some GiB, a test of minutes, and a node that is lost and comes back."""
 
 
+@dataclass(frozen=True)
+class MeasuredPool:
+    """A pool that is tested, and the servers that span its nodes."""
+
+    plan: NodePoolPlan
+    servers: tuple[ServerNccl, ...]
+
+
+def measured_pools(pools: tuple[NodePoolPlan, ...], models: tuple[ModelServerPlan, ...]) -> tuple[MeasuredPool, ...]:
+    """Those that begin with two nodes of a fabric."""
+    tested = (pool for pool in pools if pool.uses_fabric and not pool.waits and pool.nodes >= NODES)
+    return tuple(MeasuredPool(pool, _servers(pool, models)) for pool in tested)
+
+
 def plan_preflights(
-    settings: Settings,
+    wanted: PreflightSettings | None,
     with_fabric: tuple[ResolvedPool, ...],
     fabric: FabricPlan | None,
-    pools: tuple[NodePoolPlan, ...],
-    models: tuple[ModelServerPlan, ...],
+    tested: tuple[MeasuredPool, ...],
     findings: Findings,
 ) -> tuple[PreflightPlan, ...]:
-    """The tests: one for each pool that begins with two nodes of a fabric."""
-    tested = [pool for pool in pools if pool.uses_fabric and not pool.waits and pool.nodes >= NODES]
+    """The tests: one for each of these pools."""
     installer = with_fabric[0].installer if with_fabric else None
     if fabric is None or installer is None or not tested:
-        if settings.preflight:
+        if wanted:
             findings.warn("preflight", "no pool begins with two nodes of a fabric, so nothing is measured")
         return ()
-    accelerator = with_fabric[0].accelerator
-    floor = _floor(settings, accelerator, findings)
-    return tuple(_preflight(fabric, pool, installer, floor, _servers(settings, pool, models)) for pool in tested)
+    floor = _floor(wanted, with_fabric[0].accelerator, findings)
+    return tuple(_preflight(fabric, each, installer, floor) for each in tested)
 
 
 def _preflight(
-    fabric: FabricPlan,
-    pool: NodePoolPlan,
-    installer: InstallerRelease,
-    floor: tuple[float, str],
-    servers: tuple[ServerNccl, ...],
+    fabric: FabricPlan, tested: MeasuredPool, installer: InstallerRelease, floor: tuple[float, str]
 ) -> PreflightPlan:
+    pool = tested.plan
     name, (gbytes_per_second, reason) = f"nccl-{pool.name}", floor
     diagnostic = installer.diagnostic
     return PreflightPlan(
@@ -67,7 +78,7 @@ def _preflight(
         deadline_seconds=_DEADLINE_SECONDS,
         floor_gbytes_per_second=gbytes_per_second,
         floor_reason=reason,
-        servers=servers,
+        servers=tested.servers,
     )
 
 
@@ -77,10 +88,10 @@ def floor_of(accelerator: Accelerator) -> float:
     return round(fraction * rate, 1)
 
 
-def _floor(settings: Settings, accelerator: Accelerator, findings: Findings) -> tuple[float, str]:
+def _floor(settings: PreflightSettings | None, accelerator: Accelerator, findings: Findings) -> tuple[float, str]:
     """GB/s, and why."""
     rate, fraction = _rate(accelerator)
-    wanted = settings.preflight.minimum_bus_bandwidth if settings.preflight else None
+    wanted = settings.minimum_bus_bandwidth if settings else None
     if wanted is None:
         measured = accelerator.fabric.all_gather
         seen = f"; {measured.gbytes_per_second:g} were measured on two such nodes" if measured else ""
@@ -98,10 +109,9 @@ def _rate(accelerator: Accelerator) -> tuple[float, float]:
     return accelerator.fabric.gbytes_per_second, NIC_FRACTION
 
 
-def _servers(settings: Settings, pool: NodePoolPlan, models: tuple[ModelServerPlan, ...]) -> tuple[ServerNccl, ...]:
-    versions = {model.name: model.vllm_version or PINS.vllm for model in settings.models}
+def _servers(pool: NodePoolPlan, models: tuple[ModelServerPlan, ...]) -> tuple[ServerNccl, ...]:
     return tuple(
-        ServerNccl(server=model.name, image=model.image, nccl=VLLM_RELEASES[versions[model.name]].nccl)
+        ServerNccl(server=model.name, image=model.image, nccl=engine_of(model.shape.vllm).nccl)
         for model in models
         if model.node_pool == pool.name and model.is_group
     )

@@ -70,7 +70,11 @@ def plan_resources(
     least, processes = (each * shape.gpus_per_node + shared for each in (_LEAST_PROCESS_GIB, _PROCESS_MEMORY_GIB))
     held = processes if offload else least
     if held + offload > share.memory_gib:
-        _refuse_memory(placed, held, offload, share.memory_gib, shape.nodes, findings)
+        room = share.memory_gib - held
+        if offload and room >= 0:
+            _refuse_offload(placed, offload, room, shape.nodes, findings)
+        else:
+            _refuse_memory(placed, held + offload, share.memory_gib, findings)
     elif processes > share.memory_gib:
         findings.warn(
             f"{pool.path}.machineType",
@@ -125,18 +129,18 @@ def _refuse_disk(placed: PlacedModel, needed: int, share: int, enough: int | Non
         findings.refuse(f"{pool_path}.bootDiskSizeGib", what, f"Write at least {enough}")
 
 
-def _refuse_memory(placed: PlacedModel, least: int, offload: int, share: int, nodes: int, findings: Findings) -> None:
-    room = share - least
-    if offload and room >= 0:
-        findings.refuse(
-            f"{placed.path}.engine.kvOffload.sizeGib",
-            f"{offload} GiB a pod are more than the {room} GiB that its share of a node, {share} GiB, leaves",
-            f"Write at most {room * nodes}" if room else "Leave kvOffload out",
-        )
-        return
+def _refuse_offload(placed: PlacedModel, offload: int, room: int, nodes: int, findings: Findings) -> None:
+    findings.refuse(
+        f"{placed.path}.engine.kvOffload.sizeGib",
+        f"{offload} GiB a pod are more than the {room} GiB that its share of a node leaves",
+        f"Write at most {room * nodes}" if room else "Leave kvOffload out",
+    )
+
+
+def _refuse_memory(placed: PlacedModel, needed: int, share: int, findings: Findings) -> None:
     findings.refuse(
         f"{placed.pool.path}.machineType",
-        f"{placed.settings.name} needs {least + offload} GiB of memory, and its share of a node is {max(0, share)} GiB",
+        f"{placed.settings.name} needs {needed} GiB of memory, and its share of a node is {max(0, share)} GiB",
         "Write a machine with more memory for each GPU",
     )
 

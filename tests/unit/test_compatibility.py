@@ -9,7 +9,7 @@ from catalog import ACCELERATORS, CHART_RELEASES, PINS, VLLM_RELEASES, Architect
 from config import ConfigurationError, read_stack_file
 from config.validate import validate
 from planning import compatibility
-from planning.compatibility import check_architecture, check_driver
+from planning.compatibility import NodeDriver, check_architecture, check_driver
 from planning.errors import Findings
 from planning.platform import plan_platform
 from planning.pools import resolve_pools
@@ -40,8 +40,7 @@ def test_a_driver_below_what_the_gpu_needs_is_refused_even_where_the_image_would
     assert driver.minimum_branch == 580
     demanding = pool.accelerator.model_copy(update={"driver": driver.model_copy(update={"minimum_branch": 999})})
     check_driver(
-        replace(pool, accelerator=demanding),
-        "1.36",
+        NodeDriver.of(replace(pool, accelerator=demanding), "1.36"),
         undemanding,
         "models[0]",
         findings,

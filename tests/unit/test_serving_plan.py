@@ -124,7 +124,7 @@ class TestFabric:
         beside, offload = with_sidecar.transport, {"engine": {"kvOffload": {"sizeGib": 100_000}}}
         assert beside and (beside.sidecar_cpus, beside.sidecar_memory_gib) == (4, 4) and without.transport is None
         rooms = [
-            re.search(r"share of a node, (\d+) GiB", refusal({**model, **offload}, pool=H100_MEGA))
+            re.search(r"more than the (\d+) GiB that its share", refusal({**model, **offload}, pool=H100_MEGA))
             for model in (EIGHT_GPUS, TWO_NODES)
         ]
         alone, with_it = (int(room[1]) for room in rooms if room)
