@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from review import build_review, read_events, to_comment, to_html
-from review.rules import broken_rules
+from review import Planned, build_review, read_events, to_comment, to_html
+from review.rules import judged
 
 CHECKOUT = Path(__file__).parents[1]
 RECORDED = CHECKOUT / "tests" / "review" / "recorded"
@@ -24,12 +24,12 @@ ALLOWED = 5.0
 _REPORT = """
 import sys
 from pathlib import Path
-from review import build_review, read_events, read_plan, to_comment, to_html
-from review.rules import broken_rules
+from review import Planned, build_review, read_events, read_plan, to_comment, to_html
+from review.rules import judged
 events, before, after = map(Path, sys.argv[1:])
 log = read_events(events.read_text().splitlines())
-plans = [read_plan(file.read_text()) for file in (before, after)]
-review = build_review("review", log, *plans, violations=broken_rules("review", log))
+plans = [Planned(read_plan(file.read_text())) for file in (before, after)]
+review = build_review("review", judged("review", log), *plans)
 print(len(to_comment(review)), len(to_html(review)))
 """
 
@@ -66,7 +66,7 @@ def _many(resources: int) -> float:
         lines.append(json.dumps({"resourcePreEvent": {"metadata": step}}))
     started = time.process_time()
     log = read_events(lines)
-    review = build_review("bench", log, None, None, violations=broken_rules("bench", log))
+    review = build_review("bench", judged("bench", log), Planned(None), Planned(None))
     to_comment(review)
     to_html(review)
     return time.process_time() - started

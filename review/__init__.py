@@ -3,6 +3,7 @@
 Nothing here runs the Pulumi engine or knows a cloud; the events may come from anywhere that Pulumi runs.
 """
 
+from review.base import Planned
 from review.build import Review, build_review
 from review.events import EventLog, read_events
 from review.html import to_html
@@ -13,6 +14,7 @@ __all__ = [
     "COMMENT_LIMIT",
     "EventLog",
     "PlanView",
+    "Planned",
     "Review",
     "build_review",
     "read_events",

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from review.base import NoBase, Planned, default_base, plan_of, short, worktree
@@ -13,7 +14,7 @@ from review.build import Review, build_review
 from review.events import EventLog, no_log, read_events
 from review.html import to_html
 from review.markdown import to_comment
-from review.rules import broken_rules
+from review.rules import judged
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,16 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if log is None:
         print(f"error: {note}", file=sys.stderr)
         return 1
-    review = build_review(
-        options.stack,
-        log,
-        before.plan,
-        after.plan,
-        base=label,
-        base_problem=" ".join(filter(None, [before.problem, note])),
-        after_problem=after.problem,
-        violations=broken_rules(options.stack, log),
-    )
+    before = replace(before, problem=" ".join(filter(None, [before.problem, note])))
+    review = build_review(options.stack, judged(options.stack, log), before, after, label)
     _write(review, out)
     forbidden = review.log.errors or any(violation.mandatory for violation in review.violations)
     return 3 if options.strict and forbidden else 0

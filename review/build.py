@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from review.base import Planned
 from review.events import GRAVITY, STACK_TYPE, Action, EventLog, ResourceChange, Violation
 from review.graph import Node, stack_graph
 from review.plans import PlanView
@@ -46,33 +47,22 @@ class Review:
     """The statements, the most serious first; there is at least one."""
 
 
-def build_review(
-    stack: str,
-    log: EventLog,
-    before: PlanView | None,
-    after: PlanView | None,
-    *,
-    base: str = "the base",
-    base_problem: str = "",
-    after_problem: str = "",
-    violations: tuple[Violation, ...] = (),
-) -> Review:
-    """Makes the report. `violations` are those found in the events' resources; those that a policy pack reported are
-    added."""
-    broken = {(found.rule, found.resource): found for found in (*log.violations, *violations)}
+def build_review(stack: str, log: EventLog, before: Planned, after: Planned, base: str = "the base") -> Review:
+    """Makes the report; `base` is the name of what the change is compared with."""
+    broken = {(found.rule, found.resource): found for found in log.violations}
     parts = _parts(log)
     return Review(
         stack=stack,
         base=base,
-        base_problem=base_problem,
-        before=before,
-        after=after,
-        after_problem=after_problem,
+        base_problem=before.problem,
+        before=before.plan,
+        after=after.plan,
+        after_problem=after.problem,
         log=log,
         violations=tuple(sorted(broken.values(), key=lambda found: (not found.mandatory, found.rule, found.resource))),
         parts=parts,
-        graph=stack_graph(before, after, {(part.kind, part.name): part.action for part in parts}),
-        statements=statements(log, before, after, tuple(broken.values())),
+        graph=stack_graph(before.plan, after.plan, {(part.kind, part.name): part.action for part in parts}),
+        statements=statements(log, before.plan, after.plan, tuple(broken.values())),
     )
 
 

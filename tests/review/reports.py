@@ -6,8 +6,8 @@
 import gzip
 from pathlib import Path
 
-from review import Review, build_review, read_events, read_plan, to_comment
-from review.rules import broken_rules
+from review import Planned, Review, build_review, read_events, read_plan, to_comment
+from review.rules import judged
 from tests.review.changes import CHANGES, STACK
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -20,14 +20,8 @@ def recorded(name: str) -> str:
 
 def review_of(change: str) -> Review:
     log = read_events(recorded(f"{change}.events.jsonl.gz").splitlines())
-    return build_review(
-        STACK,
-        log,
-        read_plan(recorded("base.plan.json.gz")),
-        read_plan(recorded(f"{change}.plan.json.gz")),
-        base="`main`",
-        violations=broken_rules(STACK, log),
-    )
+    before, after = (Planned(read_plan(recorded(f"{name}.plan.json.gz"))) for name in ("base", change))
+    return build_review(STACK, judged(STACK, log), before, after, "`main`")
 
 
 def main() -> None:

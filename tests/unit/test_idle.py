@@ -10,7 +10,7 @@ from config.validate import validate
 from planning.plan import PlatformPlan
 from planning.platform import plan_platform
 from planning.report import sections, to_markdown, to_text
-from review import EventLog, build_review, read_plan, to_comment, to_html
+from review import EventLog, Planned, build_review, read_plan, to_comment, to_html
 from review.plans import PlanView
 from tests.unit.google_rules import changed, stack_values
 
@@ -118,27 +118,27 @@ class TestReported:
         return read_plan(planned(**changes).model_dump_json())
 
     def test_the_first_line_has_them_whatever_changes(self) -> None:
-        review = build_review("h200", self.NOTHING, self.view(), self.view())
+        review = build_review("h200", self.NOTHING, Planned(self.view()), Planned(self.view()))
         first = to_comment(review).splitlines()[0]
         assert first == "✅ **Nothing changes** · ⚠️ **15 of 16 GPUs idle, 95.39 USD per hour**"
         assert "⚠️ <strong>15 of 16 GPUs idle, 95.39 USD per hour</strong>" in to_html(review)
 
     def test_the_cost_has_them_before_and_after(self) -> None:
         before = self.view(**{"nodePools.0.nodes": 1})
-        comment = to_comment(build_review("h200", self.NOTHING, before, self.view()))
+        comment = to_comment(build_review("h200", self.NOTHING, Planned(before), Planned(self.view())))
         assert "| per hour, of idle GPUs | 44.52 USD | 95.39 USD |" in comment
 
     def test_where_none_is_idle_nothing_is_said(self) -> None:
         plan = plan_platform(read_stack_file(CHECKOUT, "h200"), "h200")
         full = read_plan(plan.model_dump_json())
-        assert "idle" not in to_comment(build_review("h200", self.NOTHING, None, full))
+        assert "idle" not in to_comment(build_review("h200", self.NOTHING, Planned(None), Planned(full)))
 
     def test_a_plan_of_code_that_did_not_count_them_has_an_unknown_number(self) -> None:
         older = planned().model_dump(mode="json")
         for key in ("idle", "idle_usd_per_hour", "idle_share"):
             del older["cost"][key]
         before = PlanView.model_validate(older)
-        comment = to_comment(build_review("h200", self.NOTHING, before, self.view()))
+        comment = to_comment(build_review("h200", self.NOTHING, Planned(before), Planned(self.view())))
         assert "| per hour, of idle GPUs | unknown | 95.39 USD |" in comment
 
 

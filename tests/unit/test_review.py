@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 
 from policy import RULES
-from review import COMMENT_LIMIT, EventLog, build_review, read_events, read_plan, to_comment, to_html
+from review import COMMENT_LIMIT, EventLog, Planned, build_review, read_events, read_plan, to_comment, to_html
 from review.__main__ import main as report_main
-from review.base import NoBase, Planned, plan_of, worktree
+from review.base import NoBase, plan_of, worktree
 from review.drift import main as drift_main
 from review.events import Action
-from review.rules import broken_rules
+from review.rules import judged
 from tests.review.reports import recorded, review_of
 
 CANARY = "hf_CanaryCanaryCanary01"
 URN = "urn:pulumi:dev::inference-platform::{type}::{name}"
 STACK_URN = URN.format(type="pulumi:pulumi:Stack", name="dev")
+NO_PLAN = Planned(None)
 
 
 def _step(op: str, type_: str, name: str, **metadata: Any) -> str:
@@ -35,7 +36,7 @@ def _update(type_: str, name: str, path: str, old: dict[str, Any], new: dict[str
 
 def _reports(lines: list[str]) -> str:
     log = read_events(lines)
-    review = build_review("dev", log, None, None, violations=broken_rules("dev", log))
+    review = build_review("dev", judged("dev", log), NO_PLAN, NO_PLAN)
     return to_comment(review) + to_html(review)
 
 
@@ -81,7 +82,7 @@ def test_a_secret_in_what_the_engine_says_is_masked() -> None:
 def test_an_error_of_the_engine_is_said_before_all_else() -> None:
     error = json.dumps({"diagnosticEvent": {"severity": "error", "message": "no credentials"}})
     create = _step("create", "a:b:C", "one")
-    assert to_comment(build_review("dev", read_events([create, error]), None, None)).startswith(
+    assert to_comment(build_review("dev", read_events([create, error]), NO_PLAN, NO_PLAN)).startswith(
         "⛔ **The preview failed**: no credentials"
     )
 
@@ -90,7 +91,7 @@ def test_what_the_program_died_of_is_said_once_and_with_its_reason() -> None:
     told = ["Pulumi.dev.yaml cannot be used:\n  nodes: write a number", "an unhandled error occurred: "]
     told[1] += told[0]
     lines = [json.dumps({"diagnosticEvent": {"severity": "error", "message": message}}) for message in told]
-    comment = to_comment(build_review("dev", read_events(lines), None, None))
+    comment = to_comment(build_review("dev", read_events(lines), NO_PLAN, NO_PLAN))
     assert comment.startswith("⛔ **The preview failed**: Pulumi.dev.yaml cannot be used: nodes: write a number\n")
     assert "unhandled" not in comment
     assert comment.count("nodes: write a number") == 2
@@ -99,7 +100,7 @@ def test_what_the_program_died_of_is_said_once_and_with_its_reason() -> None:
 def test_a_broken_rule_is_said_before_what_changes() -> None:
     service = {"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}}
     log = read_events([_step("create", "kubernetes:core/v1:Service", "open", inputs=service)])
-    comment = to_comment(build_review("dev", log, None, None, violations=broken_rules("dev", log)))
+    comment = to_comment(build_review("dev", judged("dev", log), NO_PLAN, NO_PLAN))
     assert comment.startswith("⛔ **1 rule broken**: `network-no-public-address`")
     assert "`open`" in comment
 
@@ -113,14 +114,14 @@ def test_what_the_pack_reported_counts_once() -> None:
         json.dumps({"policyEvent": event}),
     ]
     log = read_events(lines)
-    review = build_review("dev", log, None, None, violations=broken_rules("dev", log))
+    review = build_review("dev", judged("dev", log), NO_PLAN, NO_PLAN)
     assert len(review.violations) == 1
 
 
 @pytest.mark.parametrize("limit", [2_000, 5_000, COMMENT_LIMIT])
 def test_a_comment_is_never_too_long_and_says_what_it_leaves_out(limit: int) -> None:
     lines = [_step("create", "kubernetes:core/v1:ConfigMap", f"map-{index}") for index in range(5_000)]
-    comment = to_comment(build_review("dev", read_events(lines), None, None), limit)
+    comment = to_comment(build_review("dev", read_events(lines), NO_PLAN, NO_PLAN), limit)
     assert len(comment) <= limit
     assert "Left out here" in comment
     assert comment.count("<details>") == comment.count("</details>")
@@ -130,7 +131,7 @@ def test_a_comment_is_never_too_long_and_says_what_it_leaves_out(limit: int) -> 
 
 def test_text_of_a_resource_starts_no_html_and_calls_nobody() -> None:
     evil = _update("a:b:C", "one", "x", {"x": "a"}, {"x": "<img src=y> @everybody | `"})
-    comment = to_comment(build_review("dev", read_events([evil]), None, None))
+    comment = to_comment(build_review("dev", read_events([evil]), NO_PLAN, NO_PLAN))
     assert "<img" not in comment
     assert "@everybody" not in comment
     row = next(line for line in comment.splitlines() if line.startswith("| change"))
@@ -144,7 +145,7 @@ def test_steps_of_one_replacement_are_one_change() -> None:
 
 def test_a_job_that_is_made_anew_runs_again_and_replaces_nothing() -> None:
     steps = [_step("replace", "kubernetes:batch/v1:Job", "smoke"), _step("update", "a:b:C", "one")]
-    comment = to_comment(build_review("dev", read_events(steps), None, None))
+    comment = to_comment(build_review("dev", read_events(steps), NO_PLAN, NO_PLAN))
     assert comment.startswith("🔹 Changes in place 1 resource: `one`\n\n- Runs 1 job again: `smoke`")
     assert "1 to change, 1 to run again" in comment
     assert "| run again | Job `smoke` |" in comment
@@ -154,7 +155,9 @@ def test_what_a_person_decided_stands_before_what_follows_from_it() -> None:
     paths = [*(f"a[{index}].network" for index in range(10)), "config.machineType"]
     diff = {path: {"diffKind": "update-replace", "inputDiff": True} for path in paths}
     pool = "gcp:container/nodePool:NodePool"
-    comment = to_comment(build_review("dev", read_events([_step("replace", pool, "p", detailedDiff=diff)]), None, None))
+    comment = to_comment(
+        build_review("dev", read_events([_step("replace", pool, "p", detailedDiff=diff)]), NO_PLAN, NO_PLAN)
+    )
     assert comment.startswith("⚠️ **Replaces node pool `p`** because of `config.machineType`, `a`")
     assert "| **replace** | **NodePool `p`** | **`config.machineType`**<br>" in comment
 
@@ -163,11 +166,11 @@ def test_what_a_person_decided_stands_before_what_follows_from_it() -> None:
 def test_a_version_that_no_update_can_free_or_freeze_is_said_with_the_command_that_can(keep: bool, flag: str) -> None:
     plan = json.loads(recorded("base.plan.json.gz"))
     before, after = (read_plan(json.dumps({**plan, "gpu_nodes_keep_version": kept})) for kept in (not keep, keep))
-    first = to_comment(build_review("review", read_events([]), before, after)).splitlines()[0]
+    first = to_comment(build_review("review", read_events([]), Planned(before), Planned(after))).splitlines()[0]
     assert "**Leaves `large`, `small` as they are**" in first
     command = f"gcloud container node-pools update large --cluster review-cluster --location us-central1 {flag}"
     assert f"{command}maintenance-exclusion-until-end-of-support" in first
-    assert "Leaves" not in to_comment(build_review("review", read_events([]), before, before))
+    assert "Leaves" not in to_comment(build_review("review", read_events([]), Planned(before), Planned(before)))
 
 
 def test_a_warning_that_only_moved_is_not_new() -> None:
@@ -188,7 +191,7 @@ def test_a_plan_of_older_or_newer_code_is_still_read() -> None:
 
 def test_without_a_plan_of_the_base_the_report_says_so() -> None:
     whole = review_of("new-model")
-    review = build_review("review", whole.log, None, whole.after, base="`main`", base_problem="it has no stack review")
+    review = build_review("review", whole.log, Planned(None, "it has no stack review"), Planned(whole.after), "`main`")
     assert "it has no stack review" in to_comment(review)
     assert "it has no stack review" in to_html(review)
 
@@ -262,4 +265,6 @@ def test_much_drift_still_fits_into_an_issue(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_an_empty_log_changes_nothing() -> None:
-    assert to_comment(build_review("dev", EventLog((), (), (), ()), None, None)).startswith("✅ **Nothing changes**")
+    assert to_comment(build_review("dev", EventLog((), (), (), ()), NO_PLAN, NO_PLAN)).startswith(
+        "✅ **Nothing changes**"
+    )
