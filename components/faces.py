@@ -22,6 +22,8 @@ class StackContext:
     labels: dict[str, str]
     """The labels for all resources that can have labels."""
     services: ProjectServices
+    in_google: pulumi.ResourceOptions
+    """The options of what is in Google's project: its provider."""
 
 
 class AnyNetwork(Protocol):

@@ -28,41 +28,39 @@ from planning.plan import (
 )
 
 
-def cluster_of(plan: PlatformPlan, stack: StackContext, opts: pulumi.ResourceOptions) -> AnyCluster:
+def cluster_of(plan: PlatformPlan, stack: StackContext) -> AnyCluster:
     if isinstance(plan.cluster, ExistingClusterPlan):
-        return ExistingCluster("gke", ExistingClusterArgs(plan=plan.cluster, stack=stack), opts=opts)
+        return ExistingCluster("gke", ExistingClusterArgs(plan=plan.cluster, stack=stack), opts=stack.in_google)
     protect = plan.protection.covers_cluster
     return GkeCluster(
         "gke",
         GkeClusterArgs(
             plan=plan.cluster,
             stack=stack,
-            network=_network(plan.cluster.network, stack, opts, protect=protect),
+            network=_network(plan.cluster.network, stack, protect=protect),
             protect=protect,
         ),
-        opts=opts,
+        opts=stack.in_google,
     )
 
 
-def _network(
-    plan: ClusterNetworkPlan | ExistingNetworkPlan, stack: StackContext, opts: pulumi.ResourceOptions, *, protect: bool
-) -> AnyNetwork:
+def _network(plan: ClusterNetworkPlan | ExistingNetworkPlan, stack: StackContext, *, protect: bool) -> AnyNetwork:
     if isinstance(plan, ExistingNetworkPlan):
-        return ExistingNetwork("network", ExistingNetworkArgs(plan=plan, stack=stack), opts=opts)
-    return ClusterNetwork("network", ClusterNetworkArgs(plan=plan, stack=stack, protect=protect), opts=opts)
+        return ExistingNetwork("network", ExistingNetworkArgs(plan=plan, stack=stack), opts=stack.in_google)
+    return ClusterNetwork("network", ClusterNetworkArgs(plan=plan, stack=stack, protect=protect), opts=stack.in_google)
 
 
 def node_pools_of(
-    plan: PlatformPlan, stack: StackContext, cluster: AnyCluster, opts: pulumi.ResourceOptions
+    plan: PlatformPlan, stack: StackContext, cluster: AnyCluster
 ) -> tuple[AnyFabric | None, dict[str, AnyNodePool]]:
     """The accelerators' pools by name, and the networks between their nodes."""
     existing = {
-        pool.name: ExistingNodePool(pool.name, ExistingNodePoolArgs(plan=pool, cluster=cluster), opts=opts)
+        pool.name: ExistingNodePool(pool.name, ExistingNodePoolArgs(plan=pool, cluster=cluster), opts=stack.in_google)
         for pool in plan.node_pools
         if pool.exists
     }
     own = [pool for pool in plan.node_pools if not pool.exists]
-    fabric = _fabric(plan, own, existing, stack, opts)
+    fabric = _fabric(plan, own, existing, stack)
     made = {
         pool.name: AcceleratorNodePool(
             pool.name,
@@ -74,7 +72,7 @@ def node_pools_of(
                 keep_version=plan.gpu_nodes_keep_version,
                 protect=plan.protection.covers(pool.name),
             ),
-            opts=opts,
+            opts=stack.in_google,
         )
         for pool in own
     }
@@ -86,7 +84,6 @@ def _fabric(
     own: Sequence[NodePoolPlan],
     existing: Mapping[str, ExistingNodePool],
     stack: StackContext,
-    opts: pulumi.ResourceOptions,
 ) -> AnyFabric | None:
     """The networks between the stack's nodes. None: there are none, or Google makes them by itself."""
     networks: FabricPlan | None = plan.fabric
@@ -94,7 +91,7 @@ def _fabric(
         return None
     if own:
         protect = plan.protection.covers_cluster
-        return Fabric("fabric", FabricArgs(plan=networks, stack=stack, protect=protect), opts=opts)
+        return Fabric("fabric", FabricArgs(plan=networks, stack=stack, protect=protect), opts=stack.in_google)
     attached = [pool for pool in existing.values() if pool.plan.uses_fabric]
     return ExistingFabric.of(attached[0], networks.pod_networks) if attached else None
 
@@ -104,21 +101,20 @@ def tokens_of(
     stack: StackContext,
     cluster: AnyCluster,
     namespaces: Mapping[str, ServingNamespace],
-    in_google: pulumi.ResourceOptions,
-    in_cluster: pulumi.ResourceOptions,
+    opts: pulumi.ResourceOptions,
 ) -> dict[str, AnyToken]:
     """The Hugging Face token of each namespace of servers, by the namespace's name."""
     secret = plan.secret
     if secret is None:
         token = hugging_face_token()
         return {
-            name: stack_token(f"hugging-face-{name}", plan.name, namespace, token, in_cluster)
+            name: stack_token(f"hugging-face-{name}", plan.name, namespace, token, opts)
             for name, namespace in namespaces.items()
         }
     identity = ServingIdentity(
         "serving-identity",
         ServingIdentityArgs(secret=secret, stack=stack, cluster=cluster, namespaces=list(namespaces)),
-        opts=in_google,
+        opts=stack.in_google,
     )
     return {
         name: SecretManagerToken(
@@ -126,7 +122,7 @@ def tokens_of(
             SecretManagerTokenArgs(
                 name=plan.name, secret=secret, project=stack.project, namespace=namespace, identity=identity
             ),
-            opts=in_cluster,
+            opts=opts,
         )
         for name, namespace in namespaces.items()
     }

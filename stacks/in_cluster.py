@@ -39,7 +39,6 @@ def build_in_cluster(
     cluster: AnyCluster,
     fabric: AnyFabric | None,
     node_pools: Mapping[str, AnyNodePool],
-    in_google: pulumi.ResourceOptions,
 ) -> None:
     # The cluster's objects are deleted with it, so a destroy need not ask the API server for each of them.
     own = pulumi.ResourceOptions(provider=kubernetes_provider("access", cluster), deleted_with=cluster.gone_with)
@@ -58,7 +57,7 @@ def build_in_cluster(
         each.name: ServingNamespace(each.name, ServingNamespaceArgs(plan=each, access=plan.access), opts=opts)
         for each in plan.namespaces
     }
-    tokens = tokens_of(plan.token, stack, cluster, namespaces, in_google, opts)
+    tokens = tokens_of(plan.token, stack, cluster, namespaces, opts)
     leader_worker_set = LeaderWorkerSet(
         "leader-worker-set",
         LeaderWorkerSetArgs(

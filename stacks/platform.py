@@ -53,10 +53,12 @@ def build_platform(plan: PlatformPlan, *, project: str) -> Platform:
     in_google = pulumi.ResourceOptions(providers=[google])
 
     services = ProjectServices("services", ProjectServicesArgs(project=project, services=plan.services), opts=in_google)
-    stack = StackContext(project=project, region=plan.region, labels=plan.labels, services=services)
-    cluster = cluster_of(plan, stack, in_google)
-    fabric, node_pools = node_pools_of(plan, stack, cluster, in_google)
+    stack = StackContext(
+        project=project, region=plan.region, labels=plan.labels, services=services, in_google=in_google
+    )
+    cluster = cluster_of(plan, stack)
+    fabric, node_pools = node_pools_of(plan, stack, cluster)
     if plan.alerts:
         Alerts("alerts", AlertsArgs(plan=plan.alerts, stack=stack, project=cluster.project), opts=in_google)
-    build_in_cluster(plan, stack, cluster, fabric, node_pools, in_google)
+    build_in_cluster(plan, stack, cluster, fabric, node_pools)
     return Platform(plan=plan, cluster=cluster)
