@@ -96,7 +96,7 @@ class NodeDriver:
 
     accelerator: Accelerator
     branch: int | None
-    """None: it is not known."""
+    """The driver's branch, such as 580; None: it is not known."""
     where: str
     """For people."""
 
