@@ -20,7 +20,13 @@ from oracle.ask import Answer
 from oracle.question import Config, Question
 from oracle.records import case_of
 from planning.candidates import draft_objection
-from planning.engine import ServeSettings, default_max_num_batched_tokens, engine_of, graph_rules
+from planning.engine import (
+    ServeSettings,
+    default_max_num_batched_tokens,
+    default_max_num_seqs,
+    engine_of,
+    graph_rules,
+)
 from planning.kv_cache import KvLayout, kv_layout
 from planning.legality import cache_objection, pipeline_objection, tensor_objection
 from planning.memory import cache_settings
@@ -186,7 +192,7 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
     settings = ServeSettings(
         max_model_len=model.context,
         gpu_memory_utilization=0.9,
-        max_num_seqs=256,
+        max_num_seqs=default_max_num_seqs(node.card, engine),
         max_num_batched_tokens=default_max_num_batched_tokens(node.card, engine),
         block_size=engine.defaults.block_size,
         graphs=graph_rules(node.card, engine),

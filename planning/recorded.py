@@ -6,7 +6,7 @@ from functools import lru_cache
 from catalog import PINS
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import RecordedCase, RecordedGroup, Way, record_of
-from planning.engine import default_max_num_batched_tokens
+from planning.engine import ServeSettings, default_max_num_batched_tokens, default_max_num_seqs
 from planning.kv_cache import BlockGroup, KvLayout
 from planning.server import Server
 from planning.weights import COMMUNICATOR, GIB, Stage, buffer_bytes, stages_of
@@ -21,7 +21,7 @@ class Answer:
 
     case: RecordedCase
     beyond: tuple[float, ...] = ()
-    """Bytes that a class sets aside for a larger batch than the usual one, which was asked about; of each stage."""
+    """Bytes that a class sets aside for more tokens or requests than the usual, which were asked about; by stage."""
 
     def weights(self, stage: Stage) -> float:
         """Bytes of weights and tables on the fullest GPU of that stage, with the communicator's own."""
@@ -57,14 +57,17 @@ def recorded_answer(server: Server) -> Answer | None:
 
 def _beyond(server: Server) -> tuple[float, ...]:
     model, sharding, settings = server.model, server.sharding, server.settings
-    default = default_max_num_batched_tokens(server.card, server.engine)
-    usual = settings.model_copy(update={"max_num_batched_tokens": default})
-    if settings.max_num_batched_tokens <= usual.max_num_batched_tokens:
-        return ()
-    return tuple(
-        buffer_bytes(model, stage, sharding.tensor, settings) - buffer_bytes(model, stage, sharding.tensor, usual)
-        for stage in stages_of(model, sharding.pipeline)
+    usual = settings.model_copy(
+        update={
+            "max_num_batched_tokens": default_max_num_batched_tokens(server.card, server.engine),
+            "max_num_seqs": default_max_num_seqs(server.card, server.engine),
+        }
     )
+
+    def held(stage: Stage, flags: ServeSettings) -> float:
+        return buffer_bytes(model, stage, sharding.tensor, flags)
+
+    return tuple(max(0.0, held(stage, settings) - held(stage, usual)) for stage in stages_of(model, sharding.pipeline))
 
 
 def recorded_refusal(server: Server) -> str | None:

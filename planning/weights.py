@@ -148,10 +148,6 @@ def _draft(model: Model, sharding: Sharding) -> Iterator[Tensor]:
         yield (model.hidden_size * wide, 3)
 
 
-_INDEXER_BUFFER = 8 * MIB
-"""What vLLM 0.33's class holds more for each layer with an indexer, as it builds it for DeepSeek V3.2 and GLM 5."""
-
-
 _FLASHMLA_HEADS = 64
 """FlashMLA's prefill kernel takes a multiple of so many heads (vllm/v1/attention/backends/mla/flashmla_sparse.py)."""
 _FLASHMLA_CONTEXTS = 5
@@ -167,11 +163,20 @@ def buffer_bytes(model: Model, stage: Stage, tensor: int, settings: ServeSetting
         total += model.vision.deepstack_levels * batched_tokens * model.hidden_size * 2
     for group in model.attention:
         if isinstance(group, MlaAttention) and group.indexer_heads:
-            indexers = group.indexers(stage.start, stage.start + stage.total)
-            total += batched_tokens * group.indexer_tokens * 4 + indexers * _INDEXER_BUFFER
+            total += _indexer_buffers(model, group, stage, settings)
             if settings.kv_cache_dtype.quantised:
                 total += _sparse_workspace(model, group, tensor, settings)
     return total
+
+
+def _indexer_buffers(model: Model, group: MlaAttention, stage: Stage, settings: ServeSettings) -> float:
+    """Bytes of the tokens that indexers choose: for a whole batch, and each indexer's own for all that decode at once
+    (vllm/v1/attention/backends/mla/index_group.py). Drafts have their own of both."""
+    drafts = model.draft_layers if settings.own_draft and stage.last else 0
+    indexers = group.indexers(stage.start, stage.start + stage.total) + drafts
+    decoding = min(settings.max_num_batched_tokens, settings.max_num_seqs * (1 + settings.draft_tokens)) + 1
+    whole = settings.max_num_batched_tokens * (1 + bool(drafts))
+    return 4 * group.indexer_tokens * whole + indexers * allocated(4 * group.indexer_tokens * decoding)
 
 
 def _sparse_workspace(model: Model, group: MlaAttention, tensor: int, settings: ServeSettings) -> float:
