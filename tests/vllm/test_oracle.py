@@ -58,6 +58,8 @@ def test_layers_found_alike_on_one_card_say_on_another_what_all_of_them_do(tmp_p
     alone = [said for _, said in ask([Question(large, 2)], "8.9", whole)]
     list(ask([Question(large, 2)], "9.0", told))
     by_kinds = [said for _, said in ask([Question(small, 2), Question(large, 2)], "8.9", told)]
+    # A module that is loaded with a process's first model leaves a number or two on the GPU, of 512 bytes each.
+    assert by_kinds[1].pop("weights") == pytest.approx(alone[0].pop("weights"), abs=4096)
     assert by_kinds[1] == alone[0]
 
 
