@@ -98,6 +98,12 @@ class SidecarPods(Entry):
     shared: str
 
 
+class Amounts(Entry):
+    """A container that asks for as much as it may take."""
+
+    amounts: dict[str, str] = Field(description="requests and limits")
+
+
 class Workloads(Entry):
     server: ServerPods
     smoke_test: SmokeTest
@@ -105,6 +111,8 @@ class Workloads(Entry):
     installer: Installer
     daemon: Daemon
     sidecar: SidecarPods
+    fetch: Amounts = Field(description="what fetches weights before a server starts")
+    node_cache: Amounts = Field(description="what keeps the cache of a node")
 
 
 @cache

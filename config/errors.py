@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from catalog import CapacityKind
+from catalog.cold_start import WeightSource
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def _problem(details: ErrorDetails, settings: type[BaseModel], namespace: str) -
         case "string_pattern_mismatch":
             return Problem(path, f"{quoted(details['input'])} is not of the form {context['pattern']}", _example(path))
         case "union_tag_invalid" | "union_tag_not_found":
-            kinds = ", ".join(f"'{kind}'" for kind in CapacityKind)
-            legal = context.get("expected_tags", kinds if path.endswith("capacity") else "the kinds of its type")
+            kinds = ", ".join(f"'{kind}'" for kind in _TAGS.get(str(location[-1]), ()))
+            legal = context.get("expected_tags", kinds or "the kinds of its type")
             return Problem(f"{path}.kind", "is missing or unknown", f"Write one of {legal}")
         case "model_type" | "model_attributes_type" | "dict_type":
             return Problem(path, f"must be a mapping of keys{_instead(details['input'])}")
@@ -114,11 +115,12 @@ def _without_union_tags(location: tuple[int | str, ...]) -> tuple[int | str, ...
     return tuple(
         part
         for index, part in enumerate(location)
-        if not (index > 0 and location[index - 1] == "capacity" and part in _TAGS)
+        if not (index > 0 and part in _TAGS.get(str(location[index - 1]), ()))
     )
 
 
-_TAGS: frozenset[str] = frozenset(CapacityKind)
+_TAGS: Mapping[str, tuple[str, ...]] = {"capacity": tuple(CapacityKind), "weights": tuple(WeightSource)}
+"""The tags of the discriminated unions, by the key that one stands under."""
 
 
 def _legal_keys(settings: type[BaseModel], location: Sequence[int | str]) -> list[str]:

@@ -10,6 +10,7 @@ from catalog.model import KvCacheDtype
 from config.engine import EngineSettings
 from config.intent import Count, Intent, ResourceName
 from config.objective import ServiceObjective
+from config.weights import WeightsSettings
 
 
 class Objective(StrEnum):
@@ -92,6 +93,9 @@ class ModelSettings(Intent):
     kv_cache_dtype: Annotated[
         KvCacheDtype, Field(description="how keys and values are kept; auto: as the model computes them")
     ] = KvCacheDtype.AUTO
+    weights: Annotated[
+        WeightsSettings | None, Field(description="where servers have the weights from; default: as the plan chooses")
+    ] = None
     engine: Annotated[EngineSettings, Field(description="arguments of vLLM that the plan does not choose")] = (
         EngineSettings()
     )

@@ -78,6 +78,7 @@ _EXAMPLES = {
     "models[].maxModelLen": 32768,
     "models[].maxNumSeqs": 256,
     "models[].maxNumBatchedTokens": 8192,
+    "models[].weights.sizeGib": 700,
     "models[].engine.revision": "main",
     "models[].engine.tokenizerRevision": "main",
     "models[].engine.dtype": "bfloat16",

@@ -4,9 +4,9 @@ Meant for startup probes and deadlines, so every part is an upper bound; no sour
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from catalog import Basis
+from catalog.cold_start import WeightSource, cold_start
 from catalog.model import Model
 from planning.decision import Decision
 from planning.engine import ServeSettings, capture_sizes
@@ -14,31 +14,27 @@ from planning.recorded import recorded_gib
 from planning.weights import GIB, Sharding, stages_of, weight_bytes
 
 
-class WeightSource(StrEnum):
-    """Where the pods of one model server read the checkpoint from."""
-
-    HUB = "hub"
-    BUCKET = "bucket"
-    LOCAL_SSD = "localSsd"
-
-
 @dataclass(frozen=True)
-class Bandwidth:
-    """What one node reads from a source; conservative, to be replaced by one's own figure."""
+class Reader:
+    """Who reads the weights of one server."""
 
-    mib_per_second: float
-    source: str
+    nodes: int = 1
+    gpus_per_node: int = 1
+    local_ssds: int = 0
+    """The number of each node; 0: weights are read from its boot disk."""
 
+    @property
+    def mib_per_second(self) -> float:
+        """What one node reads from its disks: each of its processes, as far as the disks can."""
+        facts = cold_start()
+        disks = facts.local_ssd.mib_per_second * self.local_ssds if self.local_ssds else facts.boot_disk.mib_per_second
+        return min(disks, facts.loader.mib_per_second * self.gpus_per_node)
 
-BANDWIDTHS = {
-    WeightSource.HUB: Bandwidth(
-        100, "assumed: Hugging Face hub through Cloud NAT, one node, shared with its neighbours"
-    ),
-    WeightSource.BUCKET: Bandwidth(500, "assumed: Cloud Storage in the same region, one node, default loader"),
-    WeightSource.LOCAL_SSD: Bandwidth(
-        660, "Google: one 375 GiB local NVMe SSD reads 660 MB/s; several in RAID 0 read more"
-    ),
-}
+    @property
+    def sources(self) -> tuple[str, str]:
+        facts = cold_start()
+        return (facts.local_ssd if self.local_ssds else facts.boot_disk).source, facts.loader.source
+
 
 # Measured with vLLM 0.24 on H200 and H100 (two starts at a time on 32 cores), rounded up to bound every row.
 _IMPORT = 30.0
@@ -59,7 +55,7 @@ class LoadTime(Decision):
     """Seconds of each part of a start, from the start of the container on an empty node."""
 
     fetch: float
-    """From the hub or a bucket, per node; the whole checkpoint goes to each node."""
+    """From the hub, per node; the whole checkpoint goes to each node."""
     read: float
     """Onto the GPUs."""
     start: float
@@ -77,11 +73,6 @@ class LoadTime(Decision):
     def total(self) -> float:
         return self.fetch + self.read + self.start + self.compile + self.capture
 
-    @property
-    def cached(self) -> float:
-        """The same with the checkpoint already on the node's disk."""
-        return self.total - self.fetch
-
 
 def checkpoint_gib(model: Model) -> float:
     """GiB to fetch: the checkpoint's size, or what its weights count to where that was not found."""
@@ -95,29 +86,24 @@ def checkpoint_gib(model: Model) -> float:
 def load_time(
     model: Model,
     settings: ServeSettings,
-    *,
-    nodes: int = 1,
+    reader: Reader,
     source: WeightSource = WeightSource.HUB,
-    mib_per_second: float | None = None,
+    *,
+    again: bool = False,
 ) -> LoadTime:
-    """The time until the first request is served. `mib_per_second`: what one node reads from the source."""
-    gib = checkpoint_gib(model)
-    disk = BANDWIDTHS[WeightSource.LOCAL_SSD]
-    bandwidth = BANDWIDTHS[source]
-    rate = bandwidth.mib_per_second if mib_per_second is None else mib_per_second
-    fetch = gib * 1024 / rate if source is not WeightSource.LOCAL_SSD else 0.0
-    read = gib * 1024 / (rate if source is WeightSource.LOCAL_SSD else disk.mib_per_second) / nodes
+    """The time until the first request is served. `again`: on nodes that have started the same server before."""
+    facts, gib, kept = cold_start(), checkpoint_gib(model), again and source is WeightSource.NODE_CACHE
     layers = model.layers
     dense = model.experts.dense_layers if model.experts else 0 if model.is_moe else layers
     sizes = len(capture_sizes(settings)) / _MEASURED_SIZES
     capture = (dense * _CAPTURE_PER_LAYER + (layers - dense) * _CAPTURE_PER_EXPERT_LAYER) * sizes
-    compile_seconds = _COMPILE_CACHED if settings.compile_cache else _COMPILE_BASE + layers * _COMPILE_PER_LAYER
+    compile_seconds = _COMPILE_CACHED if kept else _COMPILE_BASE + layers * _COMPILE_PER_LAYER
     return LoadTime(
-        fetch=fetch,
-        read=read,
-        start=_IMPORT + _INITIALISE + (_RENDEZVOUS if nodes > 1 else 0.0),
+        fetch=0.0 if kept else gib * 1024 / facts.hub.mib_per_second,
+        read=gib * 1024 / reader.mib_per_second / reader.nodes,
+        start=_IMPORT + _INITIALISE + (_RENDEZVOUS if reader.nodes > 1 else 0.0),
         compile=0.0 if settings.enforce_eager else compile_seconds,
         capture=0.0 if settings.enforce_eager else capture,
         basis=Basis.EXTRAPOLATED,
-        sources=(bandwidth.source if mib_per_second is None else "given", disk.source, "own measurements, 2026-11-24"),
+        sources=(*(() if kept else (facts.hub.source,)), *reader.sources, "own measurements, 2026-11-24"),
     )

@@ -20,6 +20,7 @@ from planning.environment import check_spend, plan_protection, plan_token
 from planning.errors import Findings
 from planning.fabric import fabric_pools, plan_compute_domains, plan_fabric
 from planning.idle import check_idle, plan_idle
+from planning.node_cache import plan_node_caches
 from planning.node_pools import begin_with, plan_node_pools
 from planning.node_software import plan_daemons, plan_dra_driver, plan_installers
 from planning.placement import on_nodes, place
@@ -67,6 +68,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     cluster = plan_cluster(settings, prefix, needs, ranges, findings)
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
     models = plan_models(settings, offered, fabric, needs.version, findings)
+    node_caches = plan_node_caches(settings, offered, models, findings)
     namespaces = plan_namespaces(fabric, models, collect_metrics=settings.alerts is not None)
     alerts = plan_alerts(settings, cluster.name, [each.name for each in namespaces], findings)
     pool_use = place(settings, pools, models, findings)
@@ -107,6 +109,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         gpu_nodes_keep_version=not settings.cluster.maintenance.upgrade_gpu_nodes,
         nccl_installers=() if installed else plan_installers(with_fabric, pools),
         node_daemons=() if installed else plan_daemons(with_fabric, pools),
+        node_caches=node_caches,
         dra_driver=plan_dra_driver(settings, resolved),
         compute_domains=plan_compute_domains(fabric, pools, models, preflights),
         namespaces=namespaces,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from planning import pictures
+from planning.cold_start_report import cold_start_table, starts_in
 from planning.performance.report import service_table
 from planning.plan import (
     AccessPlan,
@@ -36,6 +37,7 @@ def sections(plan: PlatformPlan, stack: str) -> list[Section]:
         Section("Warnings", points=tuple(f"{warning.path}: {warning.text}" for warning in plan.warnings)),
         Section("Models", table=_models(plan.models)),
         Section("Service objectives (estimates, no measurements)", table=service_table(plan.models)),
+        Section("Cold start (bounds, in seconds)", table=cold_start_table(plan.models)),
         Section("GPU memory", verbatim=tuple(_memory_bars(plan.models))),
         Section("May call the models", table=_callers(plan.access)),
         Section("Node pools", table=_pools(plan)),
@@ -144,7 +146,7 @@ def _models(models: Sequence[ModelServerPlan]) -> Table:
                 f"{model.shape.memory.kv_cache_tokens:,}",
                 f"{model.shape.concurrency:.1f}",
                 "unknown" if model.shape.usd_per_hour is None else f"{model.shape.usd_per_hour:.2f}",
-                f"{model.load.total:.0f} s",
+                starts_in(model.weights),
                 model.shape.memory.basis.value,
             )
             for model in models
@@ -271,6 +273,7 @@ def _effects(plan: PlatformPlan) -> Iterable[str]:
 def _reasons(model: ModelServerPlan) -> Iterable[str]:
     memory = model.shape.memory
     yield f"{model.name}: {memory.basis.value}: {memory.basis_reason}"
+    yield f"{model.name}: weights from {model.weights.source.value}: {model.weights.why}"
     for reason in model.shape.reasons:
         yield f"{model.name}: {reason}"
     for rejected in model.shape.rejected:

@@ -14,6 +14,7 @@ from components.labelling import labelling
 from components.leader_worker_set import LeaderWorkerSet, LeaderWorkerSetArgs
 from components.manifests.common import priority_class
 from components.nccl_preflight import NcclPreflight, NcclPreflightArgs
+from components.node_cache import NodeCache, NodeCacheArgs
 from components.node_software import NodeSoftware, NodeSoftwareArgs
 from components.own_or_existing import tokens_of
 from components.pod_networks import PodNetworks, PodNetworksArgs
@@ -51,6 +52,11 @@ def build_in_cluster(
             installers=plan.nccl_installers, daemons=plan.node_daemons, node_pools=list(node_pools.values())
         )
         needs.append(NodeSoftware("node-software", software, opts=opts))
+    caches = {
+        pool: NodeCache(cache.name, NodeCacheArgs(plan=cache, node_pool=node_pools[pool]), opts=opts)
+        for cache in plan.node_caches
+        for pool in cache.node_pools
+    }
     shared = _InCluster(plan=plan, node_pools=node_pools, fabric_needs=needs, opts=opts)
 
     namespaces = {
@@ -82,6 +88,9 @@ def build_in_cluster(
         if model.node_pool in preflights:
             # The test needs two free nodes, so it comes first.
             needed.append(preflights[model.node_pool])
+        if model.weights.node_cache:
+            # Its pods mount a folder of the node by its path.
+            needed.append(caches[model.node_pool])
         if model.transport:
             needed += [*needs, *claims[model.namespace], *domains.get((model.namespace, model.name), [])]
         VllmServer(

@@ -73,3 +73,8 @@ def scratch(name: str, gib: int) -> dict[str, Any]:
 def memory_backed(name: str, gib: int) -> dict[str, Any]:
     """An emptyDir volume whose contents count against the pod's memory limit."""
     return {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": f"{gib}Gi"}}
+
+
+def node_folder(name: str, path: str) -> dict[str, Any]:
+    """A volume of a folder that something else has made on the node; until it is there, the pod waits."""
+    return {"name": name, "hostPath": {"path": path, "type": "Directory"}}

@@ -56,7 +56,8 @@ def _name(namespace: NamespacePlan) -> str:
 
 
 def _rules(allowed: HostAccessPlan) -> list[tuple[str, str]]:
-    paths = json.dumps(list(allowed.paths))
+    folders = sorted((*allowed.paths, *allowed.writable_paths))
+    paths = json.dumps(folders)
     return [
         (
             "!(has(object.spec.hostNetwork) && object.spec.hostNetwork) && "
@@ -65,11 +66,19 @@ def _rules(allowed: HostAccessPlan) -> list[tuple[str, str]]:
         ),
         (
             f"!has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.hostPath) || v.hostPath.path in {paths})",
-            f"no folder of the node but {', '.join(allowed.paths)}",
+            f"no folder of the node but {', '.join(folders)}",
         ),
         (
-            _every_container(allowed, _READ_ONLY),
-            "folders of the node are read-only",
+            _every_container(allowed, _read_only(allowed)),
+            "folders of the node are read-only" + _but(allowed.writable_paths),
+        ),
+        (
+            f"!has(object.spec.volumes) || object.spec.volumes.all(v, {_KNOWN_VOLUMES})",
+            "volumes are of the kinds that Pod Security's restricted profile admits",
+        ),
+        (
+            f"!has(object.spec.securityContext) || ({_PLAIN_POD})",
+            "pods set no sysctls, no SELinux options and no AppArmor profile of their own",
         ),
         (
             "has(object.spec.securityContext) && has(object.spec.securityContext.runAsNonRoot) && "
@@ -85,10 +94,37 @@ def _rules(allowed: HostAccessPlan) -> list[tuple[str, str]]:
     ]
 
 
-_READ_ONLY = (
-    "!has(c.volumeMounts) || c.volumeMounts.all(m, (has(m.readOnly) && m.readOnly) || "
-    "!object.spec.volumes.exists(v, v.name == m.name && has(v.hostPath)))"
+_VOLUMES = (
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "hostPath",
+    "persistentVolumeClaim",
+    "projected",
 )
+_KNOWN_VOLUMES = " || ".join(f"has(v.{kind})" for kind in (*_VOLUMES, "secret"))
+"""Folders of the node have a rule of their own."""
+_PLAIN_POD = " && ".join(
+    f"!has(object.spec.securityContext.{field})" for field in ("sysctls", "seLinuxOptions", "appArmorProfile")
+)
+
+
+def _read_only(allowed: HostAccessPlan) -> str:
+    """The rule that a container mounts a folder of the node read-only, except those that hold what pods share."""
+    writable = json.dumps(list(allowed.writable_paths))
+    return (
+        "!has(c.volumeMounts) || c.volumeMounts.all(m, (has(m.readOnly) && m.readOnly) || "
+        "!object.spec.volumes.exists(v, v.name == m.name && has(v.hostPath) && "
+        f"!(v.hostPath.path in {writable})))"
+    )
+
+
+def _but(writable: tuple[str, ...]) -> str:
+    return f" but for {', '.join(writable)}" if writable else ""
+
+
 _UNPRIVILEGED = (
     "has(c.securityContext) && "
     "!(has(c.securityContext.privileged) && c.securityContext.privileged) && "
@@ -96,7 +132,12 @@ _UNPRIVILEGED = (
     "!(has(c.securityContext.runAsUser) && c.securityContext.runAsUser == 0) && "
     "has(c.securityContext.allowPrivilegeEscalation) && !c.securityContext.allowPrivilegeEscalation && "
     "has(c.securityContext.capabilities) && has(c.securityContext.capabilities.drop) && "
-    '"ALL" in c.securityContext.capabilities.drop && !has(c.securityContext.capabilities.add)'
+    '"ALL" in c.securityContext.capabilities.drop && !has(c.securityContext.capabilities.add) && '
+    "(!has(c.securityContext.seccompProfile) || "
+    'c.securityContext.seccompProfile.type == "RuntimeDefault") && '
+    '(!has(c.securityContext.procMount) || c.securityContext.procMount == "Default") && '
+    "!has(c.securityContext.seLinuxOptions) && !has(c.securityContext.appArmorProfile) && "
+    "(!has(c.ports) || c.ports.all(p, !has(p.hostPort) || p.hostPort == 0))"
 )
 
 

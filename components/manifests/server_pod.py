@@ -10,6 +10,7 @@ from components.manifests.common import (
     NODE_POOL_LABEL,
     equal_resources,
     memory_backed,
+    node_folder,
     pod_identity,
     pull_policy,
     restricted,
@@ -23,6 +24,7 @@ from planning.plan import ModelServerPlan, PodResourcesPlan
 from planning.serving.arguments import RAY_PORT
 
 _WEIGHTS = "/var/cache/huggingface"
+_NODE_CACHE = "/var/cache/node"
 _KERNELS = "/var/cache/vllm"
 _TEMPORARY = "/tmp"
 _TOKEN_FOLDER = "/var/run/secrets/huggingface"
@@ -68,8 +70,9 @@ def _pod(plan: ModelServerPlan, role: Role, token: TokenSource) -> dict[str, Any
     }
     if token.service_account:
         pod["serviceAccountName"] = token.service_account
-    if over_fabric and over_fabric.sidecar:
-        pod["initContainers"] = transport.sidecar(over_fabric)
+    before = _fetch(plan) + (transport.sidecar(over_fabric) if over_fabric else [])
+    if before:
+        pod["initContainers"] = before
     if over_fabric and over_fabric.claims:
         pod["resourceClaims"] = transport.claims(over_fabric)
     return {key: value for key, value in pod.items() if value != {}}
@@ -79,7 +82,9 @@ def _volumes(plan: ModelServerPlan, token: TokenSource) -> list[dict[str, Any]]:
     resources = plan.resources
     own = [
         memory_backed("shared-memory", resources.shared_memory_gib),
-        scratch("weights", resources.weights_gib),
+        node_folder("weights", plan.weights.node_cache.host_path)
+        if plan.weights.node_cache
+        else scratch("weights", resources.weights_gib),
         scratch("kernels", resources.kernels_gib),
         scratch("temporary", resources.temporary_gib),
         {"name": "hugging-face-token", **token.volume},
@@ -127,19 +132,48 @@ def _command(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
     }
 
 
+def _fetch(plan: ModelServerPlan) -> list[dict[str, Any]]:
+    """The container that fetches what the node does not have yet, with the server's own image. It ends before vLLM
+    starts, which then asks the hub for nothing."""
+    use = plan.weights.node_cache
+    if use is None:
+        return []
+    numbers = workloads().fetch
+    return [
+        {
+            "name": "weights",
+            "image": plan.image,
+            "imagePullPolicy": pull_policy(plan.image),
+            "command": ["python3", "-c", source("fetch_weights")],
+            "args": [_NODE_CACHE, *use.repositories, f"--kernels={use.kernels}", f"--room={use.room_gib}"],
+            "env": [{"name": "HF_TOKEN_PATH", "value": f"{_TOKEN_FOLDER}/{TOKEN_KEY}"}],
+            "resources": equal_resources(numbers.amounts),
+            "securityContext": restricted(),
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "volumeMounts": [
+                {"name": "weights", "mountPath": _NODE_CACHE},
+                {"name": "hugging-face-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
+            ],
+        }
+    ]
+
+
 def _environment(plan: ModelServerPlan) -> list[dict[str, Any]]:
     """The environment. vLLM and its compilers write only to volumes, since the root file system is read-only."""
+    use = plan.weights.node_cache
+    kernels = f"{_NODE_CACHE}/kernels/{use.kernels}" if use else _KERNELS
     values = {
         "HOME": _KERNELS,
         "XDG_CACHE_HOME": f"{_KERNELS}/cache",
         "XDG_CONFIG_HOME": f"{_KERNELS}/config",
-        "HF_HOME": _WEIGHTS,
+        **({"HF_HUB_CACHE": f"{_NODE_CACHE}/hub", "HF_HUB_OFFLINE": "1"} if use else {}),
+        "HF_HOME": _KERNELS if use else _WEIGHTS,
         "HF_TOKEN_PATH": f"{_TOKEN_FOLDER}/{TOKEN_KEY}",
-        "VLLM_CACHE_ROOT": f"{_KERNELS}/vllm",
-        "TRITON_CACHE_DIR": f"{_KERNELS}/triton",
-        "TORCHINDUCTOR_CACHE_DIR": f"{_KERNELS}/inductor",
-        "FLASHINFER_WORKSPACE_BASE": f"{_KERNELS}/flashinfer",
-        "CUDA_CACHE_PATH": f"{_KERNELS}/cuda",
+        "VLLM_CACHE_ROOT": f"{kernels}/vllm",
+        "TRITON_CACHE_DIR": f"{kernels}/triton",
+        "TORCHINDUCTOR_CACHE_DIR": f"{kernels}/inductor",
+        "FLASHINFER_WORKSPACE_BASE": f"{kernels}/flashinfer",
+        "CUDA_CACHE_PATH": f"{kernels}/cuda",
         **plan.environment,
     }
     environment: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
@@ -171,7 +205,7 @@ def _mounts(plan: ModelServerPlan) -> list[dict[str, Any]]:
     taken = {mount["mountPath"] for mount in over_fabric}
     own = [
         {"name": "shared-memory", "mountPath": "/dev/shm"},
-        {"name": "weights", "mountPath": _WEIGHTS},
+        {"name": "weights", "mountPath": _NODE_CACHE if plan.weights.node_cache else _WEIGHTS},
         {"name": "kernels", "mountPath": _KERNELS},
         {"name": "temporary", "mountPath": _TEMPORARY},
         {"name": "hugging-face-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},

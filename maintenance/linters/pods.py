@@ -21,6 +21,7 @@ class Role(StrEnum):
     SMOKE_TEST = "smoke test"
     PREFLIGHT = "preflight"
     TRANSPORT_DAEMON = "transport daemon"
+    FETCH = "fetch of weights"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _expand(manifest: Manifest) -> Iterator[PodObject]:
 
 
 def _apart(whole: PodObject) -> Iterator[PodObject]:
-    """The pod without its transport's sidecar, and the sidecar as another pod, so that each is judged alone."""
+    """The pod without what starts before it, and each of that as another pod, so that each is judged alone."""
     rest = copy.deepcopy(whole.manifest)
     metadata, spec = (rest["metadata"], rest["spec"]) if rest["kind"] == "Pod" else _template(rest)
     sidecars = spec.pop("initContainers", [])
@@ -84,7 +85,8 @@ def _apart(whole: PodObject) -> Iterator[PodObject]:
             "metadata": {**named, "namespace": rest["metadata"]["namespace"]},
             "spec": alone,
         }
-        yield PodObject(f"{whole.name}, {sidecar['name']}", Role.TRANSPORT_DAEMON, pod)
+        role = Role.TRANSPORT_DAEMON if sidecar.get("restartPolicy") == "Always" else Role.FETCH
+        yield PodObject(f"{whole.name}, {sidecar['name']}", role, pod)
 
 
 def _template(manifest: Manifest) -> tuple[Manifest, Manifest]:

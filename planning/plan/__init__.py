@@ -41,6 +41,7 @@ from planning.plan.network import (
 from planning.plan.node_pools import (
     DraDriverPlan,
     NcclInstallerPlan,
+    NodeCachePlan,
     NodeDaemonPlan,
     NodePoolPlan,
     PlacementPlan,
@@ -51,10 +52,13 @@ from planning.plan.serving import (
     LeaderWorkerSetPlan,
     LifecyclePlan,
     ModelServerPlan,
+    NodeCacheUse,
     PodResourcesPlan,
     PodTransportPlan,
     RolloutPlan,
     SchedulingPlan,
+    WeightsOption,
+    WeightsPlan,
 )
 
 __all__ = [
@@ -86,6 +90,8 @@ __all__ = [
     "ModelServerPlan",
     "NamespacePlan",
     "NcclInstallerPlan",
+    "NodeCachePlan",
+    "NodeCacheUse",
     "NodeDaemonPlan",
     "NodeIdentityPlan",
     "NodePoolPlan",
@@ -109,4 +115,6 @@ __all__ = [
     "SystemPoolPlan",
     "TokenPlan",
     "Warning",
+    "WeightsOption",
+    "WeightsPlan",
 ]

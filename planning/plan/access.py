@@ -17,7 +17,9 @@ class HostAccessPlan(Decision):
     more."""
 
     paths: tuple[str, ...]
-    """Folders of the node; all are read-only except for the sidecar."""
+    """Folders of the node that are read-only except for the sidecar."""
+    writable_paths: tuple[str, ...]
+    """Folders of the node that hold what the pods of a model share."""
     sidecar: str | None
     """The name of the one container that may run as root, with these capabilities; None: there is none."""
     capabilities: tuple[str, ...]

@@ -146,6 +146,31 @@ class NodeDaemonPlan(Decision):
     """The taints that its pods tolerate."""
 
 
+class NodeCachePlan(Decision):
+    """The DaemonSet that keeps the cache of a pool's nodes: it makes the folders of the models, and empties others."""
+
+    name: str
+    """The name of the DaemonSet."""
+    namespace: str
+    """The namespace of the DaemonSet."""
+    image: str
+    """Reference of its image: a server's own, which so is on the node before the server comes."""
+    root: str
+    """Folder of the node that holds the cache."""
+    local_ssd: str
+    """Folder of the node in which that folder is."""
+    folders: tuple[str, ...]
+    """Names of the folders that servers of the plan mount."""
+    bound_gib: int
+    """GiB above which folders that no server mounts are emptied."""
+    kernels_gib: int
+    """GiB of compiled kernels in one folder above which the oldest go."""
+    node_pools: tuple[str, ...]
+    """The name of the pool that it runs on."""
+    taints: tuple[Taint, ...]
+    """The taints that its pods tolerate."""
+
+
 class DraDriverPlan(Decision):
     """NVIDIA's DRA driver, which joins the nodes of a ComputeDomain."""
 

@@ -6,7 +6,7 @@ from planning.plan.capacity import AddressUse, CostPlan, PoolUse, QuotaNeed
 from planning.plan.cluster import ClusterPlan, ExistingClusterPlan
 from planning.plan.environment import AlertsPlan, ProtectionPlan, TokenPlan
 from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, ExistingNetworkPlan, FabricPlan
-from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeDaemonPlan, NodePoolPlan
+from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeCachePlan, NodeDaemonPlan, NodePoolPlan
 from planning.plan.preflight import PreflightPlan
 from planning.plan.serving import LeaderWorkerSetPlan, ModelServerPlan
 
@@ -48,6 +48,8 @@ class PlatformPlan(Decision):
     """One for the stack's transport; empty: it has none, or the cluster has it already."""
     node_daemons: tuple[NodeDaemonPlan, ...]
     """What the transport needs on each of its nodes besides; empty as for the installers."""
+    node_caches: tuple[NodeCachePlan, ...]
+    """One for each pool with a server that keeps its weights on its nodes."""
     dra_driver: DraDriverPlan | None
     """NVIDIA's; None: no accelerator of the stack joins nodes by NVLink."""
     compute_domains: tuple[ComputeDomainPlan, ...]

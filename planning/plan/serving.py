@@ -1,6 +1,7 @@
 """Model servers and the controller of those that span nodes."""
 
 from catalog import PodMount, Sidecar, Taint, Transport
+from catalog.cold_start import WeightSource
 from planning.decision import Decision
 from planning.load_time import LoadTime
 from planning.performance.expected import ExpectedService
@@ -72,11 +73,11 @@ class PodResourcesPlan(Decision):
     shared_memory_gib: int
     """GiB of /dev/shm."""
     ephemeral_storage_gib: int
-    """The ephemeral storage of the three volumes below and of the container's log."""
+    """The ephemeral storage of the pod's own volumes and of the container's log."""
     weights_gib: int
-    """GiB of the checkpoint that is fetched."""
+    """GiB of the checkpoint that is fetched: into a volume of the pod, or into the node's cache."""
     kernels_gib: int
-    """The size of what is compiled at the first start."""
+    """The size of what is compiled at the first start, where it is kept in a volume of the pod, and of home folders."""
     temporary_gib: int
     """GiB of /tmp."""
 
@@ -101,6 +102,52 @@ class PodTransportPlan(Decision):
     """CPUs; 0 without a sidecar."""
     sidecar_memory_gib: int
     """The memory of the sidecar, besides that of the server's own container; 0 without a sidecar."""
+
+
+class WeightsOption(Decision):
+    """One place that the weights of a server could come from."""
+
+    source: WeightSource
+    """Where they come from."""
+    chosen: bool
+    """Whether the plan takes it."""
+    first: LoadTime
+    """A start on nodes that have nothing of it yet."""
+    again: LoadTime
+    """A later start on the same nodes: after a crash, an eviction or a rollout."""
+    first_usd: float | None
+    """US dollars of the first start: GPUs that wait, and traffic; None: the machine's price is not known."""
+    again_usd: float | None
+    """The same of a later one."""
+    refused: str | None
+    """The reason for which the stack cannot have it; None: it can."""
+
+
+class NodeCacheUse(Decision):
+    """The part of a model server in the cache of its nodes."""
+
+    host_path: str
+    """Folder of the node that all pods of the model share."""
+    repositories: tuple[str, ...]
+    """What is fetched before vLLM starts, each as Hugging Face id, or as id@revision."""
+    room_gib: int
+    """GiB that these may have."""
+    kernels: str
+    """Name of the folder for what the server compiles: another one for another model, accelerator, image or command
+    line."""
+
+
+class WeightsPlan(Decision):
+    """Where a server's weights come from."""
+
+    source: WeightSource
+    """Where they come from."""
+    why: str
+    """The reason, for people."""
+    node_cache: NodeCacheUse | None
+    """Its part in its nodes' cache; None: each pod has a volume of its own."""
+    options: tuple[WeightsOption, ...]
+    """All places, with what each takes and costs."""
 
 
 class RolloutPlan(Decision):
@@ -161,8 +208,10 @@ class ModelServerPlan(Decision):
     """How it is to serve, where the stack asks for a service objective."""
     resources: PodResourcesPlan
     """The resources of each pod."""
+    weights: WeightsPlan
+    """Where its weights come from."""
     load: LoadTime
-    """What a start takes."""
+    """What a start takes on nodes that have nothing of it yet."""
     lifecycle: LifecyclePlan
     """How it starts and stops."""
     transport: PodTransportPlan | None

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from catalog import VllmRelease
+from catalog.cold_start import WeightSource
 from catalog.model import KvCacheDtype
 from config.engine import EngineSettings, LoraSettings, SpeculativeSettings
 from config.models import Executor, ModelSettings
@@ -22,22 +23,22 @@ _STRUCTURED = frozenset({"lora", "speculative", "kv_offload", "extra_args"})
 
 
 def server_arguments(
-    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan
+    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, source: WeightSource
 ) -> tuple[str, ...]:
     """What follows `vllm serve` in the pod that answers requests."""
     serving = ("--port", str(release.defaults.port))
-    return (wanted.model, *serving, *_common(wanted, release, shape, lifecycle))
+    return (wanted.model, *serving, *_common(wanted, release, shape, lifecycle, source))
 
 
 def worker_arguments(
-    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan
+    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, source: WeightSource
 ) -> tuple[str, ...]:
     """What follows `vllm serve` in the other pods of a group, or `ray start` where Ray joins them; else nothing."""
     if shape.nodes == 1:
         return ()
     if wanted.distributed_executor is Executor.RAY:
         return (f"--address={_LEADER_ADDRESS}:{RAY_PORT}", "--block", "--disable-usage-stats")
-    return (wanted.model, *_common(wanted, release, shape, lifecycle), "--headless")
+    return (wanted.model, *_common(wanted, release, shape, lifecycle, source), "--headless")
 
 
 def engine_words(engine: EngineSettings) -> Iterator[tuple[str, list[str]]]:
@@ -64,13 +65,18 @@ def expanded(arguments: Sequence[str], worker_index: int) -> list[str]:
     return [variables.get(word, word) for word in arguments]
 
 
-def _common(wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan) -> Iterator[str]:
+def _common(
+    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, source: WeightSource
+) -> Iterator[str]:
     """Every value that the plan's memory rests on, and else what vLLM would not choose by itself.
 
     What is left out where it is vLLM's own default is held to the release's table of flags by a test, and what follows
     from the values below (block size, prefix caching, CUDA graphs) to vLLM's own answer.
     """
     settings = shape.settings
+    if source is WeightSource.NODE_CACHE:
+        # Offline, vLLM takes the folder for the model's name, and would be asked for by it (vLLM 0.33, arg_utils.py).
+        yield from ("--served-model-name", wanted.model)
     yield from ("--tensor-parallel-size", str(shape.tensor_parallel))
     if shape.pipeline_parallel > 1:
         yield from ("--pipeline-parallel-size", str(shape.pipeline_parallel))

@@ -55,7 +55,7 @@ def _warn(model: ModelServerPlan, sharing: Sharing, use: PoolUse, path: str, fin
         why = "keeps its spare room for updates of larger models" if alone.places else "has no room for both"
         findings.warn(
             path,
-            f"an update of {model.name} is an outage of about {model.load.total:.0f} s: its one replica goes "
+            f"an update of {model.name} is an outage of about {_update_seconds(model):.0f} s: its one replica goes "
             f"before the next one starts, since pool {use.pool} {why}",
         )
     if sharing.take_turns and model is sharing.models[0]:
@@ -66,6 +66,11 @@ def _warn(model: ModelServerPlan, sharing: Sharing, use: PoolUse, path: str, fin
             f"{names} share {place} of pool {use.pool}: updated all at once they go one after the other, and the "
             f"last may wait {max(map(sharing.wait_of, sharing.models))} s",
         )
+
+
+def _update_seconds(model: ModelServerPlan) -> float:
+    """What the new replica takes to start. Weights on the node are there already; the new command line is compiled."""
+    return model.load.total - (model.load.fetch if model.weights.node_cache else 0.0)
 
 
 def _min_available(model: ModelServerPlan) -> int | None:

@@ -2,6 +2,7 @@
 
 from math import ceil
 
+from catalog.cold_start import cold_start
 from planning.load_time import LoadTime
 from planning.plan import LifecyclePlan, ModelServerPlan
 
@@ -18,8 +19,8 @@ _STARTUP_FACTOR = 1.5
 """Load times are estimates: a start that takes half as long again is slow, not stuck."""
 _SHORTEST_BUDGET = 600
 """The hub and the first compilation can take minutes whatever the model's size."""
-_IMAGE_PULL = 600
-"""Seconds in which a node pulls the image, before a container's own clock starts."""
+_IMAGE_PULL_FACTOR = 2
+"""A node pulls the image before a container's own clock starts, and how fast is an estimate too."""
 
 
 def plan_lifecycle(load: LoadTime, replicas: int, *, spot: bool) -> LifecyclePlan:
@@ -27,11 +28,12 @@ def plan_lifecycle(load: LoadTime, replicas: int, *, spot: bool) -> LifecyclePla
     longest_start = max(_SHORTEST_BUDGET, ceil(load.total * _STARTUP_FACTOR))
     pre_stop, drain = (_NOTICE_PRE_STOP, _NOTICE_DRAIN) if spot else (_PRE_STOP, _DRAIN)
     grace = _NOTICE if spot else pre_stop + drain + _MARGIN
+    image_pull = ceil(cold_start().image.seconds * _IMAGE_PULL_FACTOR)
     return LifecyclePlan(
         startup_period=_STARTUP_PERIOD,
         startup_failures=ceil(longest_start / _STARTUP_PERIOD),
-        progress_deadline=longest_start + grace + _IMAGE_PULL,
-        rollout_deadline=(longest_start + grace) * replicas + _IMAGE_PULL,
+        progress_deadline=longest_start + grace + image_pull,
+        rollout_deadline=(longest_start + grace) * replicas + image_pull,
         pre_stop=pre_stop,
         drain=drain,
         grace_period=grace,

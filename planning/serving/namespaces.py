@@ -19,27 +19,11 @@ def plan_namespaces(
     fabric: FabricPlan | None, models: tuple[ModelServerPlan, ...], *, collect_metrics: bool
 ) -> tuple[NamespacePlan, ...]:
     """`serving` in every stack; the other only where a server is in it."""
-    ports = {name: tuple(sorted({model.port for model in models if model.namespace == name})) for name in _FOR_SERVERS}
-    serving = NamespacePlan(
-        name=SERVING,
-        pod_security=PodSecurity.RESTRICTED,
-        host_access=None,
-        collects_metrics=collect_metrics,
-        server_ports=ports[SERVING],
+    return tuple(
+        _for_servers(name, fabric if name == FABRIC else None, inside, collect_metrics)
+        for name in _FOR_SERVERS
+        if (inside := [model for model in models if model.namespace == name]) or name == SERVING
     )
-    if fabric is None or not ports[FABRIC]:
-        return (serving,)
-    host_access = _host_access(fabric)
-    on_fabric = NamespacePlan(
-        name=FABRIC,
-        # Pod Security knows no profile that admits a read-only folder of the node and nothing more, so the namespace
-        # takes `privileged`, and an admission policy takes back all but what the transport needs.
-        pod_security=PodSecurity.PRIVILEGED if host_access else PodSecurity.RESTRICTED,
-        host_access=host_access,
-        collects_metrics=collect_metrics,
-        server_ports=ports[FABRIC],
-    )
-    return serving, on_fabric
 
 
 def preflight_namespace(preflights: tuple[PreflightPlan, ...]) -> NamespacePlan | None:
@@ -55,14 +39,32 @@ def preflight_namespace(preflights: tuple[PreflightPlan, ...]) -> NamespacePlan 
     )
 
 
-def _host_access(fabric: FabricPlan) -> HostAccessPlan | None:
-    """What pods on the fabric use of their node; None: nothing."""
-    if not fabric.needs_host_access:
+def _for_servers(
+    name: str, fabric: FabricPlan | None, models: list[ModelServerPlan], collects_metrics: bool
+) -> NamespacePlan:
+    """Pod Security knows no profile that admits some folders of the node and nothing more, so a namespace with such
+    pods takes `privileged`, and an admission policy takes back all but these."""
+    host_access = _host_access(fabric, models)
+    return NamespacePlan(
+        name=name,
+        pod_security=PodSecurity.PRIVILEGED if host_access else PodSecurity.RESTRICTED,
+        host_access=host_access,
+        collects_metrics=collects_metrics,
+        server_ports=tuple(sorted({model.port for model in models})),
+    )
+
+
+def _host_access(fabric: FabricPlan | None, models: list[ModelServerPlan]) -> HostAccessPlan | None:
+    """What the pods use of their node; None: nothing."""
+    on_fabric = fabric if fabric is not None and fabric.needs_host_access else None
+    sidecar = on_fabric.sidecar if on_fabric else None
+    mounts = (*(on_fabric.mounts if on_fabric else ()), *(sidecar.mounts if sidecar else ()))
+    caches = {use.host_path for model in models if (use := model.weights.node_cache)}
+    if not (mounts or sidecar or caches):
         return None
-    sidecar = fabric.sidecar
-    mounts = (*fabric.mounts, *(sidecar.mounts if sidecar else ()))
     return HostAccessPlan(
         paths=tuple(sorted(set(host_paths(mounts)))),
+        writable_paths=tuple(sorted(caches)),
         sidecar=sidecar.name if sidecar else None,
         capabilities=sidecar.capabilities if sidecar else (),
     )

@@ -4,13 +4,13 @@ from difflib import get_close_matches
 
 from catalog import MODELS, PINS, CapacityKind, Model, VllmRelease
 from catalog.engine_arguments import flag_table
+from config.cluster import Provided
 from config.errors import quoted
 from config.models import Executor, ModelSettings
 from config.settings import Settings
 from planning.compatibility import NodeDriver, check_architecture, check_driver, check_plugin
 from planning.engine import UnknownRelease, engine_of
 from planning.errors import Findings
-from planning.load_time import load_time
 from planning.parallelism import choose_shape
 from planning.performance.expected import ExpectedService
 from planning.plan import FabricPlan, ModelServerPlan, RolloutPlan, SchedulingPlan
@@ -35,6 +35,7 @@ from planning.serving.variants import (
     drafts_itself,
     performance_mode,
 )
+from planning.serving.weights import chosen_load, plan_weights, with_node_cache
 from planning.shape import GpuNode, Pattern, ShapePlan, ShapeQuestion, ShapeRefused, ShapeRequest
 
 _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
@@ -117,7 +118,17 @@ class _Planner:
             self._findings,
             accept_compatibility=wanted.cuda_compatibility,
         )
-        load = load_time(checkpoint, shape.settings, nodes=shape.nodes)
+        weights = plan_weights(
+            wanted,
+            checkpoint,
+            release,
+            pool,
+            shape,
+            self._path,
+            self._findings,
+            pool_exists=self._settings.cluster.provides(Provided.NODE_POOLS),
+        )
+        load = chosen_load(weights)
         lifecycle = plan_lifecycle(load, shape.replicas, spot=pool.kind is CapacityKind.SPOT)
         environment = {
             **release.environment,
@@ -128,16 +139,23 @@ class _Planner:
             **driver,
             **(group_environment(fabric) if spans_nodes else {}),
         }
+        placed = PlacedModel(wanted, checkpoint, pool, self._path)
+        resources = plan_resources(placed, shape, transport, weights.source, self._findings)
+        lines = (
+            server_arguments(wanted, release, shape, lifecycle, weights.source),
+            worker_arguments(wanted, release, shape, lifecycle, weights.source),
+        )
+        image = wanted.image or release.image.reference
         return ModelServerPlan(
             name=wanted.name,
             model=wanted.model,
             served_name=wanted.model,
             adapters=tuple(adapter.name for adapter in wanted.engine.lora.adapters) if wanted.engine.lora else (),
             namespace=namespace_of(on_fabric=fabric is not None),
-            image=wanted.image or release.image.reference,
+            image=image,
             ray=spans_nodes and wanted.distributed_executor is Executor.RAY,
-            arguments=server_arguments(wanted, release, shape, lifecycle),
-            worker_arguments=worker_arguments(wanted, release, shape, lifecycle),
+            arguments=lines[0],
+            worker_arguments=lines[1],
             environment=environment,
             replicas=shape.replicas,
             port=release.defaults.port,
@@ -146,8 +164,9 @@ class _Planner:
             taints=pool.accelerator.nodes.taints,
             shape=shape,
             expected=expected,
-            resources=plan_resources(
-                PlacedModel(wanted, checkpoint, pool, self._path), shape, transport, self._findings
+            resources=resources,
+            weights=with_node_cache(
+                weights, wanted, resources.weights_gib, pool.accelerator.gke_label, image, lines, environment
             ),
             load=load,
             lifecycle=lifecycle,

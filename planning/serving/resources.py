@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from catalog import Model
+from catalog.cold_start import WeightSource
 from catalog.google import google_platform
 from config.models import ModelSettings
+from config.weights import NodeCacheWeights
 from planning.errors import Findings
 from planning.load_time import checkpoint_gib
 from planning.plan import PodResourcesPlan, PodTransportPlan
@@ -17,7 +19,7 @@ _CPUS = 4
 (2026-09-30)."""
 _CPUS_PER_GPU = 8
 """A worker's own, and its part in compiling and in reading weights."""
-_KERNELS_GIB = 6
+KERNELS_GIB = 6
 """Compiled kernels and CUDA graphs of one server, generously: measured caches are below 1 GiB."""
 _TEMPORARY_GIB = 4
 _LOG_GIB = 1
@@ -55,14 +57,18 @@ class PlacedModel:
 
 
 def plan_resources(
-    placed: PlacedModel, shape: ShapePlan, transport: PodTransportPlan | None, findings: Findings
+    placed: PlacedModel,
+    shape: ShapePlan,
+    transport: PodTransportPlan | None,
+    source: WeightSource,
+    findings: Findings,
 ) -> PodResourcesPlan:
     """Refuses what a node has no room for, with the key and the amount that is possible."""
     wanted, pool = placed.settings, placed.pool
     part = 1.0 if shape.nodes > 1 else shape.gpus_per_node / pool.machine.gpus
     share = _share(pool, part, pool.settings.boot_disk_size_gib, transport)
-    weights = ceil((checkpoint_gib(placed.checkpoint) + _adapters_gib(wanted) + _draft_gib(wanted)) * _WEIGHTS_MARGIN)
-    disk = weights + _KERNELS_GIB + _TEMPORARY_GIB + _LOG_GIB
+    weights = _weights_gib(placed)
+    disk = weights + KERNELS_GIB + _TEMPORARY_GIB + _LOG_GIB
     if disk > share.disk_gib:
         _refuse_disk(placed, disk, share.disk_gib, _least_disk(pool, part, disk), findings)
     shared = _SHARED_MEMORY_GIB * shape.gpus_per_node
@@ -88,11 +94,25 @@ def plan_resources(
         cpus=max(1, min(_CPUS + _CPUS_PER_GPU * shape.gpus_per_node, share.cpus)),
         memory_gib=memory,
         shared_memory_gib=shared,
-        ephemeral_storage_gib=disk,
+        # What is on the node already is no pod's own.
+        ephemeral_storage_gib=disk - weights if source is WeightSource.NODE_CACHE else disk,
         weights_gib=weights,
-        kernels_gib=_KERNELS_GIB,
+        kernels_gib=KERNELS_GIB,
         temporary_gib=_TEMPORARY_GIB,
     )
+
+
+def _weights_gib(placed: PlacedModel) -> int:
+    """GiB of all files that a server reads, or as the stack file says."""
+    wanted = placed.settings
+    if isinstance(wanted.weights, NodeCacheWeights) and wanted.weights.size_gib is not None:
+        return wanted.weights.size_gib
+    return ceil((checkpoint_gib(placed.checkpoint) + _adapters_gib(wanted) + _draft_gib(wanted)) * _WEIGHTS_MARGIN)
+
+
+def pods_disk_gib(pool: ResolvedPool) -> int:
+    """GiB of ephemeral storage that all pods of a node can have together."""
+    return _share(pool, 1.0, pool.settings.boot_disk_size_gib, None).disk_gib
 
 
 def _share(pool: ResolvedPool, part: float, boot_disk_gib: int, transport: PodTransportPlan | None) -> _Share:

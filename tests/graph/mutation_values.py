@@ -57,6 +57,8 @@ _OBJECTIVE: Changes = {
 }
 
 BASES: dict[str, Changes] = {
+    "models[].weights.kind": {"models.0.weights": {"kind": "hub"}},
+    "models[].weights.sizeGib": {"models.0.weights": {"kind": "nodeCache", "sizeGib": 900}},
     "models[].serviceObjective.timeToFirstToken": _OBJECTIVE,
     "models[].serviceObjective.timePerOutputToken": _OBJECTIVE,
     "models[].serviceObjective.requestsPerSecond": _OBJECTIVE,
@@ -177,6 +179,8 @@ VALUES: dict[str, list[Changes]] = {
     "nodePools[].zone": [{"nodePools.0.zone": "us-central1-c"}],
     "nodePools[].nodes.min": [{"nodePools.0.nodes.min": 3}, {"nodePools.0.nodes.min": 2}],
     "nodePools[].nodes.max": [{"nodePools.0.nodes.max": 5}],
+    "models[].weights.kind": [{"models.0.weights.kind": "nodeCache"}],
+    "models[].weights.sizeGib": [{"models.0.weights.sizeGib": 1000}],
     "nodePools[].capacity.kind": [
         {"nodePools.0.capacity": {"kind": "spot"}},
         {"nodePools.0.capacity": {"kind": "onDemand"}},

@@ -174,7 +174,11 @@ def test_daemons_run_on_the_pools_whose_fabric_they_serve(graph: Graph) -> None:
         (expression,) = term["matchExpressions"]
         assert expression["key"] == "cloud.google.com/gke-nodepool"
         for name in expression["values"]:
-            assert pools[name]["networkConfig"]
+            caches = daemon.inputs["metadata"]["name"].startswith("node-cache-")
+            if caches:
+                assert pools[name]["nodeConfig"]["ephemeralStorageLocalSsdConfig"]["localSsdCount"] > 0
+            else:
+                assert pools[name]["networkConfig"]
             taints = {(taint["key"], taint["value"]) for taint in pools[name]["nodeConfig"]["taints"]}
             assert {(toleration["key"], toleration["value"]) for toleration in pod["tolerations"]} == taints
 

@@ -231,7 +231,7 @@ def test_a_start_that_is_called_a_matter_of_seconds(model: ModelServerPlan) -> N
         for each in to_text(sections(PLAN, "article")).splitlines()
         if each.startswith(f"{model.name} ") and "USD" not in each and "TP" in each
     ]
-    assert model.load.total > 60 and f" {model.load.total:.0f} s " in line
+    assert model.load.total > 60 and f" {model.load.total:.0f} s" in line
     assert model.lifecycle.progress_deadline > model.load.total
 
 

@@ -22,6 +22,7 @@ from catalog import (
     sources,
 )
 from catalog.assumption import assumptions
+from catalog.cold_start import cold_start
 from catalog.performance import performance
 from catalog.quotas import compute_quotas
 from tests.unit.catalog_entries import FOLDERS, cited, every_entry
@@ -45,7 +46,7 @@ class TestFiles:
     def test_no_source_is_listed_that_nothing_cites(self) -> None:
         used = {key for folder in FOLDERS.values() for entry in folder.values() for key in cited(entry)}
         used |= {*compute_quotas().sources, *(key for each in assumptions() for key in each.sources)}
-        used |= set(performance().sources)
+        used |= {*performance().sources, *cold_start().node_cache.sources, cold_start().nat_gib.source}
         assert sources().keys() - used == set()
 
     @pytest.mark.parametrize(

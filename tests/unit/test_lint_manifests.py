@@ -19,8 +19,8 @@ def finding(check: str) -> Finding:
 
 def test_a_group_becomes_a_leader_and_a_worker_that_its_service_and_policies_find() -> None:
     plan = planned(TWO_NODES)
-    leader, worker = pod_objects([manifest(plan)])
-    assert (leader.role, worker.role) == (Role.LEADER, Role.WORKER)
+    leader, fetch, worker, again = pod_objects([manifest(plan)])
+    assert [each.role for each in (leader, fetch, worker, again)] == [Role.LEADER, Role.FETCH, Role.WORKER, Role.FETCH]
     selector = model_server.service(plan)["spec"]["selector"]
     assert selector.items() <= leader.manifest["metadata"]["labels"].items()
     assert not selector.items() <= worker.manifest["metadata"]["labels"].items()
@@ -29,10 +29,11 @@ def test_a_group_becomes_a_leader_and_a_worker_that_its_service_and_policies_fin
 def test_the_daemon_of_a_transport_answers_for_itself() -> None:
     objects = pod_objects([manifest(planned(TWO_NODES, pool=H100_MEGA))])
     roles = [each.role for each in objects]
-    assert roles == [Role.LEADER, Role.TRANSPORT_DAEMON, Role.WORKER, Role.TRANSPORT_DAEMON]
+    assert roles == [Role.LEADER, Role.FETCH, Role.TRANSPORT_DAEMON, Role.WORKER, Role.FETCH, Role.TRANSPORT_DAEMON]
     for each in objects:
         (container,) = each.manifest["spec"]["containers"]
-        assert container["name"] == ("tcpxo-daemon" if each.role is Role.TRANSPORT_DAEMON else "vllm")
+        names = {Role.TRANSPORT_DAEMON: "tcpxo-daemon", Role.FETCH: "weights"}
+        assert container["name"] == names.get(each.role, "vllm")
         assert "initContainers" not in each.manifest["spec"]
 
 

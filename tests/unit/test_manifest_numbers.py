@@ -21,7 +21,11 @@ ALLOWED = {
     "nccl_preflight.py": {"0": "number of the first pod", "22": "port of SSH"},
     "nccl_verdict.py": {"42": "exit status that no program of the test ends with"},
     "network_policies.py": {"443": "port of TLS", "53": "port of DNS"},
-    "server_pod.py": {"50": "half the highest weight of a preference", "100": "the highest one"},
+    "server_pod.py": {
+        "1": "yes, to the hub's client",
+        "50": "half the highest weight of a preference",
+        "100": "the highest one",
+    },
     "token.py": {"288": "mode 0440 of a file"},
     "transport.py": {"0": "of a resource that must not be asked for, and root's id"},
 }

@@ -92,13 +92,17 @@ def test_the_root_is_read_only_and_whatever_is_written_has_a_volume(plan: ModelS
     ):
         path = str(environment(plan, role)[name])
         (mount,) = [m for p, m in mounts.items() if path == p or path.startswith(f"{p}/")]
-        assert "emptyDir" in volumes[mount["name"]] and not mount.get("readOnly"), name
+        shared = plan.weights.node_cache is not None and name not in ("HOME", "HF_HOME", "XDG_CACHE_HOME")
+        assert ("hostPath" if shared else "emptyDir") in volumes[mount["name"]], name
+        assert not mount.get("readOnly"), name
 
 
 @every_pod
 def test_volumes_together_stay_below_the_storage_that_is_asked_for(plan: ModelServerPlan, role: Role) -> None:
     own = {"weights", "kernels", "temporary"}
-    sizes = [gib(v["emptyDir"]["sizeLimit"]) for v in pod(plan, role)["volumes"] if v["name"] in own]
+    volumes = [v["emptyDir"] for v in pod(plan, role)["volumes"] if v["name"] in own and "emptyDir" in v]
+    sizes = [gib(volume["sizeLimit"]) for volume in volumes]
+    assert len(sizes) == (2 if plan.weights.node_cache else 3)
     assert sum(sizes) < gib(container(plan, role)["resources"]["limits"]["ephemeral-storage"])
 
 
@@ -190,9 +194,11 @@ def test_folders_of_the_node_are_the_transports_own_and_read_only(plan: ModelSer
     assert plan.transport
     sidecar = plan.transport.sidecar
     known = {m.host_path for m in (*plan.transport.mounts, *(sidecar.mounts if sidecar else ()))}
-    assert set(of_the_node.values()) == known - {None}
+    cache = plan.weights.node_cache
+    assert cache and set(of_the_node.values()) == known - {None} | {cache.host_path}
     mounts = [m for m in container(plan, role)["volumeMounts"] if m["name"] in of_the_node]
-    assert all(mount["readOnly"] is True for mount in mounts)
+    writable = [of_the_node[mount["name"]] for mount in mounts if mount.get("readOnly") is not True]
+    assert writable == [cache.host_path]
 
 
 def test_rdma_devices_go_to_the_server_because_it_is_the_first_container() -> None:
@@ -201,7 +207,8 @@ def test_rdma_devices_go_to_the_server_because_it_is_the_first_container() -> No
 
 
 def test_the_daemon_of_tcpxo_starts_before_the_server_and_ends_after_it() -> None:
-    (sidecar,) = pod(SERVERS["two nodes of H100 mega"])["initContainers"]
+    fetch, sidecar = pod(SERVERS["two nodes of H100 mega"])["initContainers"]
+    assert "restartPolicy" not in fetch and fetch["name"] == "weights"
     assert sidecar["restartPolicy"] == "Always" and sidecar["name"] == "tcpxo-daemon"
     assert sidecar["securityContext"]["capabilities"] == {"add": ["NET_ADMIN", "NET_BIND_SERVICE"]}
     assert sidecar["securityContext"]["privileged"] is False
@@ -211,7 +218,9 @@ def test_the_daemon_of_tcpxo_starts_before_the_server_and_ends_after_it() -> Non
 def test_a_server_on_one_node_needs_nothing_of_the_fabric(name: str) -> None:
     plan = SERVERS[name]
     text = json.dumps(templates(plan)[Role.SERVER])
-    assert "hostPath" not in text and "NCCL" not in text and "networking.gke.io" not in text
+    assert "NCCL" not in text and "networking.gke.io" not in text
+    cache = plan.weights.node_cache
+    assert text.count("hostPath") == (1 if cache else 0)
 
 
 class TestGroup:

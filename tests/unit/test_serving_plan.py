@@ -133,7 +133,7 @@ class TestFabric:
     def test_the_namespace_of_the_fabric_exists_only_where_a_server_is_in_it(self) -> None:
         assert [n.name for n in platform(EIGHT_GPUS).namespaces] == ["serving"]
         assert [n.name for n in platform(TWO_NODES).namespaces] == ["serving", "serving-rdma"]
-        assert {n.pod_security for n in platform(EIGHT_GPUS).namespaces} == {"restricted"}
+        assert {n.pod_security for n in platform(ONE_GPU).namespaces} == {"restricted"}
 
 
 class TestLifecycle:
@@ -170,7 +170,7 @@ class TestLifecycle:
         assert "models[0].engine.kvOffload.sizeGib" in text and "Write at most" in text
 
     def test_volumes_fit_into_the_ephemeral_storage(self) -> None:
-        resources = planned(GEMMA_27B).resources
+        resources = planned({**GEMMA_27B, "weights": {"kind": "hub"}}).resources
         volumes = resources.weights_gib + resources.kernels_gib + resources.temporary_gib
         assert volumes < resources.ephemeral_storage_gib
 

@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from catalog import ACCELERATORS
+from catalog.cold_start import WeightSource
 from catalog.model import MODELS, KvCacheDtype, Model
 from config.models import Objective
 from planning.candidates import evaluate
 from planning.engine import GraphRules, ServeSettings
 from planning.legality import legal_tensor_parallel
-from planning.load_time import WeightSource, load_time
+from planning.load_time import Reader, load_time
 from planning.parallelism import choose_shape
 from planning.shape import GpuNode, Pattern, ShapePlan, ShapeQuestion, ShapeRefused, ShapeRequest
 from tests.unit.questions import node, question
@@ -164,12 +165,16 @@ def test_a_start_is_given_time_for_its_size() -> None:
         block_size=16,
         graphs=GraphRules(largest=512, whole_batches=True),
     )
-    short, long = load_time(small, flags), load_time(large, flags)
+    one = Reader(local_ssds=32)
+    short, long = load_time(small, flags, one), load_time(large, flags, one)
     assert 61 < short.total < 600  # 61 s were measured without any weights to fetch
     assert long.fetch > 100 * short.fetch
-    assert long.cached == pytest.approx(long.total - long.fetch)
-    assert load_time(large, flags, source=WeightSource.BUCKET).fetch < long.fetch
-    assert load_time(small, flags.model_copy(update={"enforce_eager": True})).compile == 0
+    kept = load_time(large, flags, one, WeightSource.NODE_CACHE, again=True)
+    assert kept.fetch == 0 and kept.compile < long.compile and kept.read == long.read
+    assert load_time(large, flags, one, again=True) == long
+    assert load_time(large, flags, Reader(2, 8, 32)).read == pytest.approx(long.read / 16)
+    assert load_time(large, flags, Reader()).read > long.read
+    assert load_time(small, flags.model_copy(update={"enforce_eager": True}), one).compile == 0
 
 
 MACHINES = [(name, machine.name) for name in ACCELERATORS for machine in ACCELERATORS[name].machine_types]

@@ -1,0 +1,116 @@
+"""Makes docs/cold_start.md: what a start takes for models of five sizes on their usual machines, and on what that
+rests."""
+
+from collections.abc import Iterator
+
+from catalog.cold_start import Rate, Step, cold_start
+from config.validate import validate
+from planning.cold_start_report import cold_start_table
+from planning.plan import ModelServerPlan
+from planning.platform import plan_platform
+
+_USUAL = (
+    ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B-Instruct", "l4", "us-central1-a", 4096),
+    ("Gemma 3 27B", "google/gemma-3-27b-it", "h100", "us-central1-a", 32768),
+    ("gpt-oss 120B", "openai/gpt-oss-120b", "h200", "us-central1-b", 32768),
+    ("Llama 3.1 405B", "meta-llama/Llama-3.1-405B-Instruct", "h200", "us-central1-b", 32768),
+    ("DeepSeek R1", "deepseek-ai/DeepSeek-R1", "h200", "us-central1-b", 32768),
+)
+"""Name, model, accelerator, zone, context."""
+
+_TEXT = """# Cold start
+
+Made by `make record` from the catalogue and the plan's own code; do not edit. `make plan STACK=...` prints the same
+table for a stack's models.
+
+A server starts again after a crash, an eviction, an update, and when its node is replaced. Where its weights come
+from decides how long that takes:
+
+```yaml
+inference-platform:models:
+  - name: deepseek-r1
+    model: deepseek-ai/DeepSeek-R1
+    weights:
+      kind: nodeCache       # or hub; left out, the plan chooses and says why
+```
+
+- `hub`: every new pod downloads the checkpoint into a volume that ends with the pod. The plan takes it for small
+  models, and on machines without local SSDs.
+- `nodeCache`: the first pod of a node downloads it onto the node's local SSDs; later pods find it there, and what they
+  have compiled too. The plan takes it for checkpoints whose download takes a minute or more.
+
+## The node's cache
+
+- **Fetched once, and checked.** Before vLLM starts, an init container fetches what is missing with the server's own
+  image. It continues where an interrupted one ended, compares every file with the size and digest that the hub
+  names, and ends with the file's name if one is truncated, corrupt or forbidden; a gated model names the page of
+  its licence. Pods that start together on a node wait for the one that fetches. What is complete is not asked for
+  again.
+- **Then offline.** vLLM runs with `HF_HUB_OFFLINE=1`. A second pod, a restart of a group and an update make no
+  request to the hub. A revision stays the commit that it was at the node's first fetch; write `engine.revision`
+  with a commit, so that all nodes have the same.
+- **Compiled kernels** (torch.compile, Triton, FlashInfer, CUDA) lie beside the weights, in a folder whose name is a
+  digest of model, accelerator, image, command line and environment. Another one of these is another folder, so a
+  wrong kernel is never read; vLLM's own key is checked inside of it too.
+- **Bounded.** A DaemonSet (`node-cache-POOL` in `kube-system`) makes the folders for the servers' user alone, asks
+  for as much ephemeral storage as the cache may take, and empties folders that no server of the stack uses, the
+  longest unused first, once all are above the bound. Of compiled kernels the latest are kept. `weights.sizeGib`
+  changes a model's room.
+- **What a pod may.** Its namespace admits that one folder of the node and no other, and nothing else that Pod
+  Security's `restricted` would refuse; see [what a pod is](serving.md#what-a-pod-is).
+- **What it does not do.** A new node starts with an empty cache and downloads from the hub. Local SSDs are lost
+  with their machine. Machines whose local SSDs are optional, such as L4's and A100 40 GB's, have none.
+
+## What a start takes
+
+Bounds in seconds, for startup probes and deadlines; a start is usually faster. `node` is a new machine, `image` its
+pull, `weights` the download, `load` the way from disk to GPUs, `engine` the import of vLLM and its set-up,
+`compile` with CUDA graphs. `in all` is from the container's start on, and `USD` the GPUs that wait meanwhile and
+the traffic through Cloud NAT, for one server at the list price.
+
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    table = cold_start_table(tuple(_models()))
+    rows = [table.headers, ("---",) * len(table.headers), *table.rows]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return _TEXT + "\n".join([*lines, "", "Each figure by its source:", "", *_sources()]) + "\n"
+
+
+def _models() -> Iterator[ModelServerPlan]:
+    for title, model, accelerator, zone, context in _USUAL:
+        values = {
+            "region": "us-central1",
+            "nodePools": [
+                {"name": "gpu", "accelerator": accelerator, "zone": zone, "nodes": 1, "capacity": {"kind": "spot"}}
+            ],
+            "models": [{"name": "model", "model": model, "minContext": context, "replicas": 1}],
+        }
+        (plan,) = plan_platform(validate("page", values, frozenset(), to_deploy=False), "page").models
+        gpus = f"{plan.shape.gpus_per_node} GPU{'s' if plan.shape.gpus_per_node > 1 else ''}"
+        yield plan.model_copy(update={"name": f"{title}, {gpus} of {accelerator}"})
+
+
+def _sources() -> Iterator[str]:
+    facts = cold_start()
+    rates = {
+        "weights from the hub": facts.hub,
+        "load, by the disks": facts.local_ssd,
+        "load from a boot disk": facts.boot_disk,
+        "load, by each process": facts.loader,
+    }
+    yield from (f"- {what}: {rate.mib_per_second:g} MiB/s, {_basis(rate)}" for what, rate in rates.items())
+    yield from (
+        f"- {what}: {step.seconds:g} s, {_basis(step)}"
+        for what, step in {"image": facts.image, "node": facts.node}.items()
+    )
+    yield "- engine, compile: own measurements with vLLM 0.24 on H200 and H100 of 2026-11-24, rounded up; the set-up"
+    yield "  over several nodes is an estimate"
+    nat = facts.nat_gib
+    yield f"- traffic: {nat.usd:g} USD a GiB through Cloud NAT ({nat.as_of})"
+
+
+def _basis(fact: Rate | Step) -> str:
+    return f"{fact.basis.value} ({fact.source})"
