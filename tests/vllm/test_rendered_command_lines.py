@@ -35,7 +35,8 @@ def test_the_parser_accepts_what_the_plan_accepts_of_broken_stack_files(tmp_path
     # The models alone, since they are what becomes words of a command line.
     broken = [each for stack in STACKS for each in outcomes(tmp_path, stack, _BROKEN, "inference-platform:models")]
     plans = [outcome.plan for outcome in broken if outcome.plan is not None]
-    assert len(plans) > len(_BROKEN)
+    # Two of each stack: most files that are broken by chance are refused.
+    assert len(plans) >= 2 * len(STACKS)
     assert refused(plans) == {}
 
 
