@@ -110,9 +110,24 @@ class Monitoring(Entry):
     prometheus_components: tuple[str, ...] = Field(description="with managed Prometheus besides")
 
 
+class ImageStreaming(Entry):
+    """What nodes need to start containers while their image is still being read."""
+
+    service: str
+    node_roles: tuple[str, ...] = Field(description="of the nodes' account, besides those that all nodes have")
+
+
+class ImageMirror(Entry):
+    """The remote repository of Artifact Registry in front of Docker Hub."""
+
+    service: str
+    keep_days: int = Field(description="after which the repository forgets an image")
+
+
 class GooglePlatform(Entry):
     services: tuple[str, ...]
-    image_streaming_service: str
+    image_streaming: ImageStreaming
+    image_mirror: ImageMirror
     secret_manager_service: str
     monitoring: Monitoring
     node_roles: tuple[str, ...]

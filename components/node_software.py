@@ -16,6 +16,8 @@ class NodeSoftwareArgs:
     installers: Sequence[NcclInstallerPlan]
     daemons: Sequence[NodeDaemonPlan]
     node_pools: Sequence[AnyNodePool]
+    images: Sequence[pulumi.Resource]
+    """What must be there before a pod pulls an image."""
 
 
 class NodeSoftware(pulumi.ComponentResource):
@@ -26,7 +28,8 @@ class NodeSoftware(pulumi.ComponentResource):
         manifests = {plan.name: nccl_installer.installer(plan) for plan in args.installers}
         manifests |= {plan.name: node_daemon.daemon(plan) for plan in args.daemons}
         # The rollout of a DaemonSet means something only once the nodes exist.
-        after_nodes = pulumi.ResourceOptions(parent=self, depends_on=[pool.ready for pool in args.node_pools])
+        ready = [*(pool.ready for pool in args.node_pools), *args.images]
+        after_nodes = pulumi.ResourceOptions(parent=self, depends_on=ready)
         for daemon_set, manifest in manifests.items():
             KubernetesObject(f"{name}-{daemon_set}", manifest, after_nodes)
         self.register_outputs({})

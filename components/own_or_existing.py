@@ -13,6 +13,7 @@ from components.fabric import Fabric, FabricArgs
 from components.faces import AnyCluster, AnyFabric, AnyNetwork, AnyNodePool, AnyToken, StackContext
 from components.gke_cluster import GkeCluster, GkeClusterArgs
 from components.hugging_face_token import stack_token
+from components.image_mirror import ImageMirror, ImageMirrorArgs
 from components.secret_manager_token import SecretManagerToken, SecretManagerTokenArgs
 from components.serving_identity import ServingIdentity, ServingIdentityArgs
 from components.serving_namespace import ServingNamespace
@@ -48,6 +49,14 @@ def _network(plan: ClusterNetworkPlan | ExistingNetworkPlan, stack: StackContext
     if isinstance(plan, ExistingNetworkPlan):
         return ExistingNetwork("network", ExistingNetworkArgs(plan=plan, stack=stack), opts=stack.in_google)
     return ClusterNetwork("network", ClusterNetworkArgs(plan=plan, stack=stack, protect=protect), opts=stack.in_google)
+
+
+def image_sources_of(plan: PlatformPlan, stack: StackContext) -> list[pulumi.Resource]:
+    """What must be there before a pod pulls an image, apart from the way to the internet."""
+    mirror = plan.image_mirror
+    if mirror is None or mirror.exists:
+        return []
+    return [ImageMirror("image-mirror", ImageMirrorArgs(plan=mirror, stack=stack), opts=stack.in_google)]
 
 
 def node_pools_of(

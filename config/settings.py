@@ -11,6 +11,7 @@ from config.access import AccessSettings
 from config.cluster import ClusterSettings
 from config.effect import replaces_cluster
 from config.environment import AlertSettings, LabelKey, LabelValue, PreflightSettings, SpendSettings, TokenSettings
+from config.images import ImageSettings
 from config.intent import Count, Intent, ProjectId, RegionName, ResourceName
 from config.models import ModelSettings
 from config.network import NetworkSettings
@@ -82,6 +83,7 @@ class Settings(Intent):
     node_pools: Annotated[
         tuple[NodePoolSettings, ...], Field(min_length=1, description="one for each kind of machine with GPUs")
     ]
+    images: Annotated[ImageSettings, Field(description="where container images come from")] = ImageSettings()
     leader_worker_set: Annotated[
         LeaderWorkerSetSettings, Field(description="the controller of servers that span nodes")
     ] = LeaderWorkerSetSettings()

@@ -40,7 +40,12 @@ class ClusterNeeds:
 def plan_cluster(
     settings: Settings, prefix: str, needs: ClusterNeeds, ranges: AddressRanges, findings: Findings
 ) -> ClusterPlan | ExistingClusterPlan:
-    identity = NodeIdentityPlan(account_id=f"{prefix}-nodes", roles=google_platform().node_roles)
+    google = google_platform()
+    streams = any(pool.image_streaming for pool in needs.pools)
+    identity = NodeIdentityPlan(
+        account_id=f"{prefix}-nodes",
+        roles=google.node_roles + (google.image_streaming.node_roles if streams else ()),
+    )
     existing = settings.cluster.existing
     if existing:
         _check_project(existing, settings.project, findings)
@@ -48,7 +53,7 @@ def plan_cluster(
     system_pool = _system_pool(settings.cluster.system_pool)
     nodes, pods = addresses_needed(system_pool, needs.pools)
     network = plan_network(settings, prefix, ranges, nodes_needed=nodes, pod_addresses_needed=pods)
-    google, wanted = google_platform(), settings.cluster
+    wanted = settings.cluster
     return ClusterPlan(
         name=f"{prefix}-cluster",
         location=settings.region,

@@ -20,6 +20,7 @@ from planning.environment import check_spend, plan_protection, plan_token
 from planning.errors import Findings
 from planning.fabric import fabric_pools, plan_compute_domains, plan_fabric
 from planning.idle import check_idle, plan_idle
+from planning.images import check_streaming, plan_mirror, through
 from planning.node_cache import plan_node_caches
 from planning.node_pools import begin_with, plan_node_pools
 from planning.node_software import plan_daemons, plan_dra_driver, plan_installers
@@ -27,6 +28,7 @@ from planning.placement import on_nodes, place
 from planning.plan import (
     ClusterPlan,
     CostPlan,
+    ImageMirrorPlan,
     LeaderWorkerSetPlan,
     NodePoolPlan,
     PlatformPlan,
@@ -58,6 +60,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     fabric = plan_fabric(
         with_fabric, prefix, ranges, pod_networks_exist=settings.cluster.provides(Provided.POD_NETWORKS)
     )
+    mirror = plan_mirror(settings, prefix, findings)
     needs = ClusterNeeds(
         version=plan_gke_version(settings, resolved, findings),
         multi_networking=bool(fabric and fabric.vpcs),
@@ -67,8 +70,9 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     check_network_profiles(resolved, findings)
     cluster = plan_cluster(settings, prefix, needs, ranges, findings)
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
-    models = plan_models(settings, offered, fabric, needs.version, findings)
-    node_caches = plan_node_caches(settings, offered, models, findings)
+    models = through(mirror, plan_models(settings, offered, fabric, needs.version, findings))
+    check_streaming(settings, pools, models, findings)
+    node_caches = through(mirror, plan_node_caches(settings, offered, models, findings))
     namespaces = plan_namespaces(fabric, models, collect_metrics=settings.alerts is not None)
     alerts = plan_alerts(settings, cluster.name, [each.name for each in namespaces], findings)
     pool_use = place(settings, pools, models, findings)
@@ -87,7 +91,8 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     quotas = plan_quotas(settings, cluster, tuple(counted), fabric)
     pools = begin
     models = plan_availability(settings, on_nodes(models, pools), pool_use, findings)
-    preflights = plan_preflights(settings.preflight, with_fabric, fabric, measured_pools(pools, models), findings)
+    tests = plan_preflights(settings.preflight, with_fabric, fabric, measured_pools(pools, models), findings)
+    preflights = through(mirror, tests)
     cost = CostPlan(
         items=cost_items(settings.region, system, pools, pool_use), idle=plan_idle(settings, pools, pool_use)
     )
@@ -99,16 +104,17 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     return PlatformPlan(
         name_prefix=prefix,
         region=settings.region,
-        services=_services(settings, pools),
+        services=_services(settings, pools, mirror),
         labels=settings.labels,
         protection=protection,
         alerts=alerts,
+        image_mirror=mirror,
         cluster=cluster,
         fabric=fabric,
         node_pools=pools,
         gpu_nodes_keep_version=not settings.cluster.maintenance.upgrade_gpu_nodes,
-        nccl_installers=() if installed else plan_installers(with_fabric, pools),
-        node_daemons=() if installed else plan_daemons(with_fabric, pools),
+        nccl_installers=() if installed else through(mirror, plan_installers(with_fabric, pools)),
+        node_daemons=() if installed else through(mirror, plan_daemons(with_fabric, pools)),
         node_caches=node_caches,
         dra_driver=plan_dra_driver(settings, resolved),
         compute_domains=plan_compute_domains(fabric, pools, models, preflights),
@@ -148,14 +154,15 @@ def _name_prefix(settings: Settings, stack: str) -> str:
     return prefix
 
 
-def _services(settings: Settings, pools: tuple[NodePoolPlan, ...]) -> tuple[str, ...]:
+def _services(settings: Settings, pools: tuple[NodePoolPlan, ...], mirror: ImageMirrorPlan | None) -> tuple[str, ...]:
     google = google_platform()
     streaming = any(pool.image_streaming for pool in pools)
     secrets = settings.token is not None or settings.cluster.secret_manager
     return (
         *google.services,
-        *([google.image_streaming_service] if streaming else []),
+        *([google.image_streaming.service] if streaming else []),
         *([google.secret_manager_service] if secrets else []),
+        *([google.image_mirror.service] if mirror and not mirror.exists else []),
     )
 
 

@@ -40,7 +40,9 @@ def build_in_cluster(
     cluster: AnyCluster,
     fabric: AnyFabric | None,
     node_pools: Mapping[str, AnyNodePool],
+    images: Sequence[pulumi.Resource],
 ) -> None:
+    """`images`: what must be there before a pod pulls one."""
     # The cluster's objects are deleted with it, so a destroy need not ask the API server for each of them.
     own = pulumi.ResourceOptions(provider=kubernetes_provider("access", cluster), deleted_with=cluster.gone_with)
     opts = pulumi.ResourceOptions.merge(own, labelling(plan.labels))
@@ -49,7 +51,10 @@ def build_in_cluster(
         needs.append(PodNetworks("pod-networks", PodNetworksArgs(fabric=fabric), opts=opts))
     if plan.nccl_installers or plan.node_daemons:
         software = NodeSoftwareArgs(
-            installers=plan.nccl_installers, daemons=plan.node_daemons, node_pools=list(node_pools.values())
+            installers=plan.nccl_installers,
+            daemons=plan.node_daemons,
+            node_pools=list(node_pools.values()),
+            images=images,
         )
         needs.append(NodeSoftware("node-software", software, opts=opts))
     caches = {
@@ -84,7 +89,7 @@ def build_in_cluster(
         for name in dict.fromkeys(model.namespace for model in plan.models if model.transport)
     }
     for model in plan.models:
-        needed: list[pulumi.Resource] = []
+        needed = list(images)
         if model.node_pool in preflights:
             # The test needs two free nodes, so it comes first.
             needed.append(preflights[model.node_pool])

@@ -7,7 +7,7 @@ import pulumi_gcp as gcp
 
 from components.alerts import Alerts, AlertsArgs
 from components.faces import AnyCluster, StackContext
-from components.own_or_existing import cluster_of, node_pools_of
+from components.own_or_existing import cluster_of, image_sources_of, node_pools_of
 from components.project_services import ProjectServices, ProjectServicesArgs
 from planning.plan import PlatformPlan
 from stacks.in_cluster import build_in_cluster
@@ -60,5 +60,6 @@ def build_platform(plan: PlatformPlan, *, project: str) -> Platform:
     fabric, node_pools = node_pools_of(plan, stack, cluster)
     if plan.alerts:
         Alerts("alerts", AlertsArgs(plan=plan.alerts, stack=stack, project=cluster.project), opts=in_google)
-    build_in_cluster(plan, stack, cluster, fabric, node_pools)
+    images = image_sources_of(plan, stack)
+    build_in_cluster(plan, stack, cluster, fabric, node_pools, images)
     return Platform(plan=plan, cluster=cluster)

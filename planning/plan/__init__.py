@@ -26,6 +26,7 @@ from planning.plan.environment import (
     SecretManagerSecret,
     TokenPlan,
 )
+from planning.plan.images import ImageMirrorPlan
 from planning.plan.network import (
     ClusterNetworkPlan,
     ComputeDomainPlan,
@@ -84,6 +85,7 @@ __all__ = [
     "FabricVpcPlan",
     "HostAccessPlan",
     "IdleUse",
+    "ImageMirrorPlan",
     "InterfacePlan",
     "LeaderWorkerSetPlan",
     "LifecyclePlan",

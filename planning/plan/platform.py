@@ -5,6 +5,7 @@ from planning.plan.access import AccessPlan, NamespacePlan, PriorityClassPlan
 from planning.plan.capacity import AddressUse, CostPlan, PoolUse, QuotaNeed
 from planning.plan.cluster import ClusterPlan, ExistingClusterPlan
 from planning.plan.environment import AlertsPlan, ProtectionPlan, TokenPlan
+from planning.plan.images import ImageMirrorPlan
 from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, ExistingNetworkPlan, FabricPlan
 from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeCachePlan, NodeDaemonPlan, NodePoolPlan
 from planning.plan.preflight import PreflightPlan
@@ -36,6 +37,8 @@ class PlatformPlan(Decision):
     """What an update refuses to delete or replace."""
     alerts: AlertsPlan | None
     """The alerts; None: nobody is told of anything, and no metrics of the servers are collected."""
+    image_mirror: ImageMirrorPlan | None
+    """The repository in front of Docker Hub; None: its images come from there."""
     cluster: ClusterPlan | ExistingClusterPlan
     """One that the stack makes, or one that exists already and that it joins."""
     fabric: FabricPlan | None

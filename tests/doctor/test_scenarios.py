@@ -218,9 +218,9 @@ SCENARIOS = {
     ),
     "image absent": Scenario(Row.IMAGE, "correct its name or tag", good(missingImages=(VLLM,))),
     "image refused for today": Scenario(
-        Row.IMAGE, "remote repository of Artifact Registry", good(limitedImages=(VLLM,))
+        Row.IMAGE, "let it come through Artifact Registry", good(limitedImages=(VLLM,))
     ),
-    "few pulls left": Scenario(Row.IMAGE, "remote repository of Artifact Registry", good(pullsLeft=3), "dev"),
+    "few pulls left": Scenario(Row.IMAGE, "let it come through Artifact Registry", good(pullsLeft=3), "dev"),
     "licence not accepted": Scenario(
         Row.LICENCE,
         f"accept its licence at https://huggingface.co/{GEMMA}",

@@ -78,6 +78,7 @@ BASES: dict[str, Changes] = {
     "network.existing.podsRange": _VPC,
     "network.existing.servicesRange": _VPC,
     "network.existing.project": _VPC,
+    "images.mirror.existing": {"images": {"mirror": {}}},
     "cluster.existing.name": _CLUSTER,
     "cluster.existing.project": {
         "cluster": {"existing": {"name": "shared-gpu", "systemPool": "system", "provides": ["nodePools"]}}
@@ -143,6 +144,7 @@ VALUES: dict[str, list[Changes]] = {
     ],
     "spend.maxIdleUsdPerHour": [{"spend.maxIdleUsdPerHour": 0}],
     "acknowledgeReplacement": [{"acknowledgeReplacement": ["cluster"]}],
+    "images.mirror.existing": [{"images.mirror.existing": "us-central1-docker.pkg.dev/acme-models/docker-hub"}],
     "alerts.emails": [{"alerts.emails": ["team@example.com"]}],
     "alerts.channels": [{"alerts.channels": ["projects/test-project/notificationChannels/1"]}],
     "token.secretManager.version": [{"token.secretManager.version": 2}],

@@ -80,6 +80,8 @@ def _permissions(look: Look) -> str:
 def made_kinds(plan: PlatformPlan) -> set[str]:
     """The kinds of Google's resources that the stack makes, and `kubernetes` for the objects in its cluster."""
     kinds = {"projects/service", "kubernetes"}
+    if plan.image_mirror and not plan.image_mirror.exists:
+        kinds |= {"artifactregistry/repository"}
     cluster = plan.cluster
     if isinstance(cluster, ClusterPlan):
         kinds |= {"container/cluster", "container/nodePool", "serviceaccount/account", "projects/iAMMember"}

@@ -4,6 +4,7 @@ that may limit pulls."""
 from collections.abc import Iterator
 
 from catalog import CHART_RELEASES
+from planning.images import origin
 from planning.plan import PlatformPlan
 from verification.doctor.look import Look, Question
 from verification.doctor.registry import manifest
@@ -11,7 +12,7 @@ from verification.doctor.rows import Row
 from verification.results import CheckFailed, NotObservable
 
 _GOOGLES = (".pkg.dev", "gcr.io")
-_MIRROR = "serve it from a remote repository of Artifact Registry, and write that in the model's image"
+_MIRROR = "let it come through Artifact Registry (images.mirror)"
 _FEW = 10
 """A small number of pulls that are left; all nodes behind one NAT share them."""
 
@@ -22,7 +23,8 @@ def image_questions(look: Look, mirror: str | None) -> Iterator[Question]:
 
 
 def images(plan: PlatformPlan) -> list[str]:
-    """All images of the plan, each once, and the LeaderWorkerSet chart if it comes from a registry."""
+    """All images of the plan where they come from in the end, each once, and the LeaderWorkerSet chart if it comes from
+    a registry."""
     found = [model.image for model in plan.models]
     found += [preflight.image for preflight in plan.preflights]
     pinned = [image for each in plan.nccl_installers for image in (each.image, each.pause_image, each.host_image)]
@@ -35,7 +37,7 @@ def images(plan: PlatformPlan) -> list[str]:
         found.append(f"{controller.chart.removeprefix('oci://')}:{controller.version}")
     release = next((each for each in CHART_RELEASES.values() if each.reference == controller.chart), None)
     found += [f"{image.repository}:{controller.controller_tag}" for image in release.images] if release else []
-    return sorted(set(found))
+    return sorted({origin(plan.image_mirror, each) for each in found})
 
 
 def _image(look: Look, reference: str, mirror: str | None) -> str:

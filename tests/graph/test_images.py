@@ -1,0 +1,59 @@
+"""A repository in front of Docker Hub is there before what pulls from it, and only where the stack makes one."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.graph.recorder import PROJECT_ID, Graph, Registration, record, stack_config
+
+REPOSITORY = "gcp:artifactregistry/repository:Repository image-mirror-repository"
+
+
+def mirrored(stack: str, mirror: dict[str, str], preview: bool) -> Graph:
+    config = stack_config(stack) | {"inference-platform:images": json.dumps({"mirror": mirror})}
+    return record(stack, preview=preview, config=config)
+
+
+def images(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["image"]] if isinstance(node.get("image"), str) else []
+        return own + [each for value in node.values() for each in images(value)]
+    return [each for item in node for each in images(item)] if isinstance(node, list) else []
+
+
+def before(by_key: dict[str, Registration], each: Registration) -> set[str]:
+    """All that must be there before a resource, however far back."""
+    found: set[str] = set()
+    waiting = list(each.dependencies)
+    while waiting:
+        key = waiting.pop()
+        if key not in found and key in by_key:
+            found.add(key)
+            waiting += by_key[key].dependencies
+    return found
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+@pytest.mark.parametrize("stack", ["dev", "h100-mega"])
+def test_the_repository_is_there_before_any_pod_pulls_from_it(stack: str, preview: bool) -> None:
+    graph = mirrored(stack, {}, preview)
+    by_key = {each.key: each for each in graph.registrations}
+    repository = by_key[REPOSITORY]
+    assert repository.inputs["mode"] == "REMOTE_REPOSITORY"
+    assert repository.inputs["remoteRepositoryConfig"] == {"dockerRepository": {"publicRepository": "DOCKER_HUB"}}
+    assert any("artifactregistry" in key for key in repository.dependencies), "its API is on before"
+    address = f"us-central1-docker.pkg.dev/{PROJECT_ID}/{repository.inputs['repositoryId']}/"
+    pulling = [each for each in graph.registrations if any(address in image for image in images(each.inputs))]
+    assert pulling
+    for each in pulling:
+        assert REPOSITORY in before(by_key, each), each.key
+    assert not [image for each in graph.registrations for image in images(each.inputs) if "docker.io" in image]
+
+
+def test_a_repository_that_exists_is_used_and_never_made() -> None:
+    address = f"us-central1-docker.pkg.dev/{PROJECT_ID}/shared"
+    graph = mirrored("dev", {"existing": address}, preview=False)
+    assert REPOSITORY not in {each.key for each in graph.registrations}
+    found = [image for each in graph.registrations for image in images(each.inputs) if address in image]
+    assert found and all(image.startswith(f"{address}/vllm/vllm-openai:") for image in found)
