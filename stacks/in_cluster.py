@@ -58,7 +58,7 @@ def build_in_cluster(
         )
         needs.append(NodeSoftware("node-software", software, opts=opts))
     caches = {
-        pool: NodeCache(cache.name, NodeCacheArgs(plan=cache, node_pool=node_pools[pool]), opts=opts)
+        pool: NodeCache(cache.name, NodeCacheArgs(plan=cache, node_pool=node_pools[pool], images=images), opts=opts)
         for cache in plan.node_caches
         for pool in cache.node_pools
     }
