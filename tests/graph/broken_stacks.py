@@ -30,8 +30,10 @@ class Outcome:
 
 
 def outcomes(folder: Path, stack: str, seeds: Iterable[int], key: str | None = None) -> Iterator[Outcome]:
-    """Of a broken file for each seed, written into `folder`. `key`: only what is under it in the configuration is
-    broken. Raises what is no refusal."""
+    """What becomes of a broken file for each seed, written into `folder`.
+
+    With `key` only the part under it in the configuration is broken. Raises whatever is not a refusal.
+    """
     shutil.copy(CHECKOUT / "Pulumi.yaml", folder)
     document = yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text())
     for seed in seeds:

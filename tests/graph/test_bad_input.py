@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).parents[2]
 STACKS = stack_names(CHECKOUT)
 FILES = range(int(os.environ.get("BAD_INPUT", "12")))
 REGISTERED = 2
-"""Of the broken files of each stack that can be planned."""
+"""How many of the broken files of a stack that can be planned are registered too."""
 LONGEST = 600
 """Characters of one complaint; a value is quoted in it, and cut if it is long."""
 
