@@ -110,7 +110,7 @@ BASES: dict[str, Changes] = {
     },
     "nodePools[].nodes.min": {"nodePools.0.nodes": {"min": 1, "max": 4}},
     "nodePools[].nodes.max": {"nodePools.0.nodes": {"min": 1, "max": 4}},
-    "nodePools[].secondaryBootDisk": {"nodePools.0.imageStreaming": True},
+    "nodePools[].secondaryBootDisk": {"nodePools.0.imageStreaming": True, "images": {"mirror": {}}},
     "models[].nodePool": {"nodePools.1": pool("l4")},
     "models[].engine.lora.adapters[].name": _ADAPTER,
     "models[].engine.lora.adapters[].path": _ADAPTER,

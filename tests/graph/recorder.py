@@ -62,6 +62,18 @@ class Graph:
     def of_type(self, type_: str) -> list[Registration]:
         return [registration for registration in self.registrations if registration.type == type_]
 
+    def before(self, resource: Registration) -> set[str]:
+        """The keys of everything that exists before it, however far back."""
+        by_key = {each.key: each for each in self.registrations}
+        found: set[str] = set()
+        waiting = list(resource.dependencies)
+        while waiting:
+            key = waiting.pop()
+            if key not in found and key in by_key:
+                found.add(key)
+                waiting += by_key[key].dependencies
+        return found
+
     def __getitem__(self, name: str) -> Registration:
         found = [registration for registration in self.registrations if registration.name == name]
         assert len(found) == 1, f"{len(found)} registrations are called {name}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.graph.recorder import PROJECT_ID, Graph, Registration, record, stack_config
+from tests.graph.recorder import PROJECT_ID, Graph, record, stack_config
 
 REPOSITORY = "gcp:artifactregistry/repository:Repository image-mirror-repository"
 
@@ -22,24 +22,11 @@ def images(node: Any) -> list[str]:
     return [each for item in node for each in images(item)] if isinstance(node, list) else []
 
 
-def before(by_key: dict[str, Registration], each: Registration) -> set[str]:
-    """All that must be there before a resource, however far back."""
-    found: set[str] = set()
-    waiting = list(each.dependencies)
-    while waiting:
-        key = waiting.pop()
-        if key not in found and key in by_key:
-            found.add(key)
-            waiting += by_key[key].dependencies
-    return found
-
-
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
 @pytest.mark.parametrize("stack", ["dev", "h100-mega"])
 def test_the_repository_is_there_before_any_pod_pulls_from_it(stack: str, preview: bool) -> None:
     graph = mirrored(stack, {}, preview)
-    by_key = {each.key: each for each in graph.registrations}
-    repository = by_key[REPOSITORY]
+    repository = graph["image-mirror-repository"]
     assert repository.inputs["mode"] == "REMOTE_REPOSITORY"
     assert repository.inputs["remoteRepositoryConfig"] == {"dockerRepository": {"publicRepository": "DOCKER_HUB"}}
     assert any("artifactregistry" in key for key in repository.dependencies), "its API is on before"
@@ -47,7 +34,7 @@ def test_the_repository_is_there_before_any_pod_pulls_from_it(stack: str, previe
     pulling = [each for each in graph.registrations if any(address in image for image in images(each.inputs))]
     assert pulling
     for each in pulling:
-        assert REPOSITORY in before(by_key, each), each.key
+        assert REPOSITORY in graph.before(each), each.key
     assert not [image for each in graph.registrations for image in images(each.inputs) if "docker.io" in image]
 
 

@@ -95,20 +95,7 @@ def test_a_policy_is_there_before_the_pods_that_it_binds(graph: Graph) -> None:
             <= templates(server)[0]["metadata"]["labels"].items()
         }
         assert len(binding) == (3 if server.type == GROUP else 2)
-        assert binding <= before(graph, server)
-
-
-def before(graph: Graph, resource: Registration) -> set[str]:
-    """The keys of everything that exists before it."""
-    by_key = {each.key: each for each in graph.registrations}
-    found: set[str] = set()
-    left = list(resource.dependencies)
-    while left:
-        key = left.pop()
-        if key not in found:
-            found.add(key)
-            left += by_key[key].dependencies if key in by_key else ()
-    return found
+        assert binding <= graph.before(server)
 
 
 def test_servers_on_a_tested_pool_wait_for_its_test(graph: Graph) -> None:

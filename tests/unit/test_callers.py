@@ -91,7 +91,7 @@ def test_the_plan_says_who_may_call_and_what_for() -> None:
         ({"namespaces": ["chat", "serving-rdma"]}, "namespaces[1]", "is a namespace of the stack's own servers"),
         ({"namespaces": ["nccl-preflight"]}, "namespaces[0]", "is a namespace of the stack's own servers"),
         ({"namespaces": ["chat", "chat"]}, "", "namespaces: chat is there twice"),
-        ({"namespaces": "chat"}, "namespaces", "should be a valid tuple"),
+        ({"namespaces": "chat"}, "namespaces", "must be a list"),
         ({"namespaces": [f"n{number}" for number in range(51)]}, "namespaces", "at most 50"),
         ({"googleLoadBalancers": {"scope": "regional"}}, "googleLoadBalancers", "proxyOnlyRange: is missing"),
         (

@@ -67,7 +67,7 @@ def test_the_pinned_release_is_measured_on_the_card_it_was_measured_on(capsys: p
     told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200")
     assert told["vllm_version"] == "0.33.0"
     assert told["basis"] == "measured"
-    told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "b200")
+    told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "gb300")
     assert told["basis"] == "extrapolated"
 
 
@@ -108,7 +108,10 @@ def test_a_shape_that_is_not_legal_does_not_fit_and_names_the_legal_ones(capsys:
         (("fit", "--model", "google/gemma-3-27b", "--accelerator", "h200"), "google/gemma-3-27b-it"),
         (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h300"), "h200"),
         (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h100", "--machine-type", "x"), "a3-highgpu-1g"),
-        (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--tensor-parallel", "0"), "above 0"),
+        (
+            ("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--tensor-parallel", "0"),
+            "whole number from 1",
+        ),
         (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--tensor-parallel", "two"), "two"),
         (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--gpu-memory-utilization", "9"), "between"),
         (("fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "h200", "--kv-cache-dtype", "fp9"), "fp8"),
