@@ -35,7 +35,7 @@ from planning.serving.variants import (
     drafts_itself,
     performance_mode,
 )
-from planning.serving.weights import chosen_load, plan_weights, with_node_cache
+from planning.serving.weights import chosen_load, kernels_key, plan_weights, with_node_cache
 from planning.shape import GpuNode, Pattern, ShapePlan, ShapeQuestion, ShapeRefused, ShapeRequest
 
 _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
@@ -118,16 +118,9 @@ class _Planner:
             self._findings,
             accept_compatibility=wanted.cuda_compatibility,
         )
-        weights = plan_weights(
-            wanted,
-            checkpoint,
-            release,
-            pool,
-            shape,
-            self._path,
-            self._findings,
-            pool_exists=self._settings.cluster.provides(Provided.NODE_POOLS),
-        )
+        placed = PlacedModel(wanted, checkpoint, pool, self._path)
+        pool_exists = self._settings.cluster.provides(Provided.NODE_POOLS)
+        weights = plan_weights(placed, release, shape, self._findings, pool_exists=pool_exists)
         load = chosen_load(weights)
         lifecycle = plan_lifecycle(load, shape.replicas, spot=pool.kind is CapacityKind.SPOT)
         environment = {
@@ -139,7 +132,6 @@ class _Planner:
             **driver,
             **(group_environment(fabric) if spans_nodes else {}),
         }
-        placed = PlacedModel(wanted, checkpoint, pool, self._path)
         resources = plan_resources(placed, shape, transport, weights.source, self._findings)
         lines = (
             server_arguments(wanted, release, shape, lifecycle, weights.source),
@@ -166,7 +158,7 @@ class _Planner:
             expected=expected,
             resources=resources,
             weights=with_node_cache(
-                weights, wanted, resources.weights_gib, pool.accelerator.gke_label, image, lines, environment
+                weights, placed, resources.weights_gib, kernels_key(placed, image, lines, environment)
             ),
             load=load,
             lifecycle=lifecycle,

@@ -14,6 +14,7 @@ from planning.load_time import LoadTime, Reader, checkpoint_gib, load_time
 from planning.plan import NodeCacheUse, WeightsOption, WeightsPlan
 from planning.pools import ResolvedPool
 from planning.serving.owned_arguments import canonical
+from planning.serving.resources import PlacedModel
 from planning.shape import ShapePlan
 
 _WORTH_SECONDS = 60.0
@@ -23,20 +24,13 @@ _READS_ELSEWHERE = ("--tokenizer", "--hf-config-path", "--config-format", "--loa
 
 
 def plan_weights(
-    wanted: ModelSettings,
-    checkpoint: Model,
-    release: VllmRelease,
-    pool: ResolvedPool,
-    shape: ShapePlan,
-    path: str,
-    findings: Findings,
-    *,
-    pool_exists: bool,
+    placed: PlacedModel, release: VllmRelease, shape: ShapePlan, findings: Findings, *, pool_exists: bool
 ) -> WeightsPlan:
     """Where they come from; the part in the node's cache is still missing (`with_node_cache`).
 
     A place that the stack file names and that is not possible is refused by its key.
     """
+    wanted, checkpoint, pool, path = placed.settings, placed.checkpoint, placed.pool, placed.path
     reader = Reader(shape.nodes, shape.gpus_per_node, pool.local_ssds)
     refused = _refusal(wanted, release, pool)
     if wanted.weights is not None:
@@ -63,26 +57,25 @@ def plan_weights(
     return WeightsPlan(source=source, why=why, node_cache=None, options=tuple(map(option, WeightSource)))
 
 
-def with_node_cache(
-    weights: WeightsPlan,
-    wanted: ModelSettings,
-    room_gib: int,
-    gpu_type: str,
-    image: str,
-    command_lines: tuple[tuple[str, ...], ...],
-    environment: dict[str, str],
-) -> WeightsPlan:
-    """The same with the server's part in the node's cache, once its command line and image are known."""
+def with_node_cache(weights: WeightsPlan, placed: PlacedModel, room_gib: int, kernels: str) -> WeightsPlan:
+    """The same with the server's part in the node's cache. `kernels` is the key of what it compiles."""
     if weights.source is not WeightSource.NODE_CACHE:
         return weights
-    key = json.dumps([wanted.model, gpu_type, image, command_lines, environment], sort_keys=True)
     use = NodeCacheUse(
-        host_path=f"{cache_root()}/{_folder(wanted)}",
-        repositories=tuple(_repositories(wanted)),
+        host_path=f"{cache_root()}/{_folder(placed.settings)}",
+        repositories=tuple(_repositories(placed.settings)),
         room_gib=room_gib,
-        kernels=hashlib.sha256(key.encode()).hexdigest()[:16],
+        kernels=kernels,
     )
     return weights.model_copy(update={"node_cache": use})
+
+
+def kernels_key(
+    placed: PlacedModel, image: str, command_lines: tuple[tuple[str, ...], ...], environment: dict[str, str]
+) -> str:
+    """The name of a folder for compiled kernels: another model, card, image, command line or variable is another."""
+    made_of = [placed.settings.model, placed.pool.accelerator.gke_label, image, command_lines, environment]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def chosen_load(weights: WeightsPlan) -> LoadTime:
