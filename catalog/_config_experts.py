@@ -26,8 +26,14 @@ def experts_of(reader: ConfigReader) -> Experts | None:
         **_expert_layers(reader),
         beside_dense=reader.kind == "gemma4_text",
         bias=reader.kind == "gpt_oss",
+        renormalised=_renormalised(reader),
         wide_router=_wide_router(reader),
     )
+
+
+def _renormalised(reader: ConfigReader) -> bool:
+    """TensorRT-LLM's kernel takes a sigmoid's shares as they are (trtllm_bf16_moe.py, _supports_routing_method)."""
+    return reader.get("norm_topk_prob") is not False or reader.get("scoring_func") == "sigmoid"
 
 
 def _wide_router(reader: ConfigReader) -> bool:

@@ -18,6 +18,8 @@ class Traits:
     vision_on_every_stage: bool = False
     rotary_tables: bool = True
     """Whether a table of positions is kept: what vLLM runs by transformers' own code keeps none."""
+    silu_experts: bool = True
+    """The experts' activation is SiLU or a squared ReLU, which TensorRT-LLM's kernel of experts in 16 bits wants."""
     draft_joint_sharded: bool = False
     """What joins layers for speculative decoding to the last is spread over the ranks (qwen3_5_mtp.py, fc)."""
     largest_graph: int = 0
@@ -48,17 +50,19 @@ MODELLED: dict[str, Traits] = {
     "Gemma2ForCausalLM": _BOTH,
     "Gemma3ForCausalLM": _BOTH,
     "Gemma3ForConditionalGeneration": _BOTH,
-    "Gemma4ForCausalLM": _BOTH,
+    "Gemma4ForCausalLM": Traits(embeddings_on_every_stage=True, head_on_every_stage=True, silu_experts=False),
     # A video is 32 frames of 70 tokens and 8 around each (vllm/model_executor/models/gemma4_mm.py).
     "Gemma4ForConditionalGeneration": Traits(
-        embeddings_on_every_stage=True, head_on_every_stage=True, least_batched_tokens=32 * 78
+        embeddings_on_every_stage=True, head_on_every_stage=True, silu_experts=False, least_batched_tokens=32 * 78
     ),
     "Cohere2ForCausalLM": _BOTH,
     # Experts.
     "MixtralForCausalLM": _BOTH,
     "Qwen2MoeForCausalLM": _BOTH,
     "Qwen3MoeForCausalLM": _BOTH,
-    "GptOssForCausalLM": Traits(embeddings_on_every_stage=True, head_on_every_stage=True, largest_graph=1024),
+    "GptOssForCausalLM": Traits(
+        embeddings_on_every_stage=True, head_on_every_stage=True, silu_experts=False, largest_graph=1024
+    ),
     "MiniMaxM2ForCausalLM": _USUAL,
     "Glm4MoeForCausalLM": _USUAL,
     "Llama4ForConditionalGeneration": _USUAL,

@@ -51,7 +51,44 @@ class StateRules(Entry):
     """What a release does with the states of linear and state-space layers."""
 
     blocks: int = Field(description="that one request holds, before drafted tokens add one each")
+    linear_blocks: int | None = Field(default=None, description="the same of linear layers; none: as many as of others")
     alignment: int = Field(description="tokens that a block of a model with gated delta-rule layers is a multiple of")
+
+    def blocks_of(self, *, linear: bool) -> int:
+        """The blocks of a request for layers of one kind."""
+        return self.linear_blocks if linear and self.linear_blocks is not None else self.blocks
+
+
+class Kernel(StrEnum):
+    """Kernels that pad what they are given, each in its own way (planning/padding.py)."""
+
+    TRITON = "triton"
+    MARLIN = "marlin"
+    TENSORRT = "tensorrt"
+
+
+class Kernels(Entry):
+    """The kernels that a release picks on cards of one compute capability, as far as weights and cache depend on them.
+
+    The defaults are what it picks on Hopper.
+    """
+
+    plain_experts: Kernel = Field(default=Kernel.TRITON, description="for experts in 16 bits")
+    mxfp4_experts: Kernel = Field(default=Kernel.TRITON, description="for experts in MXFP4")
+    marlin_fp8: frozenset[Literal["dense", "experts"]] = Field(
+        default=frozenset(), description="layers in fp8 that run on Marlin's kernel: dense ones, experts"
+    )
+    latent_block: int = Field(default=1, description="tokens that a block of latent attention has at least")
+    latent_workspace_mib: int = Field(default=0, description="that latent attention sets aside with its first layer")
+    states: StateRules | None = Field(default=None, description="none: the release's own")
+
+    def __hash__(self) -> int:
+        """Weights are cached by it."""
+        return hash(tuple(self.__dict__.values()))
+
+
+HOPPER = Kernels()
+"""What is picked on capability 9.0, where the formulas were read first."""
 
 
 class Engine(Entry):
@@ -75,6 +112,7 @@ class Engine(Entry):
         description="it ends at its start if more sequences may decode than there are blocks for their states"
     )
     states: StateRules
+    kernels: dict[str, Kernels] = Field(description="by compute capability; Hopper's on those that are not named")
     sliding_window_batches: int = Field(
         description="batches in flight that a sliding window keeps blocks for, besides the pipeline's own"
     )
@@ -98,6 +136,18 @@ class Engine(Entry):
         return frozenset(
             each.with_["gpu"] for each in self.tried if "gpu" in each.with_ and each.basis is Basis.MEASURED
         )
+
+    def kernels_on(self, capability: str) -> Kernels:
+        """What it picks on cards of that compute capability."""
+        return self.kernels.get(capability, HOPPER)
+
+    def refines_on(self, capability: str) -> bool:
+        """Whether blocks of fp8 that a shard of experts cuts are made finer there, which Marlin's kernel cannot."""
+        return self.refines_expert_blocks and "experts" not in self.kernels_on(capability).marlin_fp8
+
+    def states_on(self, capability: str) -> StateRules:
+        """What it does with states on cards of that compute capability."""
+        return self.kernels_on(capability).states or self.states
 
     def runner(self, model: Model) -> Runner:
         """The runner that runs the model when no flag chooses one."""

@@ -77,6 +77,11 @@ class Experts(Entry):
     )
     beside_dense: bool = Field(default=False, description="these layers have a dense feed-forward part as well")
     bias: bool = Field(default=False, description="the experts have biases")
+    renormalised: bool = Field(
+        default=True,
+        description="the shares of the experts that a token goes through sum to one, or are of a sigmoid: some kernels "
+        "take no others",
+    )
     wide_router: bool = Field(default=False, description="the router's weights are kept in float32")
 
 

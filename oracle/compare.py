@@ -29,19 +29,19 @@ from planning.engine import (
 )
 from planning.kv_cache import KvLayout, kv_layout
 from planning.legality import cache_objection, pipeline_objection, tensor_objection
-from planning.memory import cache_settings
+from planning.memory import cache_settings, counted_weights
 from planning.recorded import Answer as Recorded
 from planning.recorded import recorded_answer
 from planning.server import Server
 from planning.shape import GpuNode, ShapeRequest
-from planning.weights import COMMUNICATOR, Sharding, buffer_bytes, stages_of, weight_bytes
+from planning.weights import COMMUNICATOR, Sharding, stages_of
 
 _LIMIT = 1.0
 """Per cent that weights may be off."""
 _LENGTHS = (4096, 32768)
 """The lengths of a request, in tokens, at which blocks are compared besides the whole context."""
 _IN_FLIGHT = 16384
-_EXCEPTIONS = Path(__file__).parent / "exceptions.yaml"
+EXCEPTIONS = Path(__file__).parent / "exceptions.yaml"
 _NODES = {"9.0": "h200", "8.9": "l4", "8.0": "a100-80gb", "10.0": "b200", "10.3": "gb300", "12.0": "rtx-pro-6000"}
 
 
@@ -181,7 +181,7 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
     engine = engine_of(PINS.vllm)
     experts = question.expert_parallel if model.is_moe else None
     objection = (
-        tensor_objection(model, node, question.tensor, experts)
+        tensor_objection(model, node, question.tensor, experts, refines=engine.refines_on(node.card.capability))
         or pipeline_objection(model, node, question.tensor, question.pipeline)
         or cache_objection(model, question.cache)
         or draft_objection(model, ShapeRequest(PINS.vllm, own_draft=question.draft_tokens > 0))
@@ -210,11 +210,7 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
             return said.case.refusal
         return [said.weights(stage) for stage in stages], [said.layout(stage) for stage in stages]
     cache = cache_settings(server)
-    weights = [
-        weight_bytes(model, sharding, stage, draft=settings.own_draft)
-        + buffer_bytes(model, stage, question.tensor, settings)
-        for stage in stages
-    ]
+    weights = [counted_weights(server, stage) for stage in stages]
     return weights, [kv_layout(model, cache, question.tensor, question.pipeline, stage) for stage in stages]
 
 
@@ -271,4 +267,4 @@ def excuse(row: Row) -> str | None:
 
 @cache
 def _exceptions() -> list[dict[str, Any]]:
-    return yaml.safe_load(_EXCEPTIONS.read_text(encoding="utf-8")) or []
+    return yaml.safe_load(EXCEPTIONS.read_text(encoding="utf-8")) or []

@@ -24,7 +24,7 @@ def evaluate(question: ShapeQuestion, tensor: int, pipeline: int) -> Candidate:
     model, request, engine = question.model, question.request, question.engine
     experts = request.expert_parallel
     if experts is None:
-        experts = expert_parallel_needed(model, tensor, refines=engine.refines_expert_blocks)
+        experts = expert_parallel_needed(model, tensor, refines=engine.refines_on(question.node.card.capability))
     sharding = Sharding(tensor, pipeline, tensor if experts and model.is_moe else 1)
     server = Server(model, question.node.card, sharding, resolve(question), engine)
     memory = gpu_memory(server)
@@ -154,7 +154,7 @@ def shapes_of(question: ShapeQuestion) -> list[tuple[int, int]]:
     """Legal shapes, fewest GPUs first. Raises ShapeRefused for a fixed value that is not legal."""
     model, node, request = question.model, question.node, question.request
     tensor, pipeline = request.tensor_parallel, request.pipeline_parallel
-    refines = question.engine.refines_expert_blocks
+    refines = question.engine.refines_on(node.card.capability)
     if tensor is not None:
         objection = tensor_objection(model, node, tensor, request.expert_parallel, refines=refines)
         if objection is not None:

@@ -142,7 +142,7 @@ def _refused(question: ShapeQuestion, tensor: int, pipeline: int, why: str) -> F
 
 def _illegal(question: ShapeQuestion, tensor: int, pipeline: int) -> str | None:
     model, node, request = question.model, question.node, question.request
-    refines = question.engine.refines_expert_blocks
+    refines = question.engine.refines_on(node.card.capability)
     objection = tensor_objection(model, node, tensor, request.expert_parallel, refines=refines)
     if objection is not None:
         legal = ", ".join(map(str, legal_tensor_parallel(model, node, request.expert_parallel, refines=refines)))

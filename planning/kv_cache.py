@@ -42,6 +42,8 @@ class CacheSettings:
     draft_layers: int = 0
     draft_bytes_per_token: int = 0
     """On one GPU, of a draft model's own layers, all of which see the whole context."""
+    latent_block: int = 1
+    """Tokens that a block of latent attention has at least."""
 
     def of(self, model: Model) -> KvCacheDtype:
         """The dtype that vLLM takes: for `auto` what the checkpoint asks for, where it does.
@@ -172,6 +174,8 @@ def _block_of(model: Model, cache: CacheSettings) -> int:
     for group in model.attention:
         if isinstance(group, MlaAttention) and (group.indexer_heads or quantised):
             return max(cache.block_size, _LARGE_BLOCK)
+        if isinstance(group, MlaAttention):
+            return max(cache.block_size, cache.latent_block)
         if isinstance(group, HeadedAttention) and quantised and (group.head_dim or 0) > _WIDEST_FLASH_HEAD:
             return max(cache.block_size, _LARGE_BLOCK)
     return cache.block_size
@@ -191,7 +195,8 @@ def _group(kind: _Kind, cache: CacheSettings, tables: int, tokens_per_block: int
         case ChunkedAttention():
             return BlockGroup(tables, tokens_per_block, chunk=kind.attention.chunk)
         case _ if isinstance(kind.attention, Stateful):
-            return BlockGroup(tables, tokens_per_block, constant_blocks=cache.states.blocks + cache.draft_tokens)
+            blocks = cache.states.blocks_of(linear=isinstance(kind.attention, LinearAttention))
+            return BlockGroup(tables, tokens_per_block, constant_blocks=blocks + cache.draft_tokens)
         case _:
             return BlockGroup(tables, tokens_per_block)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
+from catalog.engine import Kernel, Kernels
 from catalog.model import (
     AttentionGroup,
     ChunkedAttention,
@@ -21,7 +22,7 @@ from catalog.model import (
     StateSpace,
     WeightFormat,
 )
-from planning.padding import padded_experts
+from planning.padding import padded_experts, padded_hidden
 from planning.stored import Plain, Quantised, Tensor, stored
 
 Formats = tuple[WeightFormat | None, ...]
@@ -81,6 +82,7 @@ class _Alike:
     layer: Layer
     count: int
     tensor: int
+    kernels: Kernels
 
     @property
     def hidden(self) -> int:
@@ -97,16 +99,24 @@ class _Alike:
         return self.model.attention_heads / self.tensor
 
     def stored(self, part: LinearPart) -> Plain | Quantised:
-        return stored(self.model, self.layer.formats[_PARTS.index(part)])
+        form = self.layer.formats[_PARTS.index(part)]
+        experts = part is LinearPart.EXPERTS
+        if form is WeightFormat.MXFP4:
+            marlin = experts and self.kernels.mxfp4_experts is Kernel.MARLIN
+        else:
+            marlin = ("experts" if experts else "dense") in self.kernels.marlin_fp8
+        return stored(self.model, form, marlin=marlin)
 
     def matrices(self, part: LinearPart, outputs: float, inputs: float) -> Iterator[Tensor]:
         """One matrix of each layer."""
         return self.stored(part).matrices(outputs, inputs, self.count)
 
 
-def layer_tensors(model: Model, layer: Layer, count: int, tensor: int, expert_ranks: int) -> Iterator[Tensor]:
+def layer_tensors(
+    model: Model, layer: Layer, count: int, tensor: int, expert_ranks: int, kernels: Kernels
+) -> Iterator[Tensor]:
     """The tensors of `count` such layers."""
-    alike = _Alike(model, layer, count, tensor)
+    alike = _Alike(model, layer, count, tensor, kernels)
     yield from _attention(alike, model.attention[layer.group])
     yield (alike.hidden * alike.wide, count * model.norms_per_layer)
     if not layer.feed_forward:
@@ -202,13 +212,15 @@ def _experts(alike: _Alike, experts: Experts, ranks: int) -> Iterator[Tensor]:
     model, wide, hidden, count = alike.model, alike.wide, alike.hidden, alike.count
     local = ceil(experts.count / ranks)
     cut = alike.tensor if ranks == 1 else 1
-    size, weights = padded_experts(model, alike.stored(LinearPart.EXPERTS), experts.intermediate_size, cut)
-    width = experts.latent_size or hidden
+    kept = alike.stored(LinearPart.EXPERTS)
+    size, weights = padded_experts(model, kept, experts.intermediate_size, cut, alike.kernels)
+    width = padded_hidden(kept, experts.latent_size or hidden, alike.kernels)
     gates = 2 if model.gated_mlp else 1
     yield from weights.matrices(gates * size, width, count, copies=local)
     yield from weights.matrices(width, size, count, copies=local)
-    if experts.bias:  # the kernel's own copy is in 32 bits
-        yield (local * (gates * size + hidden) * (wide if isinstance(weights, Plain) else wide + 4), count)
+    if experts.bias:  # a copy of the kernel's own is in 32 bits; Marlin's has none
+        copy = 0 if isinstance(weights, Plain) or weights.marlin else 4
+        yield (local * (gates * size + width) * (wide + copy), count)
     yield (experts.count * hidden * (4 if experts.wide_router else wide), count)
     shared = LinearPart.SHARED_EXPERTS
     if experts.latent_size:

@@ -37,7 +37,7 @@ def legal_tensor_parallel(
 def tensor_objection(
     model: Model, node: GpuNode, tensor: int, expert_parallel: bool | None = None, *, refines: bool = True
 ) -> str | None:
-    """Why that size is not legal, or None. `refines`: the release cuts the fp8 blocks of experts finer."""
+    """Why that size is not legal, or None. `refines`: blocks of fp8 of experts are cut finer."""
     if tensor < 1:
         return "it must be at least 1"
     domain = node.tensor_domain

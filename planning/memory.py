@@ -100,7 +100,7 @@ def gpu_memory(server: Server) -> GpuMemory:
 
     def filled(stage: Stage) -> tuple[int, float, _Parts, KvLayout]:
         """Blocks and bytes of room on a GPU of that stage, and what they follow from."""
-        parts = _parts(server, stage, _weights(server, stage) if said is None else said.weights(stage))
+        parts = _parts(server, stage, counted_weights(server, stage) if said is None else said.weights(stage))
         layout = (
             kv_layout(model, cache, sharding.tensor, sharding.pipeline, stage) if said is None else said.layout(stage)
         )
@@ -143,7 +143,8 @@ def cache_settings(server: Server) -> CacheSettings:
     return CacheSettings(
         dtype=settings.kv_cache_dtype,
         block_size=settings.block_size,
-        states=server.engine.states,
+        states=server.engine.states_on(server.card.capability),
+        latent_block=server.engine.kernels_on(server.card.capability).latent_block,
         draft_tokens=settings.draft_tokens,
         draft_layers=server.model.draft_layers if settings.own_draft else settings.draft_layers,
         draft_bytes_per_token=bytes_per_token(draft, settings.kv_cache_dtype, tensor) if draft else 0,
@@ -202,10 +203,12 @@ class _Parts:
         return self.weights + self.activation + self.non_torch + self.graphs
 
 
-def _weights(server: Server, stage: Stage) -> float:
+def counted_weights(server: Server, stage: Stage) -> float:
     """By our formulas, with the buffers that a model's class makes beside them; a record has both."""
-    buffers = buffer_bytes(server.model, stage, server.sharding.tensor, server.settings)
-    return weight_bytes(server.model, server.sharding, stage, draft=server.settings.own_draft) + buffers
+    model, sharding, settings = server.model, server.sharding, server.settings
+    kernels = server.engine.kernels_on(server.card.capability)
+    buffers = buffer_bytes(model, stage, sharding.tensor, settings, kernels)
+    return weight_bytes(model, sharding, stage, draft=settings.own_draft, kernels=kernels) + buffers
 
 
 def _parts(server: Server, stage: Stage, weights: float) -> _Parts:

@@ -1,16 +1,23 @@
 """What vLLM's kernels make of a shard whose width they cannot take: they pad it, or refuse it.
 
-Read in vLLM 0.33.0 for Hopper (capability 9.0); on other cards it is an extrapolation.
+Read in vLLM 0.33.0. Which kernel a release picks on which card stands in its entry; where no kernel is named there,
+that of Hopper (capability 9.0) is taken.
 """
 
 from dataclasses import replace
 from math import gcd
 
+from catalog.architectures import traits_of
+from catalog.engine import Kernel, Kernels
 from catalog.model import Model, WeightFormat
 from planning.stored import Plain, Quantised, rounded_up
 
-_MXFP4_TILE = 64
-"""vllm/model_executor/layers/fused_moe/oracle/mxfp4.py: the Triton kernel rounds an expert's width up to it."""
+_MXFP4_TILES = {Kernel.TRITON: (64, 1), Kernel.MARLIN: (128, 256), Kernel.TENSORRT: (128, 256)}
+"""What each kernel rounds an expert's width and the model's width up to (vllm/model_executor/layers/fused_moe/oracle/
+mxfp4.py, mxfp4_round_up_hidden_size_and_intermediate_size)."""
+_PLAIN_TILES = {Kernel.TRITON: 1, Kernel.TENSORRT: 128}
+"""What each kernel rounds the width of an expert in 16 bits up to (vllm/model_executor/layers/fused_moe/oracle/
+unquantized.py, unquantized_round_up_hidden_size_and_intermediate_size)."""
 _INTEGER_TILE = 128
 """Rows of int4 experts are a multiple of it (vLLM's own code, asked for 96 and 192 rows)."""
 _UNGATED_TILE = 128
@@ -18,20 +25,37 @@ _UNGATED_TILE = 128
 _FINEST_BLOCK = 32
 
 
-def padded_experts(model: Model, kept: Plain | Quantised, width: int, tensor: int) -> tuple[float, Plain | Quantised]:
+def padded_experts(
+    model: Model, kept: Plain | Quantised, width: int, tensor: int, kernels: Kernels
+) -> tuple[float, Plain | Quantised]:
     """Rows of one expert on one GPU, of `tensor` that cut its width, with what the kernel of that format pads; and how
     they are stored there, since a shard that cuts a block or group of the checkpoint's has a finer one."""
     shard = width / tensor
     if isinstance(kept, Plain):
-        return shard, kept
+        return rounded_up(shard, _plain_tile(model, kernels)), kept
+    tile = _tile(kept, kernels, gated=model.gated_mlp)
     if tensor == 1:
-        return rounded_up(shard, _tile(kept, gated=model.gated_mlp)), kept
+        return rounded_up(shard, tile), kept
     block = kept.quantization.block
     if kept.form is WeightFormat.FP8 and block is not None:
         rows = shard if _common(block, shard, model) >= _FINEST_BLOCK else rounded_up(shard, block)
     else:
-        rows = rounded_up(shard, _tile(kept, gated=model.gated_mlp))
+        rows = rounded_up(shard, tile)
     return rows, replace(kept, finer=_finer(model, kept, rows if kept.form is WeightFormat.FP8 else shard))
+
+
+def padded_hidden(kept: Plain | Quantised, hidden: int, kernels: Kernels) -> float:
+    """The model's width as its experts' kernel has it."""
+    if isinstance(kept, Quantised) and kept.form is WeightFormat.MXFP4:
+        return rounded_up(hidden, _MXFP4_TILES[kernels.mxfp4_experts][1])
+    return hidden
+
+
+def _plain_tile(model: Model, kernels: Kernels) -> int:
+    """TensorRT-LLM's kernel has few activations, and wants shares that sum to one: another pads nothing."""
+    experts = model.experts
+    taken = experts is not None and experts.renormalised and traits_of(model.architecture).silu_experts
+    return _PLAIN_TILES[kernels.plain_experts if taken else Kernel.TRITON]
 
 
 def _finer(model: Model, kept: Quantised, size: float) -> int | None:
@@ -51,12 +75,12 @@ def _common(block: int, size: float, model: Model) -> int:
     return gcd(block, int(size), model.hidden_size)
 
 
-def _tile(kept: Quantised, *, gated: bool) -> int:
+def _tile(kept: Quantised, kernels: Kernels, *, gated: bool) -> int:
     match kept.form:
         case WeightFormat.FP8 if not gated and kept.quantization.block is None:
             return _UNGATED_TILE
         case WeightFormat.MXFP4:
-            return _MXFP4_TILE
+            return _MXFP4_TILES[kernels.mxfp4_experts][0]
         case WeightFormat.INT4:
             return _INTEGER_TILE
         case _:

@@ -36,7 +36,8 @@ def cut_scales(model: Model, tensor: int) -> str | None:
 
 
 def cut_expert_scales(model: Model, tensor: int, *, refines: bool) -> str | None:
-    """Why tensor parallel cannot cut the experts, or None. `refines`: the release cuts blocks of fp8 finer, or pads."""
+    """Why tensor parallel cannot cut the experts, or None. `refines`: the release cuts blocks of fp8 finer on that
+    card, or pads."""
     experts, quantization = model.experts, model.quantization
     if experts is None or tensor == 1:
         return None

@@ -41,6 +41,9 @@ class Quantised:
     quantization: Quantization
     finer: int | None = None
     """A finer block or group than the checkpoint's; None: the checkpoint's own."""
+    marlin: bool = False
+    """On Marlin's kernel, if the format is fp8 or MXFP4: of fp8 it keeps a scale in 16 bits for each column of each
+    block (vllm/model_executor/layers/quantization/utils/marlin_utils_fp8.py, prepare_fp8_layer_for_marlin)."""
 
     @property
     def bytes_per_element(self) -> float:
@@ -54,6 +57,9 @@ class Quantised:
         elements = outputs * inputs * copies
         yield (elements * form.bytes_per_element, count)
         match form:
+            case WeightFormat.FP8 if self.marlin:
+                block = self.finer or quantization.block
+                yield (outputs * (1 if block is None else ceil(inputs / block)) * copies * 2, count)
             case WeightFormat.FP8 if quantization.block is not None:
                 block = self.finer or quantization.block
                 yield (ceil(outputs / block) * ceil(inputs / block) * copies * 4, count)
@@ -69,6 +75,8 @@ class Quantised:
                 yield ((1 if quantization.one_scale else outputs) * copies * 4, count)
             case WeightFormat.NVFP4:
                 yield (elements / 16, count)
+            case WeightFormat.MXFP4 if self.marlin:
+                yield (elements / 32, count)
             case WeightFormat.MXFP4:  # the kernel's tiles hold a multiple of eight scales
                 yield (outputs * ceil(inputs / 256) * 8 * copies, count)
             case WeightFormat.MXFP8:
@@ -77,8 +85,8 @@ class Quantised:
                 pass
 
 
-def stored(model: Model, form: WeightFormat | None) -> Plain | Quantised:
+def stored(model: Model, form: WeightFormat | None, *, marlin: bool = False) -> Plain | Quantised:
     """How matrices of that format are stored; None: of the model's own dtype."""
     if model.quantization is None or form is None:
         return Plain(model.dtype.bytes_per_element)
-    return Quantised(form, model.quantization)
+    return Quantised(form, model.quantization, marlin=marlin)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import ceil
 
 from catalog.architectures import traits_of
+from catalog.engine import HOPPER, Kernels
 from catalog.model import ChunkedAttention, FullAttention, LinearPart, MlaAttention, Model, SlidingAttention
 from planning.engine import ServeSettings
 from planning.layers import Layer, layer_tensors
@@ -76,14 +77,16 @@ def allocated(size: float) -> float:
 
 
 @lru_cache(maxsize=65536)
-def weight_bytes(model: Model, sharding: Sharding, stage: Stage, *, draft: bool = False) -> float:
+def weight_bytes(
+    model: Model, sharding: Sharding, stage: Stage, *, draft: bool = False, kernels: Kernels = HOPPER
+) -> float:
     """Bytes of weights and rotary tables on one GPU of that stage; with the checkpoint's own draft layers if wanted."""
     if not model.counted:
         return _from_checkpoint(model, sharding, stage)
-    tensors = _tensors(model, sharding, stage)
+    tensors = _tensors(model, sharding, stage, kernels)
     total = sum(allocated(size) * count for size, count in tensors)
     if draft and stage.last:
-        total += sum(allocated(size) * count for size, count in _draft(model, sharding))
+        total += sum(allocated(size) * count for size, count in _draft(model, sharding, kernels))
     return total + COMMUNICATOR if sharding.tensor > 1 else total
 
 
@@ -97,7 +100,7 @@ def parameters(model: Model) -> int | None:
         return None
     plain = model.model_copy(update={"quantization": None})
     stage = stages_of(model, 1)[0]
-    elements = sum(size * count for size, count in _tensors(plain, Sharding(), stage, rotary=False))
+    elements = sum(size * count for size, count in _tensors(plain, Sharding(), stage, HOPPER, rotary=False))
     return round(elements / model.dtype.bytes_per_element)
 
 
@@ -112,10 +115,12 @@ def _from_checkpoint(model: Model, sharding: Sharding, stage: Stage) -> float:
     return (body * stage.total / model.layers + ends) / sharding.tensor
 
 
-def _tensors(model: Model, sharding: Sharding, stage: Stage, *, rotary: bool = True) -> Iterator[Tensor]:
+def _tensors(
+    model: Model, sharding: Sharding, stage: Stage, kernels: Kernels, *, rotary: bool = True
+) -> Iterator[Tensor]:
     yield from _embeddings(model, sharding.tensor, stage)
     for layer, count in _layers(model, stage.start, stage.start + stage.total):
-        yield from layer_tensors(model, layer, count, sharding.tensor, sharding.experts)
+        yield from layer_tensors(model, layer, count, sharding.tensor, sharding.experts, kernels)
     wide = model.dtype.bytes_per_element
     if stage.last:
         yield (model.hidden_size * wide, 1)
@@ -137,13 +142,13 @@ def _layers(model: Model, start: int, end: int) -> tuple[tuple[Layer, int], ...]
     return tuple(counts.items())
 
 
-def _draft(model: Model, sharding: Sharding) -> Iterator[Tensor]:
+def _draft(model: Model, sharding: Sharding, kernels: Kernels) -> Iterator[Tensor]:
     """The checkpoint's layers for speculative decoding: one more layer each, and what joins it to the last."""
     layer = Layer.draft(model)
     wide = model.dtype.bytes_per_element
     ranks = sharding.tensor if traits_of(model.architecture).draft_joint_sharded else 1
     for _ in range(model.draft_layers):
-        yield from layer_tensors(model, layer, 1, sharding.tensor, sharding.experts)
+        yield from layer_tensors(model, layer, 1, sharding.tensor, sharding.experts, kernels)
         yield (2 * model.hidden_size * model.hidden_size * wide / ranks, 1)
         yield (model.hidden_size * wide, 3)
 
@@ -155,10 +160,12 @@ _FLASHMLA_LONG_CONTEXTS = 2
 """The longest requests whose cache it holds in bfloat16; the second number beyond 256k tokens."""
 
 
-def buffer_bytes(model: Model, stage: Stage, tensor: int, settings: ServeSettings) -> float:
+def buffer_bytes(model: Model, stage: Stage, tensor: int, settings: ServeSettings, kernels: Kernels = HOPPER) -> float:
     """Bytes that a model's class sets aside with its weights for a whole batch."""
     batched_tokens = settings.max_num_batched_tokens
     total = 0.0
+    if any(isinstance(group, MlaAttention) and not group.indexer_heads for group in model.attention):
+        total += kernels.latent_workspace_mib * MIB
     if model.vision is not None and stage.first:
         total += model.vision.deepstack_levels * batched_tokens * model.hidden_size * 2
     for group in model.attention:

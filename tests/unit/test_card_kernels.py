@@ -1,0 +1,139 @@
+"""What a release's kernels pad on cards other than Hopper is in the formulas, where nobody asked vLLM's own code."""
+
+from dataclasses import replace
+
+import pytest
+
+from catalog import ACCELERATORS, PINS
+from catalog.engine import Kernel
+from catalog.model import MODELS, KvCacheDtype, Model
+from catalog.recorded import Way, record_of
+from planning.engine import ServeSettings, engine_of, graph_rules
+from planning.fit import fit
+from planning.kv_cache import kv_layout
+from planning.memory import cache_settings, counted_weights, gpu_memory
+from planning.recorded import recorded_answer
+from planning.server import Server
+from planning.shape import GpuNode, ShapeRequest
+from planning.weights import COMMUNICATOR, Sharding, stages_of
+from tests.unit.questions import question
+
+ENGINE = engine_of(PINS.vllm)
+MIXTURE = "Qwen/Qwen3-30B-A3B"
+
+
+def unasked(name: str) -> Model:
+    """The same model under an id of which nobody asked vLLM."""
+    return MODELS[name].model_copy(update={"id": "somebody/like-it"})
+
+
+def server(model: Model, accelerator: str, tensor: int) -> Server:
+    entry = ACCELERATORS[accelerator]
+    card = GpuNode.of(entry, max(entry.machine_types, key=lambda machine: machine.gpus)).card
+    settings = ServeSettings(
+        max_model_len=4096,
+        gpu_memory_utilization=0.9,
+        max_num_seqs=256,
+        max_num_batched_tokens=8192,
+        block_size=16,
+        graphs=graph_rules(card, ENGINE),
+    )
+    return Server(model, card, Sharding(tensor), settings, ENGINE)
+
+
+def asked_weights(name: str, capability: str, tensor: int) -> int:
+    record = record_of(MODELS[name], PINS.vllm)
+    assert record is not None
+    said = record.case(capability, Way(tensor, 1, False, KvCacheDtype.AUTO, 0))
+    assert said is not None
+    return said.weights[0] + (COMMUNICATOR if tensor > 1 else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "accelerator", "tensor"),
+    [
+        (MIXTURE, "b200", 2),
+        (MIXTURE, "b200", 4),
+        (MIXTURE, "b200", 8),
+        (MIXTURE, "a100-80gb", 4),
+        (MIXTURE, "rtx-pro-6000", 4),
+        ("deepseek-ai/DeepSeek-V2-Lite-Chat", "b200", 8),
+        ("openai/gpt-oss-20b", "l4", 1),
+        ("openai/gpt-oss-120b", "l4", 8),
+        ("Qwen/Qwen3-32B-FP8", "l4", 8),
+        ("Qwen/Qwen3-30B-A3B-FP8", "l4", 4),
+        ("Qwen/Qwen3-30B-A3B-FP8", "a100-80gb", 2),
+    ],
+)
+def test_weights_that_nobody_asked_about_are_what_vllm_says_of_them(name: str, accelerator: str, tensor: int) -> None:
+    like = server(unasked(name), accelerator, tensor)
+    assert recorded_answer(like) is None
+    stage = stages_of(like.model, 1)[0]
+    assert counted_weights(like, stage) == pytest.approx(asked_weights(name, like.card.capability, tensor), rel=0.01)
+    assert gpu_memory(like).weights_gib == pytest.approx(
+        gpu_memory(server(MODELS[name], accelerator, tensor)).weights_gib, rel=0.01
+    )
+
+
+@pytest.mark.parametrize(("accelerator", "blocks"), [("a100-80gb", 2), ("l4", 2), ("h200", 3), ("b200", 3)])
+def test_linear_layers_keep_a_checkpoint_only_where_their_kernel_takes_one(accelerator: str, blocks: int) -> None:
+    like = server(unasked("Qwen/Qwen3.5-27B"), accelerator, 8)
+    layout = kv_layout(like.model, cache_settings(like), 8, 1, stages_of(like.model, 1)[0])
+    assert {group.constant_blocks for group in layout.groups} == {blocks, None}
+
+
+def test_state_space_layers_keep_theirs_on_every_card() -> None:
+    like = server(unasked("nvidia/Nemotron-H-56B-Base-8K"), "l4", 8)
+    layout = kv_layout(like.model, cache_settings(like), 8, 1, stages_of(like.model, 1)[0])
+    assert {group.constant_blocks for group in layout.groups} == {3, None}
+
+
+def test_latent_attention_has_blocks_of_32_tokens_on_blackwell_of_data_centres() -> None:
+    for accelerator, tokens in (("b200", 32), ("h200", 16), ("rtx-pro-6000", 16)):
+        like = server(unasked("deepseek-ai/DeepSeek-V2-Lite-Chat"), accelerator, 1)
+        (group,) = kv_layout(like.model, cache_settings(like), 1, 1, stages_of(like.model, 1)[0]).groups
+        assert group.tokens_per_block == tokens
+
+
+def test_experts_whose_kernel_pads_nothing_are_not_padded_on_blackwell() -> None:
+    def weights(model: Model, accelerator: str) -> float:
+        like = server(model, accelerator, 8)
+        return counted_weights(like, stages_of(model, 1)[0])
+
+    mixture = unasked(MIXTURE)
+    assert mixture.experts is not None
+    experts = mixture.experts.model_copy(update={"renormalised": False})
+    other = mixture.model_copy(update={"experts": experts})
+    assert weights(mixture, "b200") > 1.2 * weights(mixture, "h200")
+    assert weights(other, "b200") == weights(other, "h200")
+    gemma = unasked("google/gemma-4-26B-A4B-it")
+    assert weights(gemma, "b200") == weights(gemma, "h200")
+
+
+def test_what_fits_only_without_the_padding_does_not_fit() -> None:
+    like = server(unasked(MIXTURE), "b200", 8)
+    unpadded = replace(like, engine=ENGINE.model_copy(update={"kernels": {}}))
+    needed = gpu_memory(unpadded)
+    tight = (needed.weights_gib + needed.overhead_gib + needed.needed_kv_gib + 1) / needed.total_gib
+    settings = like.settings.model_copy(update={"gpu_memory_utilization": tight})
+    assert gpu_memory(replace(unpadded, settings=settings)).fits
+    assert not gpu_memory(replace(like, settings=settings)).fits
+
+
+def test_blocks_of_fp8_that_a_shard_of_experts_cuts_are_refused_on_a100() -> None:
+    """As vLLM refuses them there: no kernel for experts in fp8 supports it."""
+    model = unasked("Qwen/Qwen3-30B-A3B-FP8")
+    request = ShapeRequest(PINS.vllm, tensor_parallel=4, expert_parallel=False)
+    assert fit(question(model, "h200", request)).fits
+    refused = fit(question(model, "a100-80gb", request, "a2-ultragpu-4g"))
+    assert not refused.fits
+    assert "no multiple of the quantisation block" in refused.reasons[0]
+    dealt_out = fit(question(model, "a100-80gb", ShapeRequest(PINS.vllm, tensor_parallel=4), "a2-ultragpu-4g"))
+    assert dealt_out.fits
+    assert dealt_out.expert_parallel
+
+
+def test_kernels_are_named_for_capabilities_that_cards_have() -> None:
+    known = {accelerator.compute_capability for accelerator in ACCELERATORS.values()}
+    assert set(ENGINE.kernels) <= known
+    assert ENGINE.kernels_on("9.0").plain_experts is Kernel.TRITON
