@@ -22,6 +22,8 @@ class Traits:
     """The experts' activation is SiLU or a squared ReLU, which TensorRT-LLM's kernel of experts in 16 bits wants."""
     draft_joint_sharded: bool = False
     """What joins layers for speculative decoding to the last is spread over the ranks (qwen3_5_mtp.py, fc)."""
+    images_see_ahead: bool = False
+    """The tokens of one image see each other, whatever their order (`is_mm_prefix_lm`)."""
     largest_graph: int = 0
     """The tokens of the largest CUDA graph, where the class sets it (GptOssForCausalLMConfig); 0: it does not."""
     least_batched_tokens: int = 0
@@ -49,11 +51,17 @@ MODELLED: dict[str, Traits] = {
     "GemmaForCausalLM": _BOTH,
     "Gemma2ForCausalLM": _BOTH,
     "Gemma3ForCausalLM": _BOTH,
-    "Gemma3ForConditionalGeneration": _BOTH,
+    "Gemma3ForConditionalGeneration": Traits(
+        embeddings_on_every_stage=True, head_on_every_stage=True, images_see_ahead=True
+    ),
     "Gemma4ForCausalLM": Traits(embeddings_on_every_stage=True, head_on_every_stage=True, silu_experts=False),
     # A video is 32 frames of 70 tokens and 8 around each (vllm/model_executor/models/gemma4_mm.py).
     "Gemma4ForConditionalGeneration": Traits(
-        embeddings_on_every_stage=True, head_on_every_stage=True, silu_experts=False, least_batched_tokens=32 * 78
+        embeddings_on_every_stage=True,
+        head_on_every_stage=True,
+        silu_experts=False,
+        images_see_ahead=True,
+        least_batched_tokens=32 * 78,
     ),
     "Cohere2ForCausalLM": _BOTH,
     # Experts.

@@ -79,6 +79,9 @@ class Kernels(Entry):
         default=frozenset(), description="layers in fp8 that run on Marlin's kernel: dense ones, experts"
     )
     latent_block: int = Field(default=1, description="tokens that a block of latent attention has at least")
+    image_block: int = Field(
+        default=1, description="tokens of a block where images see ahead and heads are 256 or 512 wide, at least"
+    )
     latent_workspace_mib: int = Field(default=0, description="that latent attention sets aside with its first layer")
     states: StateRules | None = Field(default=None, description="none: the release's own")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, lcm
 
+from catalog.architectures import traits_of
 from catalog.engine import StateRules
 from catalog.model import (
     AttentionGroup,
@@ -27,6 +28,8 @@ _LARGE_BLOCK = 64
 """Tokens of a block where a latent cache is in fp8 or has an indexer, or where heads are wider than FlashAttention's
 and the cache is in fp8: the smallest that those kernels take (vLLM 0.33.0 on capability 9.0)."""
 _WIDEST_FLASH_HEAD = 256
+_IMAGE_HEADS = (256, 512)
+"""Widths of heads that Blackwell's kernel for images takes (vllm/v1/attention/backends/triton_flashinfer.py)."""
 _INDEXER_SCALE = 4
 """Bytes of the scale beside an indexer's key in fp8 (vllm/model_executor/models/deepseek_v2.py, Indexer)."""
 
@@ -44,6 +47,8 @@ class CacheSettings:
     """On one GPU, of a draft model's own layers, all of which see the whole context."""
     latent_block: int = 1
     """Tokens that a block of latent attention has at least."""
+    image_block: int = 1
+    """So many where images see ahead and heads are wide."""
 
     def of(self, model: Model) -> KvCacheDtype:
         """The dtype that vLLM takes: for `auto` what the checkpoint asks for, where it does.
@@ -170,15 +175,22 @@ def bytes_per_token(model: Model, dtype: KvCacheDtype, tensor: int, pipeline: in
 
 def _block_of(model: Model, cache: CacheSettings) -> int:
     """Tokens of a block before states or other kinds make it larger."""
+    return max(cache.block_size, *(_least_block(model, group, cache) for group in model.attention))
+
+
+def _least_block(model: Model, group: AttentionGroup, cache: CacheSettings) -> int:
+    """Tokens of the smallest block that the kernel of that group takes."""
     quantised = cache.of(model).quantised
-    for group in model.attention:
-        if isinstance(group, MlaAttention) and (group.indexer_heads or quantised):
-            return max(cache.block_size, _LARGE_BLOCK)
-        if isinstance(group, MlaAttention):
-            return max(cache.block_size, cache.latent_block)
-        if isinstance(group, HeadedAttention) and quantised and (group.head_dim or 0) > _WIDEST_FLASH_HEAD:
-            return max(cache.block_size, _LARGE_BLOCK)
-    return cache.block_size
+    match group:
+        case MlaAttention():
+            return _LARGE_BLOCK if group.indexer_heads or quantised else cache.latent_block
+        case FullAttention() | SlidingAttention() | ChunkedAttention():
+            if quantised and (group.head_dim or 0) > _WIDEST_FLASH_HEAD:
+                return _LARGE_BLOCK
+            ahead = traits_of(model.architecture).images_see_ahead
+            return cache.image_block if ahead and (group.head_dim or model.head_dim) in _IMAGE_HEADS else 1
+        case _:
+            return 1
 
 
 def _indexer_bytes(group: AttentionGroup, stage: Stage, draft_layers: int) -> int:

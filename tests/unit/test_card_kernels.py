@@ -58,6 +58,10 @@ def asked_weights(name: str, capability: str, tensor: int) -> int:
         (MIXTURE, "a100-80gb", 4),
         (MIXTURE, "rtx-pro-6000", 4),
         ("deepseek-ai/DeepSeek-V2-Lite-Chat", "b200", 8),
+        ("Qwen/Qwen3-VL-30B-A3B-Instruct", "b200", 8),
+        ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "b200", 4),
+        ("google/gemma-4-26B-A4B-it", "b200", 8),
+        ("openai/gpt-oss-20b", "a100-80gb", 4),
         ("openai/gpt-oss-20b", "l4", 1),
         ("openai/gpt-oss-120b", "l4", 8),
         ("Qwen/Qwen3-32B-FP8", "l4", 8),
@@ -93,6 +97,18 @@ def test_latent_attention_has_blocks_of_32_tokens_on_blackwell_of_data_centres()
         like = server(unasked("deepseek-ai/DeepSeek-V2-Lite-Chat"), accelerator, 1)
         (group,) = kv_layout(like.model, cache_settings(like), 1, 1, stages_of(like.model, 1)[0]).groups
         assert group.tokens_per_block == tokens
+
+
+def test_wide_heads_that_see_images_ahead_have_blocks_of_64_tokens_on_blackwell_of_data_centres() -> None:
+    for name, accelerator, tokens in (
+        ("google/gemma-4-26B-A4B-it", "b200", 64),
+        ("google/gemma-4-26B-A4B-it", "h200", 16),
+        ("google/gemma-3-27b-it", "b200", 16),
+        ("google/gemma-3-1b-it", "b200", 16),
+    ):
+        like = server(unasked(name), accelerator, 1)
+        groups = kv_layout(like.model, cache_settings(like), 1, 1, stages_of(like.model, 1)[0]).groups
+        assert min(group.tokens_per_block for group in groups) == tokens
 
 
 def test_experts_whose_kernel_pads_nothing_are_not_padded_on_blackwell() -> None:
