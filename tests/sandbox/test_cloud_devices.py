@@ -37,7 +37,7 @@ def node(tmp_path: Path, changes: dict[str, Inputs], pool: str = "h200") -> dict
         built = build(client, platform)
     state = Store(tmp_path / "cloud.json").read()
     record = state.resources[built[pool].id]
-    return nodes_of_pool(built[pool].id, record, state.resources[built["cluster"].id], Tables())[0]
+    return nodes_of_pool(built[pool].id, record, Tables())[0]
 
 
 def drivers(found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -131,7 +131,7 @@ def test_what_a_pool_asks_for_shows_on_its_nodes(tmp_path: Path) -> None:
     state = Store(tmp_path / "cloud.json").read()
     record = state.resources[built.id]
     record.outputs["nodeCount"] = 1
-    (made,) = nodes_of_pool(built.id, record, state.resources[built.id.split("/nodePools/")[0]], Tables())
+    (made,) = nodes_of_pool(built.id, record, Tables())
     prefix = "cloud.google.com.node-restriction.kubernetes.io/gke-secondary-boot-disk-"
     expected = {
         f"{prefix}vllm-0-33": "CONTAINER_IMAGE_CACHE.sandbox-project",

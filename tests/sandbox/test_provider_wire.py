@@ -81,7 +81,7 @@ def test_a_network_config_that_does_not_say_private_makes_public_nodes(
     made = google(client, tmp_path, h200=network)
     held = made.held("h200")
     assert held.properties.flag("networkConfig.enablePrivateNodes") is private
-    (node, *_) = nodes_of_pool(made.built["h200"].id, held, made.held("cluster"), Tables())
+    (node, *_) = nodes_of_pool(made.built["h200"].id, held, Tables())
     assert node["metadata"]["labels"]["cloud.google.com/private-node"] == str(private).lower()
 
 

@@ -53,8 +53,7 @@ def nodes(stack: str, made: PlatformPlan) -> list[dict[str, Any]]:
         outputs["nodeConfig"]["effectiveTaints"] = [
             {"key": taint.key, "value": taint.value, "effect": effects[taint.effect]} for taint in pool.taints
         ]
-        cluster = Record("gcp:container/cluster:Cluster", {}, {})
-        for node in nodes_of_pool(id_, Record("", {}, outputs), cluster, Tables()):
+        for node in nodes_of_pool(id_, Record("", {}, outputs), Tables()):
             node["metadata"]["labels"][STACK_LABEL] = stack
             found.append(node)
     return found
