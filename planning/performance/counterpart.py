@@ -8,20 +8,27 @@ from typing import Any, cast
 from catalog.hugging_face import UnreadableConfigError, model_from_config
 from catalog.model import Model
 
-_NOT_OF_SPEED = {
-    "id",
-    "title",
-    "sources",
-    "note",
-    "minimum_vllm",
-    "checkpoint_gib",
-    "context",
-    "draft_layers",
-    "order",
-    "rotary",
-    "vision",
+_NOT_OF_SPEED: dict[str, Any] = {
+    **dict.fromkeys(
+        (
+            "id",
+            "title",
+            "sources",
+            "note",
+            "minimum_vllm",
+            "checkpoint_gib",
+            "context",
+            "draft_layers",
+            "order",
+            "rotary",
+            "vision",
+        ),
+        True,
+    ),
+    "experts": {"renormalised": True},
 }
-"""The fields of a model that do not change its speed; a text request does not reach the vision encoder."""
+"""The fields of a model that do not change its speed; a text request does not reach the vision encoder, and
+experts are as fast whether their shares sum to one or not."""
 _CONFIG, _QUANTIZATION = "_config.json", "_hf_quant_config.json"
 
 
