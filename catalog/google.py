@@ -3,11 +3,11 @@
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import Field
 
 from catalog._entry import Entry
 from catalog.accelerator import DiskType
+from catalog.source import read_yaml
 
 
 class Step(Entry):
@@ -144,7 +144,7 @@ class GooglePlatform(Entry):
 
 @cache
 def google_platform() -> GooglePlatform:
-    data = yaml.safe_load((Path(__file__).parent / "google.yaml").read_text(encoding="utf-8"))
+    data = read_yaml(Path(__file__).parent / "google.yaml")
     return GooglePlatform.model_validate(data, by_alias=True, by_name=False)
 
 

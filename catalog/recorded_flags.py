@@ -3,11 +3,11 @@
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import Field
 
 from catalog._entry import Entry
 from catalog.model import Model, Stateful
+from catalog.source import read_yaml
 
 _FILE = Path(__file__).parent / "recorded_flags.yaml"
 _LOAD_FORMAT = "--load-format"
@@ -36,4 +36,4 @@ class RecordedFlags(Entry):
 @cache
 def recorded_flags() -> RecordedFlags:
     """The flags, from their file beside this one."""
-    return RecordedFlags.model_validate(yaml.safe_load(_FILE.read_text(encoding="utf-8")), by_alias=True, by_name=False)
+    return RecordedFlags.model_validate(read_yaml(_FILE), by_alias=True, by_name=False)

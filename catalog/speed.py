@@ -4,11 +4,11 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import Field
 
 from catalog._entry import Entry
 from catalog.accelerator import Basis
+from catalog.source import read_yaml
 
 _FILE = Path(__file__).parent / "speed.yaml"
 
@@ -41,8 +41,7 @@ class Speed(Entry):
 
 @cache
 def speed() -> Speed:
-    data = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    return Speed.model_validate(data, by_alias=True, by_name=False)
+    return Speed.model_validate(read_yaml(_FILE), by_alias=True, by_name=False)
 
 
 def measurement(model: str, accelerator: str, gpus: int) -> Measurement | None:
