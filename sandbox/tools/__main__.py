@@ -32,10 +32,11 @@ def _prune() -> int:
 
 def _print_cache() -> None:
     """Each folder of the cache with its size and its checkouts, and the size of all."""
-    for entry in entries():
+    found = entries()
+    for entry in found:
         used_by = ", ".join(map(str, entry.checkouts)) or "no checkout"
         print(f"{entry.folder.name}: {_mib(entry.size)}, used by {used_by}")
-    print(f"{cache_folder()}: {_mib(sum(entry.size for entry in entries()))}")
+    print(f"{cache_folder()}: {_mib(sum(entry.size for entry in found))}")
 
 
 def _mib(size: int) -> str:
