@@ -1,21 +1,17 @@
 """Broken copies of the stack files, and what the plan says of them."""
 
-import json
 import random
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from config import NAMESPACE, ConfigurationError, read_stack_file
+from config import ConfigurationError, read_stack_file
 from planning.plan import PlatformPlan
 from planning.platform import plan_platform
+from tests.graph.recorder import CHECKOUT, handed_over
 from tests.hostile import broken
-
-CHECKOUT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,6 @@ def outcomes(folder: Path, stack: str, seeds: Iterable[int], key: str | None = N
 
     With `key` only the part under it in the configuration is broken. Raises whatever is not a refusal.
     """
-    shutil.copy(CHECKOUT / "Pulumi.yaml", folder)
     document = yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text())
     for seed in seeds:
         chance, which = random.Random(f"{stack} {seed}"), f"{stack}, seed {seed}"
@@ -50,10 +45,4 @@ def outcomes(folder: Path, stack: str, seeds: Iterable[int], key: str | None = N
         except ConfigurationError as error:
             yield Outcome(which, None, str(error), {})
         else:
-            yield Outcome(which, plan, "", _configuration(yaml.safe_load(text)["config"]))
-
-
-def _configuration(content: dict[str, Any]) -> dict[str, str]:
-    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in content.items()}
-    own = {} if f"{NAMESPACE}:token" in config else {f"{NAMESPACE}:huggingFaceToken": "hf_a"}
-    return config | {f"{NAMESPACE}:project": "test-project", **own}
+            yield Outcome(which, plan, "", handed_over(yaml.safe_load(text)["config"]))

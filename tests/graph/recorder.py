@@ -140,8 +140,12 @@ class _Recorder(mocks.MockMonitor):
 
 def stack_config(stack: str) -> dict[str, str]:
     """A stack file's configuration as the Pulumi engine hands it over, with a project and a token set."""
-    content = yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text())
-    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in content["config"].items()}
+    return handed_over(yaml.safe_load((CHECKOUT / f"Pulumi.{stack}.yaml").read_text())["config"])
+
+
+def handed_over(content: dict[str, Any]) -> dict[str, str]:
+    """The same for a configuration that is in no stack file."""
+    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in content.items()}
     own = {} if f"{NAMESPACE}:token" in config else {f"{NAMESPACE}:huggingFaceToken": TOKEN}
     return config | {f"{NAMESPACE}:project": PROJECT_ID, **own}
 
@@ -237,4 +241,15 @@ def _plain(value: Any) -> Any:
             return value
 
 
-__all__ = ["CHECKOUT", "PROJECT_ID", "SECRET", "TOKEN", "UNKNOWN", "Graph", "Registration", "record", "stack_config"]
+__all__ = [
+    "CHECKOUT",
+    "PROJECT_ID",
+    "SECRET",
+    "TOKEN",
+    "UNKNOWN",
+    "Graph",
+    "Registration",
+    "handed_over",
+    "record",
+    "stack_config",
+]

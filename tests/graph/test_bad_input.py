@@ -5,7 +5,6 @@
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -24,16 +23,10 @@ LONGEST = 600
 """Characters of one complaint; a value is quoted in it, and cut if it is long."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    shutil.copy(CHECKOUT / "Pulumi.yaml", tmp_path)
-    return tmp_path
-
-
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_broken_stack_file_is_planned_or_refused_by_key_path(folder: Path, stack: str) -> None:
+def test_a_broken_stack_file_is_planned_or_refused_by_key_path(tmp_path: Path, stack: str) -> None:
     planned: list[dict[str, str]] = []
-    for outcome in outcomes(folder, stack, FILES):
+    for outcome in outcomes(tmp_path, stack, FILES):
         if outcome.plan is None:
             is_understood(outcome.complaint, outcome.which)
         else:
@@ -69,15 +62,15 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("content", TEXTS.values(), ids=TEXTS)
-def test_a_file_that_is_no_stack_file_is_refused_in_a_few_lines(folder: Path, content: bytes) -> None:
-    (folder / "Pulumi.odd.yaml").write_bytes(content)
+def test_a_file_that_is_no_stack_file_is_refused_in_a_few_lines(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "Pulumi.odd.yaml").write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
-        plan_platform(read_stack_file(folder, "odd"), "odd")
+        plan_platform(read_stack_file(tmp_path, "odd"), "odd")
     assert len(str(caught.value)) < 2000
     is_understood(str(caught.value), "odd")
 
 
-def test_a_key_that_stands_twice_is_refused_as_by_pulumi_itself(folder: Path) -> None:
-    (folder / "Pulumi.odd.yaml").write_text("config:\n  a:region: us-central1\n  a:region: us-east4\n")
+def test_a_key_that_stands_twice_is_refused_as_by_pulumi_itself(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.odd.yaml").write_text("config:\n  a:region: us-central1\n  a:region: us-east4\n")
     with pytest.raises(ConfigurationError, match=r"the key a:region stands twice in one mapping.* line 3"):
-        read_stack_file(folder, "odd")
+        read_stack_file(tmp_path, "odd")
