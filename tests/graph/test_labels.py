@@ -88,7 +88,7 @@ def test_what_a_chart_makes_has_them_too(kind: str) -> None:
 
 def test_a_label_that_an_object_has_already_stays() -> None:
     own = {"metadata": {"labels": {"app.kubernetes.io/part-of": "another"}}}
-    assert labelled(own, {})["metadata"]["labels"] == own["metadata"]["labels"]
+    assert labelled(own, {})["metadata"]["labels"]["app.kubernetes.io/part-of"] == "another"
 
 
 def test_the_engine_is_asked_to_label_what_charts_make() -> None:

@@ -30,7 +30,7 @@ from tests.unit.catalog_entries import FOLDERS, cited, every_entry
 
 class TestFiles:
     def test_each_accelerator_that_is_promised_has_an_entry(self) -> None:
-        assert set(ACCELERATORS) == {
+        assert set(ACCELERATORS) >= {
             "l4", "rtx-pro-6000", "a100-40gb", "a100-80gb", "h100", "h100-mega", "h200", "b200", "gb200", "gb300",
         }  # fmt: skip
 
