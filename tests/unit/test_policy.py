@@ -172,9 +172,9 @@ def test_digests_are_demanded_as_soon_as_every_image_of_the_catalogue_has_one(tm
     assert digest_level(tmp_path) is Level.MANDATORY
 
 
-def test_the_documentation_lists_every_rule_with_its_reason() -> None:
+def test_the_documentation_lists_the_rules_that_there_are_with_their_reasons() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reviews.md").read_text(encoding="utf-8")
-    for rule in RULES:
-        of_its_own = "mandatory once `make lock-images` is complete, until then advisory"
-        level = of_its_own if rule.id == "image-digest-in-protected" else rule.level.value
-        assert f"| `{rule.id}` | {level} | {rule.reason} |" in page
+    table = page.split("## The rules")[1].split("\n## ")[0]
+    of_its_own = {"image-digest-in-protected": "mandatory once `make lock-images` is complete, until then advisory"}
+    rows = [f"| `{rule.id}` | {of_its_own.get(rule.id, rule.level.value)} | {rule.reason} |" for rule in RULES]
+    assert sorted(line for line in table.splitlines() if line.startswith("| `")) == sorted(rows)
