@@ -155,7 +155,7 @@ def _row(question: Question, answer: Answer, node: GpuNode, *, formulas: bool) -
         return Row(name, shape, fault=fault, kind="refusal")
     if "refusal" in answer:
         return Row(name, shape, fault=f"vLLM refuses it: {answer['refusal']}", kind="refusal")
-    return _beside(name, shape, model, planned, answer, question)
+    return _beside(question, model, planned, answer)
 
 
 def _counted(config: Config) -> bool:
@@ -214,7 +214,7 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
     return weights, [kv_layout(model, cache, question.tensor, question.pipeline, stage) for stage in stages]
 
 
-def _beside(name: str, shape: str, model: Model, planned: _Planned, answer: Answer, question: Question) -> Row:
+def _beside(question: Question, model: Model, planned: _Planned, answer: Answer) -> Row:
     weights, layouts = planned
     extra = COMMUNICATOR if question.tensor > 1 else 0
     errors = [(ours - extra) / theirs * 100 - 100 for ours, theirs in zip(weights, answer["weights"], strict=True)]
@@ -226,8 +226,8 @@ def _beside(name: str, shape: str, model: Model, planned: _Planned, answer: Answ
     if difference is not None:
         faults.append(("cache", difference))
     return Row(
-        name,
-        shape,
+        question.config.id,
+        question.shape,
         weights_error=error,
         cache_exact=difference is None,
         fault="; ".join(text for _, text in faults) or None,

@@ -1,5 +1,6 @@
 """Plans each model of a stack; a step that fails leaves a refusal with its number and ends that model's plan."""
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from catalog import MODELS, PINS, CapacityKind, Model, VllmRelease
@@ -50,41 +51,41 @@ def plan_models(
     findings: Findings,
 ) -> tuple[ModelServerPlan, ...]:
     """A plan for each model that can be served; the others become refusals."""
+    platform = _Platform(settings, pools, fabric, gke_version)
     seen: set[str] = set()
     plans: list[ModelServerPlan] = []
     for index, wanted in enumerate(settings.models):
         if wanted.name in seen:
             findings.refuse(f"models[{index}].name", f"{wanted.name!r} names two models", "Write another name")
         seen.add(wanted.name)
-        planner = _Planner(settings, wanted, f"models[{index}]", fabric, gke_version, findings)
-        plan = planner.plan(pools)
+        plan = _Planner(platform, wanted, f"models[{index}]", findings).plan()
         if plan is not None:
             plans.append(plan)
     return tuple(plans)
 
 
+@dataclass(frozen=True)
+class _Platform:
+    """What the models of a stack share."""
+
+    settings: Settings
+    pools: tuple[ResolvedPool, ...]
+    fabric: FabricPlan | None
+    gke_version: str | None
+
+
 class _Planner:
     """Plans one model."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        wanted: ModelSettings,
-        path: str,
-        fabric: FabricPlan | None,
-        gke_version: str | None,
-        findings: Findings,
-    ) -> None:
-        self._settings = settings
+    def __init__(self, platform: _Platform, wanted: ModelSettings, path: str, findings: Findings) -> None:
+        self._platform = platform
         self._wanted = wanted
         self._path = path
-        self._fabric = fabric
-        self._gke_version = gke_version
         self._findings = findings
 
-    def plan(self, pools: tuple[ResolvedPool, ...]) -> ModelServerPlan | None:
+    def plan(self) -> ModelServerPlan | None:
         wanted = self._wanted
-        checkpoint, release, possible = self._model(), self._release(), self._pools(pools)
+        checkpoint, release, possible = self._model(), self._release(), self._pools()
         if checkpoint is None or release is None or not possible:
             return None
         self._check_arguments(release)
@@ -102,7 +103,7 @@ class _Planner:
                 "own code; the memory is extrapolated",
             )
         spans_nodes = shape.pattern is Pattern.MULTI_NODE
-        fabric = self._fabric if spans_nodes and pool.mode else None
+        fabric = self._platform.fabric if spans_nodes and pool.mode else None
         transport = plan_transport(fabric, wanted.name) if fabric else None
         if spans_nodes:
             check_plugin(pool, release, self._path, self._findings)
@@ -112,14 +113,14 @@ class _Planner:
         if wanted.image is None:
             check_architecture(pool.accelerator, release, f"{self._path}.vllmVersion", self._findings)
         driver = check_driver(
-            NodeDriver.of(pool, self._gke_version),
+            NodeDriver.of(pool, self._platform.gke_version),
             release,
             self._path,
             self._findings,
             accept_compatibility=wanted.cuda_compatibility,
         )
         placed = PlacedModel(wanted, checkpoint, pool, self._path)
-        pool_exists = self._settings.cluster.provides(Provided.NODE_POOLS)
+        pool_exists = self._platform.settings.cluster.provides(Provided.NODE_POOLS)
         weights = plan_weights(placed, release, shape, self._findings, pool_exists=pool_exists)
         load = chosen_load(weights)
         lifecycle = plan_lifecycle(load, shape.replicas, spot=pool.kind is CapacityKind.SPOT)
@@ -205,17 +206,17 @@ class _Planner:
         return on.pool, shape, None
 
     def _question(self, model: Model, release: VllmRelease, pool: ResolvedPool) -> ShapeQuestion:
-        usd = PriceList(self._settings.region, pool.kind).usd_of(pool.machine.name)
+        usd = PriceList(self._platform.settings.region, pool.kind).usd_of(pool.machine.name)
         return ShapeQuestion(
             model, GpuNode.of(pool.accelerator, pool.machine), self._request(model, release, pool), usd
         )
 
-    def _pools(self, pools: tuple[ResolvedPool, ...]) -> list[ResolvedPool]:
+    def _pools(self) -> list[ResolvedPool]:
         """The one that it is to be on; with a service objective all, where none is named. None, without another word,
         where the pool itself was refused."""
-        names = [pool.name for pool in self._settings.node_pools]
+        names = [pool.name for pool in self._platform.settings.node_pools]
         if self._wanted.node_pool is None and self._wanted.service_objective is not None:
-            return list(pools)
+            return list(self._platform.pools)
         if self._wanted.node_pool is None and len(names) > 1:
             self._findings.refuse(
                 f"{self._path}.nodePool",
@@ -228,7 +229,7 @@ class _Planner:
             self._findings.refuse(
                 f"{self._path}.nodePool", f"there is no pool {name!r}", f"Write one of {', '.join(names)}"
             )
-        return [pool for pool in pools if pool.name == name]
+        return [pool for pool in self._platform.pools if pool.name == name]
 
     def _check_arguments(self, release: VllmRelease) -> None:
         check_arguments(self._wanted.engine, flag_table(release.version), f"{self._path}.engine", self._findings)
