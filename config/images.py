@@ -1,6 +1,7 @@
 """The part of a stack file about where container images come from."""
 
-from typing import Annotated
+import re
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, StringConstraints
 
@@ -11,6 +12,14 @@ REPOSITORY = (
     r"(?P<name>[a-z]([-a-z0-9]{0,61}[a-z0-9])?)$"
 )
 """The address of a Docker repository of Artifact Registry."""
+
+
+class Repository(NamedTuple):
+    """The parts of such an address."""
+
+    location: str
+    project: str
+    name: str
 
 
 class MirrorSettings(Intent):
@@ -24,6 +33,12 @@ class MirrorSettings(Intent):
             examples=["us-central1-docker.pkg.dev/acme-models/docker-hub"],
         ),
     ] = None
+
+    @property
+    def repository(self) -> Repository | None:
+        """The repository that is there; None: the stack has one of its own."""
+        said = re.match(REPOSITORY, self.existing or "")
+        return Repository(said["location"], said["project"], said["name"]) if said else None
 
 
 class ImageSettings(Intent):

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from catalog.google import google_platform
 from catalog.release import Image
-from config.images import REPOSITORY
 from config.settings import Settings
 from planning.decision import Decision
 from planning.errors import Findings
@@ -28,15 +27,14 @@ def plan_mirror(settings: Settings, prefix: str, findings: Findings) -> ImageMir
     if wanted is None:
         return None
     keep_days = google_platform().image_mirror.keep_days
-    if wanted.existing is None:
+    there = wanted.repository
+    if there is None:
         name = f"{prefix}-docker-hub"
         return ImageMirrorPlan(
             project=settings.project, location=settings.region, name=name, exists=False, keep_days=keep_days
         )
-    said = re.match(REPOSITORY, wanted.existing)
-    assert said is not None, "the stack file's own check"
-    project, location, name = said["project"].replace("/", ":"), said["location"], said["name"]
-    found = ImageMirrorPlan(project=project, location=location, name=name, exists=True, keep_days=keep_days)
+    project = there.project.replace("/", ":")
+    found = ImageMirrorPlan(project=project, location=there.location, name=there.name, exists=True, keep_days=keep_days)
     if not _near(found.location, settings.region):
         findings.warn(
             "images.mirror.existing",
