@@ -148,15 +148,16 @@ def needed(files: Sequence[File]) -> list[File]:
 
 def patiently(act: Callable[[], T], pause: float, stop: threading.Event) -> T:
     """Tries again what was interrupted, each time after twice as long. Raises Failed."""
-    for attempt in range(TRIES):
+    attempt = 0
+    while True:
         try:
             return act()
         except (urllib.error.URLError, Interrupted, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            if attempt == TRIES - 1 or stop.is_set():
+            attempt += 1
+            if attempt == TRIES or stop.is_set():
                 why = error if isinstance(error, Failed) else Failed(f"the hub cannot be reached: {error}")
                 raise why from None
-            stop.wait(pause * 2**attempt)
-    raise AssertionError("the last try returns or raises")
+            stop.wait(pause * 2 ** (attempt - 1))
 
 
 def say(text: str) -> None:
