@@ -44,7 +44,7 @@ class Comparison:
 
     @property
     def off(self) -> float | None:
-        """By which share the estimate is more than what was measured; None: there is none."""
+        """The share by which the estimate is more than what was measured; None: there is no estimate."""
         return None if self.estimated is None else self.estimated / self.measured - 1
 
 
@@ -133,7 +133,7 @@ class Summary:
 
 
 def summary(found: list[Comparison]) -> dict[str, Summary]:
-    """By figure."""
+    """The errors of each figure."""
     off: dict[str, list[float]] = {}
     for each in found:
         if each.off is not None:

@@ -100,7 +100,7 @@ def is_everything(targets: list[str]) -> bool:
 
 
 def _described(main: Quantization, format_of: FormatOf, checkpoint: Checkpoint) -> Quantization:
-    """As short a description as gives the same answer for every part and layer."""
+    """The shortest description that gives the same answer for every part and layer."""
     otherwise: list[StoredOtherwise] = []
     for part in sorted(checkpoint.parts):
         if part in _WHOLE:

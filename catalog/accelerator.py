@@ -46,7 +46,7 @@ class LocalSsdMode(StrEnum):
 
 
 class TaintEffect(StrEnum):
-    """By Kubernetes' names; the members' are Google's."""
+    """What a taint does; values are Kubernetes' words, and members have Google's."""
 
     NO_SCHEDULE = "NoSchedule"
     PREFER_NO_SCHEDULE = "PreferNoSchedule"

@@ -14,7 +14,7 @@ class Traits:
     embeddings_on_every_stage: bool = False
     """The table of embeddings is made without a look at the stage."""
     head_on_every_stage: bool = False
-    """So is the output embedding."""
+    """The output embedding is on every stage."""
     vision_on_every_stage: bool = False
     rotary_tables: bool = True
     """Whether a table of positions is kept: what vLLM runs by transformers' own code keeps none."""

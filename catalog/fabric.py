@@ -12,7 +12,7 @@ from catalog._entry import Entry
 
 
 class Transport(StrEnum):
-    """By which NCCL's data go from node to node."""
+    """The way on which NCCL's data go from node to node."""
 
     NONE = "none"
     TCPX = "gpudirect-tcpx"

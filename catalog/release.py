@@ -27,7 +27,7 @@ class Image(Entry):
 
     @property
     def reference(self) -> str:
-        """As a pod spec wants it."""
+        """The image's address as a pod spec wants it, with tag and digest."""
         tagged = f"{self.repository}:{self.tag}"
         return tagged if self.digest is None else f"{tagged}@{self.digest}"
 

@@ -21,7 +21,7 @@ class Probe(Entry):
 
     @property
     def fields(self) -> dict[str, int]:
-        """As a pod spec has them."""
+        """The fields of a pod spec."""
         fields = {
             "initialDelaySeconds": self.initial_delay_seconds,
             "periodSeconds": self.period_seconds,
@@ -39,7 +39,7 @@ class Resources(Entry):
 
     @property
     def fields(self) -> dict[str, dict[str, str]]:
-        """As a pod spec has them."""
+        """The fields of a pod spec."""
         return {"requests": dict(self.requests), "limits": dict(self.limits)}
 
 

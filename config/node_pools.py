@@ -61,7 +61,7 @@ class ReservationCapacity(Intent):
 
     @property
     def path(self) -> str:
-        """From the reservation's name on, with block and sub-block if they are named."""
+        """The reservation's name, with block and sub-block if they are named."""
         block = f"/reservationBlocks/{self.block}" if self.block else ""
         return self.name + block + (f"/reservationSubBlocks/{self.sub_block}" if self.sub_block else "")
 

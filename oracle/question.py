@@ -81,7 +81,7 @@ class Question:
         return hashlib.sha256(f"{self.config.digest} {self.shape}".encode()).hexdigest()[:32]
 
     def line(self, kinds: Mapping[str, Any] | None) -> str:
-        """As the half of the oracle in vLLM's environment reads it, with the layers that are known to be alike."""
+        """The line that vLLM's half of the oracle reads, with the layers that are known to be alike."""
         return json.dumps(
             {
                 "config": self.config.config,

@@ -53,7 +53,7 @@ _SPARE_STATES = 0.9
 
 
 def _with_states(settings: ServeSettings, blocks: int) -> ServeSettings:
-    """As many sequences as there are surely blocks for, if that is less than vLLM would take."""
+    """The settings with as many sequences as there are surely blocks for, if that is less than vLLM would take."""
     room = max(1, int(blocks * _SPARE_STATES))
     if settings.max_num_seqs <= room:
         return settings

@@ -34,7 +34,7 @@ class ClusterNeeds:
     shielded_nodes: bool
     """One setting for all nodes, and bare metal machines have no shielded ones."""
     pools: tuple[NodePoolPlan, ...]
-    """For whose nodes and pods it must have addresses."""
+    """The pools whose nodes and pods it must have addresses for."""
 
 
 def plan_cluster(

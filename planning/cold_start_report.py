@@ -38,7 +38,7 @@ def rows(name: str, weights: WeightsPlan) -> Iterator[tuple[str, ...]]:
 
 
 def parts(load: LoadTime) -> tuple[float, ...]:
-    """As in the table's columns, in seconds."""
+    """The seconds of each column of the table."""
     return load.fetch, load.read, load.start, load.compile + load.capture, load.total
 
 

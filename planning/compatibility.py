@@ -98,11 +98,11 @@ class NodeDriver:
     branch: int | None
     """The driver's branch, such as 580; None: it is not known."""
     where: str
-    """For people."""
+    """The pool and its node image, as people read it."""
 
     @classmethod
     def of(cls, pool: ResolvedPool, version: str | None) -> "NodeDriver":
-        """With that version of GKE; None: the channel's own."""
+        """The driver of a pool's nodes with that version of GKE; None: with the channel's own."""
         minor = ".".join((version or "").split(".")[:2])
         branch = GKE_RELEASES[minor].driver_branch(pool.driver) if minor in GKE_RELEASES else None
         return cls(pool.accelerator, branch, f"the {pool.driver.value} driver of GKE {minor or 'in this channel'}")

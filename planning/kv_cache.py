@@ -48,7 +48,7 @@ class CacheSettings:
     latent_block: int = 1
     """Tokens that a block of latent attention has at least."""
     image_block: int = 1
-    """So many where images see ahead and heads are wide."""
+    """Tokens of a block where images see ahead and heads are wide."""
 
     def of(self, model: Model) -> KvCacheDtype:
         """The dtype that vLLM takes: for `auto` what the checkpoint asks for, where it does.

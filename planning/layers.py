@@ -76,7 +76,7 @@ def key_value_heads(model: Model, group: HeadedAttention, tensor: int) -> int:
 
 @dataclass(frozen=True)
 class _Alike:
-    """So many layers that are alike, on one of the GPUs that share them."""
+    """Layers that are alike, and their number, on one of the GPUs that share them."""
 
     model: Model
     layer: Layer

@@ -74,7 +74,7 @@ def _indivisible(model: Model, tensor: int) -> str | None:
 
 
 def _odd_experts(model: Model, tensor: int, expert_parallel: bool | None, *, refines: bool) -> str | None:
-    """With expert parallel experts stay whole, but there must be one for every rank."""
+    """Why experts cannot be cut so. With expert parallel they stay whole, but there must be one for every rank."""
     if model.experts is None:
         return None
     if expert_parallel or (expert_parallel is None and expert_parallel_needed(model, tensor, refines=refines)):

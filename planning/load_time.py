@@ -61,7 +61,7 @@ class LoadTime(Decision):
     start: float
     """Importing vLLM, setting up the engine and, over several nodes, NCCL."""
     compile: float
-    """By torch.compile."""
+    """torch.compile's part."""
     capture: float
     """The capture of CUDA graphs."""
     basis: Basis

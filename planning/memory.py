@@ -206,7 +206,7 @@ class _Parts:
 
 
 def counted_weights(server: Server, stage: Stage) -> float:
-    """By our formulas, with the buffers that a model's class makes beside them; a record has both."""
+    """Bytes by our formulas, with the buffers that a model's class makes beside them; a record has both."""
     model, sharding, settings = server.model, server.sharding, server.settings
     kernels = server.engine.kernels_on(server.card.capability)
     buffers = buffer_bytes(model, stage, sharding.tensor, settings, kernels)

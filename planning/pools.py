@@ -78,7 +78,7 @@ class ResolvedPool:
 
 
 def resolve_pools(settings: Settings, findings: Findings) -> tuple[ResolvedPool, ...]:
-    """In the order of the stack file; one whose machine is none of its accelerator's becomes a refusal.
+    """The pools in the order of the stack file; one whose machine is none of its accelerator's becomes a refusal.
 
     So does one outside of the region, which is resolved nevertheless.
     """

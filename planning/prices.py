@@ -15,7 +15,7 @@ class PriceList:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The price list's name for people."""
         return "list" if self.capacity is None else self.capacity.value
 
     def of(self, machine_type: str) -> Price | None:

@@ -96,7 +96,7 @@ class ShapeRequest:
     draft_tokens: int = 0
     """Drafted for each sequence in one step."""
     own_draft: bool = False
-    """By the checkpoint's own layers (MTP)."""
+    """Drafts come from the checkpoint's own layers (MTP)."""
     draft_layers: int = 0
     """The layers of another checkpoint that drafts, each like one of the model's own (EAGLE)."""
     draft_model: str | None = None
@@ -136,7 +136,7 @@ class Rejected(Decision):
     """An alternative and the number that ruled it out."""
 
     shape: str
-    """Such as `TP 4`, or an accelerator's name."""
+    """What was looked at, such as `TP 4` or an accelerator's name."""
     why: str
     """One line with the number."""
 

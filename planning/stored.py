@@ -50,7 +50,7 @@ class Quantised:
         return self.form.bytes_per_element
 
     def matrices(self, outputs: float, inputs: float, count: int, copies: int = 1) -> Iterator[Tensor]:
-        """As for plain ones; the scales are tensors of their own."""
+        """The weights as plain ones have them, and their scales as tensors of their own."""
         form, quantization = self.form, self.quantization
         if form is WeightFormat.NVFP4:
             outputs, inputs = rounded_up(outputs, _NVFP4_OUTPUTS), rounded_up(inputs, _NVFP4_INPUTS)

@@ -30,7 +30,7 @@ class Profile(Row):
     joins: tuple[str, ...] = ()
     """Keys with `existing` below them, by which a stack joins what another stack owns."""
     charts: Mapping[str, str] = {}
-    """For each key that says where a chart comes from, the chart of the sandbox that replaces it."""
+    """The chart of the sandbox that replaces another, by the key that says where that one comes from."""
     models: str | None = None
     """The program's output that has an entry for each model, by name. None: it has no such output."""
     makefile: bool = False

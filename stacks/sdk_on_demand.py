@@ -138,5 +138,5 @@ class _ResourceLoader(_Loader):
 
 
 def _snake_case(name: str) -> str:
-    """As Pulumi names the file of a class: IAMMember stands in iam_member."""
+    """The name that Pulumi gives the file of a class: IAMMember stands in iam_member."""
     return _WORD_START.sub("_", name).lower()

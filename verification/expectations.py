@@ -70,7 +70,7 @@ class Expectations:
     token: ExpectedToken
     models: tuple[ExpectedModel, ...]
     preflights: dict[str, str]
-    """By a preflight's name, the software that it would test today."""
+    """The software that each preflight would test today, by the preflight's name."""
 
     @classmethod
     def of(cls, folder: Path, stack: str) -> "Expectations":

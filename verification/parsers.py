@@ -161,7 +161,7 @@ def preflight_warnings(text: str) -> list[str]:
 
 
 def _rows(text: str) -> Iterator[tuple[int, tuple[float, float], int]]:
-    """For each message size: the size, the bus bandwidth out of place and in place, and the wrong values."""
+    """The rows by message size: the size, the bus bandwidth out of place and in place, and the wrong values."""
     for match in _ROW.finditer(text):
         cells = match[2].split()
         if len(cells) != 8:

@@ -14,7 +14,7 @@ from typing import Any
 from inside.question import Refused, Unanswerable
 
 _SECONDS = 300
-"""For one rank of one stage; the largest take some twenty."""
+"""Seconds that one rank of one stage may take; the largest take some twenty."""
 _THEIRS = (ValueError, AssertionError, NotImplementedError)
 """What vLLM raises to refuse; pydantic's errors are ValueErrors."""
 

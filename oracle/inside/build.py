@@ -160,7 +160,7 @@ class Manner:
     kinds: alike.Kinds | None = None
     """Two layers of each of these kinds; None: all layers."""
     doubted: bool = False
-    """Also the last layer of each kind."""
+    """Whether the last layer of each kind is built too."""
     proven: frozenset[frozenset[str]] = frozenset()
     """A model of all its layers is not loaded if their methods are among these: its kinds are enough then."""
 

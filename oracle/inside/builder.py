@@ -93,7 +93,7 @@ class Builder:
 
 
 def _same(few: Answer, whole: Answer) -> bool:
-    """But for a number or two of 512 bytes each that a module leaves on the GPU when it is loaded."""
+    """Whether both are alike, but for numbers of 512 bytes that a module leaves on the GPU when it is loaded."""
     if few.get("groups") != whole["groups"] or few.get("block_bytes") != whole["block_bytes"]:
         return False
     return all(abs(one - other) <= _LEFT_BEHIND for one, other in zip(few["weights"], whole["weights"], strict=True))

@@ -71,7 +71,7 @@ def _form(config: VllmConfig, spec: Any) -> Group:
 
 
 def _blocks(config: VllmConfig, spec: Any) -> int:
-    """As vLLM counts them for one request of the longest length that it serves."""
+    """The blocks that vLLM counts for one request of the longest length that it serves."""
     if isinstance(spec, specs.UniformTypeKVCacheSpecs):
         return spec.max_memory_usage_pages(config)
     return ceil(spec.max_memory_usage_bytes(config) / spec.page_size_bytes)

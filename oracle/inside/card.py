@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 DEVICES = 16
-"""As many as the widest shape that is asked about has ranks."""
+"""The ranks of the widest shape that is asked about."""
 
 
 @dataclass(frozen=True)

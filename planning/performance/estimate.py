@@ -70,7 +70,7 @@ def capability(steps: Steps, objective: ServiceObjective, limits: Limits) -> Cap
 
 
 def shortfall(found: Operation, objective: ServiceObjective) -> float:
-    """By what factor the slower of both times may be missed at worst; 1 or less: both are met."""
+    """The factor by which the slower of both times may be missed at worst; 1 or less: both are met."""
     return max(at_worst(found)[0] / objective.time_to_first_token, at_worst(found)[1] / objective.time_per_output_token)
 
 

@@ -11,7 +11,7 @@ class ExpectedService(Decision):
     objective: ServiceObjective
     """What the stack asks for."""
     first_token_ms: float
-    """Until the first token."""
+    """Milliseconds until the first token."""
     first_token_ms_at_worst: float
     """The same at worst."""
     per_token_ms: float

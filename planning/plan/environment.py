@@ -27,9 +27,9 @@ class AlertPolicyPlan(Decision):
     name: str
     """The name of the policy in the catalogue."""
     title: str
-    """For people."""
+    """The alert's name, as people read it."""
     severity: Severity
-    """In Cloud Monitoring's words."""
+    """The severity in Cloud Monitoring's words."""
     seconds: int
     """The seconds for which the condition must hold before anybody is told."""
     query: str

@@ -89,7 +89,7 @@ class InterfacePlan(Decision):
     """An interface of a pod, such as eth1, and the Network it is in."""
 
     interface: str
-    """In the pod, such as eth1."""
+    """The interface's name in the pod, such as eth1."""
     network: str
     """Name of the Network object."""
 
@@ -129,7 +129,7 @@ class FabricPlan(Decision):
     zone: str
     """All of its nodes are in."""
     transport: Transport
-    """By which NCCL's data go."""
+    """The way on which NCCL's data go."""
     mode: FabricMode
     """The way in which pods get the NICs."""
     vpcs: tuple[FabricVpcPlan, ...]

@@ -44,7 +44,7 @@ class NodePoolPlan(Decision):
     placement: PlacementPlan | None
     """How close together its machines are; None: wherever there is room."""
     gpu_type: str
-    """As in the label cloud.google.com/gke-accelerator."""
+    """The value of the label cloud.google.com/gke-accelerator."""
     gpus_per_node: int
     """The number of GPUs of a node, which it advertises as nvidia.com/gpu."""
     gpu_driver_version: GpuDriverVersion

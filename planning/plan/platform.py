@@ -44,7 +44,7 @@ class PlatformPlan(Decision):
     fabric: FabricPlan | None
     """The networks between accelerator nodes; None: no node has a NIC for them."""
     node_pools: tuple[NodePoolPlan, ...]
-    """In the order of the stack file."""
+    """The pools in the order of the stack file."""
     gpu_nodes_keep_version: bool
     """Whether nodes with GPUs keep their version until its support ends or somebody upgrades them."""
     nccl_installers: tuple[NcclInstallerPlan, ...]
@@ -84,7 +84,7 @@ class PlatformPlan(Decision):
     effects: dict[str, str]
     """What a change of each field of the stack file would replace; fields that are not named change in place."""
     warnings: tuple[Warning, ...]
-    """In the order in which they were found."""
+    """The warnings in the order in which they were found."""
 
     @property
     def network(self) -> ClusterNetworkPlan | ExistingNetworkPlan | None:

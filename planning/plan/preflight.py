@@ -26,7 +26,7 @@ class PreflightPlan(Decision):
     node_pool: str
     """Name of the pool that is tested."""
     gpu_type: str
-    """As in the label cloud.google.com/gke-accelerator."""
+    """The value of the label cloud.google.com/gke-accelerator."""
     nodes: int
     """The number of nodes that take part."""
     gpus_per_node: int

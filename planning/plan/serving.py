@@ -86,7 +86,7 @@ class PodTransportPlan(Decision):
     """The parts of a pod that uses the fabric to reach pods on other nodes."""
 
     transport: Transport
-    """By which NCCL's data go."""
+    """The way on which NCCL's data go."""
     interfaces: tuple[InterfacePlan, ...]
     """The interfaces besides the default one, eth0."""
     zero_resources: tuple[str, ...]
@@ -199,7 +199,7 @@ class ModelServerPlan(Decision):
     node_pool: str
     """Name of the pool that it runs on."""
     gpu_type: str
-    """As in the label cloud.google.com/gke-accelerator."""
+    """The value of the label cloud.google.com/gke-accelerator."""
     taints: tuple[Taint, ...]
     """The taints that its pods tolerate."""
     shape: ShapePlan

@@ -40,7 +40,7 @@ from planning.serving.weights import chosen_load, kernels_key, plan_weights, wit
 from planning.shape import GpuNode, Pattern, ShapePlan, ShapeQuestion, ShapeRefused, ShapeRequest
 
 _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
-"""Until all models of the stack are placed."""
+"""What a plan has until all models of the stack are placed."""
 
 
 def plan_models(

@@ -32,7 +32,7 @@ HARD_WORDS = (
 )
 """Old, rare or idiomatic: each has a plain word that says the same."""
 HARD = re.compile(rf"\b({'|'.join(HARD_WORDS)})\b", re.IGNORECASE)
-HANGING = re.compile(r'^\s*"""(Of|That|None|None:) ')
+HANGING = re.compile(r'^\s*"""(Of|That|None|None:|By which|For people|As a|As in|Until all|Such as) ')
 """A docstring that only continues the name above it, or says when there is nothing before it says what there is."""
 
 

@@ -11,7 +11,7 @@ from tests.unit.configs.variants import EXCUSED, UNMODELLED, answers, questions
 ASKED = questions()
 SAID = answers()
 ALLOCATOR = 2 * MIB
-"""By which a tensor of 20 MiB and more may be off for each layer: it is rounded up, and so counts on small models."""
+"""The bytes a layer that a tensor of 20 MiB and more may be off by: it is rounded up, and so counts on small models."""
 
 
 def test_every_variant_was_asked_about() -> None:

@@ -18,7 +18,7 @@ _WARM_UP = 4
 
 @dataclass(frozen=True)
 class Target:
-    """Where requests go, and as what."""
+    """The address that requests go to, and the model that they name."""
 
     url: str
     path: str
@@ -36,9 +36,9 @@ class Seen:
     first_token_ms: float
     per_token_ms: float
     request_ms: float
-    """From the first byte sent to the last one read."""
+    """Milliseconds from the first byte sent to the last one read."""
     seconds: float
-    """From the first request to the last answer."""
+    """Seconds from the first request to the last answer."""
 
     @property
     def requests_per_second(self) -> float:

@@ -48,7 +48,7 @@ def verdict(expected: ExpectedService, seen: Seen) -> tuple[Line, ...]:
 
 
 def table(lines: tuple[Line, ...], *, simulated: bool) -> str:
-    """For a terminal. What a stand-in answers is never called a measurement."""
+    """The lines as a table for a terminal. What a stand-in answers is never called a measurement."""
     rows = [("", "objective", "plan (estimate)", "simulated" if simulated else "measured", "")]
     rows += [(line.figure, line.wanted, line.expected, line.seen, "met" if line.met else "MISSED") for line in lines]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
