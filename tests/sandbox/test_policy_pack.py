@@ -88,6 +88,8 @@ def _preview(examples: Iterable[tuple[str, Stack]], folder: Path) -> tuple[list[
             found.append((event.policy_event.policy_name, urn.rsplit("::", 1)[-1]))
 
     tools = pulumi_tools(lambda _: None)
+    workspace = folder / "workspace"
+    workspace.mkdir()
     with _provider() as port:
         environment = {
             **pulumi_environment(tools),
@@ -99,8 +101,11 @@ def _preview(examples: Iterable[tuple[str, Stack]], folder: Path) -> tuple[list[
             "production",
             project_name="rules",
             program=program,
+            # Without a folder of its own, the automation API makes one that nobody removes.
             opts=auto.LocalWorkspaceOptions(
-                pulumi_command=auto.PulumiCommand(str(tools.pulumi.parent.parent)), env_vars=environment
+                work_dir=str(workspace),
+                pulumi_command=auto.PulumiCommand(str(tools.pulumi.parent.parent)),
+                env_vars=environment,
             ),
         )
         try:
