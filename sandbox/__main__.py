@@ -63,8 +63,10 @@ def main(arguments: Sequence[str]) -> int:
     except _EXPECTED as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except CommandError:
-        # The Pulumi engine has said what is wrong, on the lines above.
+    except CommandError as error:
+        # The Pulumi engine has said what is wrong on the lines above, or it is a note.
+        for note in getattr(error, "__notes__", ()):
+            print(f"error: {note}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return EXIT_STATUS

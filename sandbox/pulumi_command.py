@@ -46,7 +46,8 @@ class InterruptibleCommand(PulumiCommand):
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
     ) -> CommandResult:
-        """Runs the CLI once. Raises CommandError, or KeyboardInterrupt if it was asked to stop before."""
+        """Runs the CLI once. Raises CommandError, with what nobody was told as a note, or KeyboardInterrupt if it was
+        asked to stop before."""
         if self.interrupted:
             raise KeyboardInterrupt
         with subprocess.Popen(
@@ -73,7 +74,10 @@ class InterruptibleCommand(PulumiCommand):
         self._running = None
         result = CommandResult(stdout="\n".join(output), stderr="\n".join(errors), code=code)
         if code != 0:
-            raise create_command_error(result)
+            error = create_command_error(result)
+            if on_output is None and on_error is None:
+                error.add_note(result.stderr or result.stdout)
+            raise error
         return result
 
 
