@@ -147,7 +147,9 @@ def _environment(home: Home, tools: PulumiTools, port: int) -> dict[str, str]:
         **environment,
         "PATH": os.pathsep.join([str(plugin), environment.get("PATH", os.environ.get("PATH", ""))]),
         "TMPDIR": str(home.scratch),
-        "PULUMI_BACKEND_URL": home.state.as_uri(),
+        # The backend writes attributes beside a file, and a Pulumi engine that is killed meanwhile leaves them empty:
+        # the next one then reads no checkpoint, and says EOF.
+        "PULUMI_BACKEND_URL": f"{home.state.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}",
         # Google's endpoints have public certificates; those of the stand-in are signed by the sandbox's own authority.
