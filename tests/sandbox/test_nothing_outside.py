@@ -33,27 +33,48 @@ def there(outside: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 
 def _left(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 @pytest.mark.parametrize("target", ["plan", "preview", "up", "kubectl", "status", "verify", "destroy"])
-def test_a_command_leaves_no_file_outside(there: Checkout, outside: Path, target: str) -> None:
+def test_a_command_leaves_no_file_or_folder_outside(there: Checkout, outside: Path, target: str) -> None:
     arguments = {"ARGS": "get pods -A"} if target == "kubectl" else {}
     there.succeed(target, "dev", **arguments)
     assert _left(outside) == []
 
 
-def test_after_a_killed_command_the_next_one_tidies_up(there: Checkout, outside: Path) -> None:
+def _killed_up(there: Checkout) -> Path:
+    """Kills `up` at the first resource. Returns the Pulumi engine's state."""
     command = ["make", "--no-print-directory", "up", "STACK=dev"]
     with subprocess.Popen(
         command, cwd=there.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as running:
         wait_for("the first resource", (there.folder / ".sandbox" / "dev" / "cloud.json").exists)
         os.killpg(running.pid, signal.SIGKILL)
+    (state,) = (there.folder / ".sandbox" / "dev" / "state").rglob("dev.json")
+    return state
+
+
+def test_after_a_killed_command_the_next_one_tidies_up(there: Checkout, outside: Path) -> None:
+    state = _killed_up(there)
+    assert not list(state.parent.glob("*.attrs")), "a kill would leave them half written, and the state unreadable"
     there.succeed("destroy", "dev")
     assert _left(outside) == []
     assert not (there.folder / ".sandbox").exists()
     wait_for("no process", lambda: there.processes() == [])
+
+
+def test_what_the_pulumi_engine_says_of_an_unreadable_state_is_told(there: Checkout) -> None:
+    state = _killed_up(there)
+    wait_for("no process", lambda: there.processes() == [])
+    whole = state.read_text()
+    state.write_text(whole[: len(whole) // 2])
+    refused = there.make("destroy", "dev")
+    state.write_text(whole)
+    there.succeed("destroy", "dev")
+    assert refused.returncode
+    assert "error: " in refused.stderr and "checkpoint" in refused.stderr, refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_the_checkout_itself_is_as_git_has_it(there: Checkout) -> None:
