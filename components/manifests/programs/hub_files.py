@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 TRIES = 6
 """The number of tries for a file, each from where the one before ended."""
+TRIES_OF_LIST = 2
+"""Before there is a list nothing is lost with the program: its pod says what is wrong, and starts it again."""
 PATIENCE = 60.0
 """Seconds of silence after which a connection counts as dead."""
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -146,18 +148,20 @@ def needed(files: Sequence[File]) -> list[File]:
     return kept
 
 
-def patiently(act: Callable[[], T], pause: float, stop: threading.Event) -> T:
+def patiently(act: Callable[[], T], pause: float, stop: threading.Event, tries: int = TRIES) -> T:
     """Tries again what was interrupted, each time after twice as long. Raises Failed."""
     attempt = 0
     while True:
         try:
             return act()
         except (urllib.error.URLError, Interrupted, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            why = error if isinstance(error, Failed) else Failed(f"the hub cannot be reached: {error}")
             attempt += 1
-            if attempt == TRIES or stop.is_set():
-                why = error if isinstance(error, Failed) else Failed(f"the hub cannot be reached: {error}")
+            if attempt == tries or stop.is_set():
                 raise why from None
-            stop.wait(pause * 2 ** (attempt - 1))
+            seconds = pause * 2 ** (attempt - 1)
+            say(f"{why}; trying again in {seconds:.0f} s")
+            stop.wait(seconds)
 
 
 def say(text: str) -> None:
