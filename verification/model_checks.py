@@ -270,6 +270,10 @@ def _generated(answer: dict[str, Any], text: str | None) -> str:
     return f"{tokens} tokens: {start[:60]}{'…' if len(start) > 60 else ''}"
 
 
+_NOTHING_NEW = ("PodInitializing", "ContainerCreating", "CrashLoopBackOff")
+"""Reasons why a container waits that say no more than that it does not run."""
+
+
 def _reasons(pods: list[dict[str, Any]]) -> list[str]:
     """The reasons for which pods are not Ready, each once."""
     found: dict[str, None] = {}
@@ -279,8 +283,19 @@ def _reasons(pods: list[dict[str, Any]]) -> list[str]:
         for each in pod["status"].get("conditions", []):
             if each["status"] == "False" and each.get("message"):
                 found[each["message"]] = None
-        for status in pod["status"].get("containerStatuses", []):
-            waiting = status.get("state", {}).get("waiting") or status.get("lastState", {}).get("terminated")
-            if waiting:
-                found[f"{status['name']}: {waiting.get('reason')} {waiting.get('message', '')}".strip()] = None
+        said: dict[str, Any] = pod["status"]
+        for status in [*said.get("initContainerStatuses", []), *said.get("containerStatuses", [])]:
+            found.update(dict.fromkeys(_of_container(status)))
     return list(found)
+
+
+def _of_container(status: dict[str, Any]) -> Iterator[str]:
+    """What a container said when it last failed, and why it waits."""
+    state: dict[str, Any] = status.get("state", {})
+    waiting: dict[str, str] = state.get("waiting", {})
+    ended: dict[str, Any] = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
+    if ended.get("exitCode"):
+        lines = str(ended.get("message", "")).strip().splitlines()
+        yield f"{status['name']}: {lines[-1] if lines else ended.get('reason')}"
+    if waiting and waiting.get("reason") not in _NOTHING_NEW:
+        yield f"{status['name']}: {waiting.get('reason')} {waiting.get('message', '')}".strip()
