@@ -1,7 +1,6 @@
 """`python -m sandbox COMMAND --stack NAME`: builds, shows and removes one stack in the stand-in cloud."""
 
 import argparse
-import json
 import os
 import shlex
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 from pulumi.automation.errors import CommandError
 
+from sandbox.behave import add_arguments, behave, of_models, write_of_models
 from sandbox.cloud import InvalidTable
 from sandbox.cluster import ClusterError, ControlPlane
 from sandbox.cluster.nccl import behaviour as nccl_behaviour
@@ -20,13 +20,14 @@ from sandbox.doctor import doctor
 from sandbox.events import event_log
 from sandbox.home import CLOUD_VARIABLE, Home, UnknownStack
 from sandbox.interruption import EXIT_STATUS, raise_when_interrupted
-from sandbox.models.behaviour import Behaviour, UnknownBehaviour
+from sandbox.models.behaviour import UnknownBehaviour
 from sandbox.paper import BaseError, preview_change
 from sandbox.policy_pack import NoPack, executable_pack
 from sandbox.profile import NoModule, Profile
 from sandbox.pulumi_engine import Busy, PulumiEngine, pulumi_engine
 from sandbox.render import RenderError, render
 from sandbox.sharing import NothingGiven, clusters, require_given, tenants
+from sandbox.status import describe
 from sandbox.tools import ToolsError
 
 
@@ -103,17 +104,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     load = add("load", _load, "put a model under the load of its objective; simulated servers keep the plan's pace")
     load.add_argument("--model", required=True, help="its name in the stack file")
     load.add_argument("--seconds", default="60", help="of load; default: %(default)s")
-    behave = add("behave", _behave, "have a model's servers or the fabric misbehave, or behave again")
-    whose = behave.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--model", help="its name in the stack file; '*' is every model")
-    whose.add_argument("--fabric", action="store_true", help="what a test between nodes finds")
-    behave.add_argument(
-        "how",
-        nargs="?",
-        default="",
-        help="of a model slow-start=20s, slow-tokens=0.2s, first-token=1s, stall or fail; with commas; or nothing. "
-        f"Of the fabric {nccl_behaviour.FORMS}; or nothing",
-    )
+    behaving = add("behave", _behave, "have models, the fabric, the hub or nodes misbehave, or behave again")
+    add_arguments(behaving)
     rendering = add("render", _render, "write every Kubernetes object of the stack as YAML")
     rendering.add_argument("--out", required=True, type=Path, help="folder to write to")
     return parser.parse_args(arguments)
@@ -239,9 +231,8 @@ def _status(options: argparse.Namespace) -> int:
         if not plane.running():
             _say(f"cluster {plane.directory.name}: its control plane is not running; {home.how('up')} starts it again")
             continue
-        _say(f"cluster {plane.directory.name}: control plane at https://{plane.endpoint}")
-        _say(plane.kubectl("get", "nodes", "--output=wide"))
-        _say(plane.kubectl("get", "pods", "--all-namespaces", "--output=wide"))
+        for line in describe(plane):
+            _say(line)
     return 0
 
 
@@ -268,7 +259,7 @@ def _load(options: argparse.Namespace) -> int:
     """At the plan's pace, unless somebody had the model's servers behave otherwise."""
     home = _home(options)
     words = ["--model", options.model]
-    behaves = _behaviours(home)
+    behaves = of_models(home)
     own = options.model in behaves or "*" in behaves
     if not own:
         module = home.profile.required(home.profile.load, options.name)
@@ -276,24 +267,12 @@ def _load(options: argparse.Namespace) -> int:
         asked = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if asked.returncode:
             return asked.returncode
-        _write_behaviours(home, {**behaves, options.model: asked.stdout.strip()})
+        write_of_models(home, {**behaves, options.model: asked.stdout.strip()})
     try:
         return _check(options, lambda profile: profile.load, *words, "--seconds", options.seconds)
     finally:
         if not own:
-            _write_behaviours(home, behaves)
-
-
-def _behaviours(home: Home) -> dict[str, str]:
-    """How models' servers were told to behave, by the model's name; none that behaves as it should."""
-    file = home.behaviours
-    told: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return {model: how for model, how in told.items() if how}
-
-
-def _write_behaviours(home: Home, wanted: dict[str, str]) -> None:
-    home.behaviours.parent.mkdir(parents=True, exist_ok=True)
-    home.behaviours.write_text(json.dumps(wanted), encoding="utf-8")
+            write_of_models(home, behaves)
 
 
 def _check(options: argparse.Namespace, chosen: Callable[[Profile], str | None], *arguments: str) -> int:
@@ -306,21 +285,7 @@ def _check(options: argparse.Namespace, chosen: Callable[[Profile], str | None],
 
 
 def _behave(options: argparse.Namespace) -> int:
-    if options.fabric:
-        return _fabric_behaves(options)
-    home = _home(options)
-    Behaviour.parse(options.how)
-    _write_behaviours(home, {**_behaviours(home), options.model: options.how})
-    _say(f"servers of {options.model}: {options.how or 'as they should'}")
-    return 0
-
-
-def _fabric_behaves(options: argparse.Namespace) -> int:
-    file = _home(options).fabric_behaviour
-    nccl_behaviour.NcclBehaviour.parse(options.how)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(options.how, encoding="utf-8")
-    _say(f"a test between nodes: {options.how or 'as it should'}")
+    _say(behave(_home(options), options))
     return 0
 
 

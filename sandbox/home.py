@@ -135,6 +135,16 @@ class Home:
         return self.clusters / "fabric-behaviour"
 
     @property
+    def hub_behaviour(self) -> Path:
+        """The file that says how the stand-in of Hugging Face's hub misbehaves towards pods."""
+        return self.clusters / "hub-behaviour"
+
+    @property
+    def node_behaviour(self) -> Path:
+        """The file that says how nodes misbehave."""
+        return self.clusters / "node-behaviour"
+
+    @property
     def lock(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}.lock")
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox.cluster import layout
 
 HOST_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
-OUTSIDE = ("storage.googleapis.com",)
+OUTSIDE = ("storage.googleapis.com", "huggingface.co", "cas-bridge.xethub.hf.co")
 """The hosts outside of the cluster for which something on this machine answers by HTTPS."""
 ADDRESSES = ("127.0.0.1", layout.API_SERVER_ADDRESS)
 

@@ -1,34 +1,16 @@
 """The command line and the configuration files of each process. Paths are relative, since the processes run in the
 folder."""
 
-import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, cast
-
-import yaml
+from typing import Any
 
 from sandbox.cluster import layout
 from sandbox.cluster.layout import Ports
-from sandbox.cluster.workloads import Workloads
 from sandbox.tools import ClusterTools
-
-# A pod with these labels stands for a process that really runs: it becomes Ready when that process serves, which the
-# supervisor says by the annotation, and not when its node takes it. The labels are the LeaderWorkerSet chart's own.
-PROCESS_LABELS = {"app.kubernetes.io/name": "lws", "control-plane": "controller-manager"}
-SERVING_ANNOTATION = "sandbox/serving"
 
 NODE_LEASE_SECONDS = 40
 NODE_GRACE_SECONDS = 600
-
-STAGE_FILES = (
-    "node/fast/node-initialize.yaml",
-    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
-    "pod/fast/pod-ready.yaml",
-    "pod/fast/pod-complete.yaml",
-    "pod/fast/pod-delete.yaml",
-)
 
 
 def kubeconfig(port: int, token: dict[str, str]) -> dict[str, Any]:
@@ -103,86 +85,6 @@ def system_quota() -> dict[str, Any]:
                 ]
             },
         },
-    }
-
-
-def stages(folder: Path, workloads: Workloads) -> str:
-    """The stages by which kwok simulates kubelets: its own ones, with exceptions for pods that stand for a real
-    process."""
-    documents: list[dict[str, Any]] = []
-    for name in STAGE_FILES:
-        stage = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
-        change = _STAGE_CHANGES.get(stage["metadata"]["name"])
-        documents += change(stage, workloads) if change else [stage]
-    return yaml.safe_dump_all(documents, sort_keys=False)
-
-
-def _pod_ready(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
-    (outer, name), (label, value) = PROCESS_LABELS.items()
-    chart = f'select(.metadata.labels["{outer}"] == "{name}")'
-    simulated = {"key": f'{chart} | .metadata.labels["{label}"]', "operator": "NotIn", "values": [value]}
-    serving = {"key": f'.metadata.annotations["{SERVING_ANNOTATION}"]', "operator": "In", "values": ["true"]}
-    process = _with_requirements(stage, "pod-ready-process", serving)
-    found = _model_server(workloads)
-    if found is None:
-        return [_with_requirements(stage, "pod-ready", simulated), process]
-    other, model_server = {"key": found, "operator": "DoesNotExist"}, {"key": found, "operator": "Exists"}
-    return [
-        _with_requirements(stage, "pod-ready", simulated, other),
-        process,
-        _started_only(_with_requirements(stage, "pod-started-model-server", model_server)),
-    ]
-
-
-def _model_server(workloads: Workloads) -> str | None:
-    """The jq expression that finds a container for which the sandbox's model server answers; such a pod becomes Ready
-    by its own probes. None if the program has no such containers."""
-    if workloads.model_servers is None:
-        return None
-    words = json.dumps(workloads.model_servers.command)
-    return f".spec.containers[] | select(((.command // []) + (.args // [])) | index({words}) != null) | .name"
-
-
-def _started_only(stage: dict[str, Any]) -> dict[str, Any]:
-    """The same stage, but the pod is only Running; whether it is Ready, its probes say later."""
-    template: str = stage["spec"]["next"]["statusTemplate"]
-    # kwok's template has the conditions before the first containerStatuses, and says `ready` once after it.
-    conditions, heading, containers = template.partition("containerStatuses:\n")
-    for condition in ("Ready", "ContainersReady"):
-        conditions = conditions.replace(f'"True"\n  type: {condition}\n', f'"False"\n  type: {condition}\n')
-    if conditions.count('"False"') != 2 or "ready: true" not in containers:
-        raise ValueError("kwok's stage pod-ready is not as expected")
-    template = conditions + heading + containers.replace("ready: true", "ready: false", 1)
-    return {**stage, "spec": {**stage["spec"], "next": {"statusTemplate": template}}}
-
-
-def _pod_complete(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
-    """kwok completes the pods of all Jobs, apart from Jobs that the sandbox really runs."""
-    jobs = workloads.jobs
-    if jobs is None:
-        return [stage]
-    other = {"key": f".metadata.labels[{json.dumps(jobs.label)}]", "operator": "NotIn", "values": list(jobs.kinds)}
-    return [_with_requirements(stage, "pod-complete", other)]
-
-
-def _pod_delete(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
-    """kwok removes deleted pods, apart from model servers: the sandbox shuts those down as their pods say."""
-    found = _model_server(workloads)
-    return [
-        stage if found is None else _with_requirements(stage, "pod-delete", {"key": found, "operator": "DoesNotExist"})
-    ]
-
-
-_STAGE_CHANGES = {"pod-ready": _pod_ready, "pod-complete": _pod_complete, "pod-delete": _pod_delete}
-
-
-def _with_requirements(stage: dict[str, Any], name: str, *requirements: dict[str, Any]) -> dict[str, Any]:
-    spec = cast(dict[str, Any], stage["spec"])
-    expressions = [*spec["selector"]["matchExpressions"], *requirements]
-    return {
-        **stage,
-        "metadata": {"name": name},
-        "spec": {**spec, "selector": {**spec["selector"], "matchExpressions": expressions}},
     }
 
 

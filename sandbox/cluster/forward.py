@@ -5,19 +5,22 @@ import asyncio
 import base64
 import binascii
 import logging
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.cluster.api import ApiError, AsyncApi
 from sandbox.cluster.egress import Resolver, dial, tunnel
+from sandbox.cluster.egress_policies import lets_out
 from sandbox.cluster.metadata import POD_HEADER
+from sandbox.cluster.outside import Outside
+from sandbox.cluster.pods import Pod
 
 logger = logging.getLogger(__name__)
 
 DNS_SUFFIX = ".cluster.local"
 
+_POLICIES = "/apis/networking.k8s.io/v1"
 _BETWEEN_HOPS = ("connection", "proxy-connection", "proxy-authorization", POD_HEADER.lower())
 _USER = "pod"
 
@@ -30,11 +33,18 @@ class ForwardProxy:
     """Takes one request for each connection, since the next request may go to another pod. Who asks is in the proxy's
     URL: a process has no address of its own, as a pod has."""
 
-    def __init__(self, api: AsyncApi, resolve_pod: Resolver, outside: Mapping[str, Path]) -> None:
-        """`outside`: the sockets that stand for hosts outside of the cluster; by HTTPS they are reached through a
-        tunnel."""
+    def __init__(
+        self,
+        api: AsyncApi,
+        resolve_pod: Resolver,
+        outside: Mapping[str, Outside],
+        pod_of: Callable[[str], Pod | None],
+    ) -> None:
+        """`outside`: what stands for hosts outside of the cluster; by HTTPS they are reached through a tunnel.
+        `pod_of`: the pod with a uid, if it is on a node."""
         self._api = api
         self._resolve_pod = resolve_pod
+        self._pod_of = pod_of
         self._outside = outside
 
     async def serve(self) -> tuple[asyncio.Server, str]:
@@ -54,11 +64,13 @@ class ForwardProxy:
         first, *headers = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
         method, url, version = first.split()
         target = urlsplit(f"//{url}" if method == "CONNECT" else url)
+        pod = _pod(headers)
         try:
-            server = await self._connect(target.hostname or "", target.port or 80)
+            server = await self._connect(target.hostname or "", target.port or 80, pod)
         except Unreachable as error:
             body = str(error).encode()
-            head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            # A client that wanted a tunnel shows the first line alone.
+            head = f"HTTP/1.1 503 {error}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             writer.write(head.encode() + body)
             await writer.drain()
             return
@@ -67,23 +79,34 @@ class ForwardProxy:
         else:
             path = (target.path or "/") + (f"?{target.query}" if target.query else "")
             kept = [line for line in headers if line.partition(":")[0].lower() not in _BETWEEN_HOPS]
-            asks = f"{POD_HEADER}: {_pod(headers)}"
+            asks = f"{POD_HEADER}: {pod}"
             request = "\r\n".join([f"{method} {path} {version}", *kept, asks, "Connection: close", "", ""])
             server[1].write(request.encode("latin-1"))
         await tunnel(reader, writer, *server)
 
-    async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self, host: str, port: int, pod: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if host in self._outside:
-            server = await dial(self._outside[host])
-            if server is None:
-                raise Unreachable(f"{host} does not answer")
-            return server
+            return await self._connect_outside(host, port, pod)
         for pod_address, pod_port in await self._endpoints(host, port):
             address = await self._resolve_pod(pod_address, pod_port)
             server = None if address is None else await dial(address)
             if server is not None:
                 return server
         raise Unreachable(f"no Ready pod answers for {host}:{port}")
+
+    async def _connect_outside(
+        self, host: str, port: int, uid: str
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        there, pod = self._outside[host], self._pod_of(uid)
+        if pod is not None:
+            namespace = pod["metadata"]["namespace"]
+            policies = (await self._api.call("GET", f"{_POLICIES}/namespaces/{namespace}/networkpolicies"))["items"]
+            if not lets_out(policies, pod, there.address, port):
+                raise Unreachable(f"no network policy of {namespace} lets the pod out to {host}:{port}")
+        server = await dial(there.socket) if there.reachable() else None
+        if server is None:
+            raise Unreachable(f"{host} does not answer")
+        return server
 
     async def _endpoints(self, host: str, port: int) -> list[tuple[str, int]]:
         """The addresses of the pods behind `[HOSTNAME.]NAME.NAMESPACE.svc[.cluster.local]`."""

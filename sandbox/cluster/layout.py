@@ -42,19 +42,26 @@ NODE_SOCKET = MODEL_SOCKETS / "nodes.sock"
 # What pods reach outside of the cluster, as far as something on this machine stands for it.
 METADATA_SOCKET = Path("metadata.sock")
 STORAGE_SOCKET = Path("storage.sock")
-SUPERVISOR_SOCKETS = (EGRESS_SOCKET, METADATA_SOCKET, STORAGE_SOCKET)
-# This file is beside the control plane's folder, so that it can be written before the folder exists.
+HUB_SOCKET = Path("hub.sock")
+SUPERVISOR_SOCKETS = (EGRESS_SOCKET, METADATA_SOCKET, STORAGE_SOCKET, HUB_SOCKET)
+# These files are beside the control plane's folder, so that they can be written before the folder exists.
 BEHAVIOURS = Path("../behaviours.json")
 FABRIC_BEHAVIOUR = Path("../fabric-behaviour")
+HUB_BEHAVIOUR = Path("../hub-behaviour")
+NODE_BEHAVIOUR = Path("../node-behaviour")
 # The stand-in cloud's state, where the control plane belongs to one.
 CLOUD = Path("../../cloud.json")
 # The contents of secrets that pods have mounted; a real node keeps them in memory.
 MOUNTS = Path("mounts")
+# The folders of nodes, and those that end with their pods.
+NODES = Path("nodes")
+VOLUMES = Path("volumes")
 # The root folders of the pods of a test between nodes, and the names of those that can be reached.
 TEST_PODS = Path("test-pods")
 TEST_HOSTS = Path("test-hosts")
 LOGS = Path("logs")
 POD_LOGS = LOGS / "pods"
+HUB_REQUESTS = LOGS / "hub-requests.log"
 SUPERVISOR_LOG = Path("supervisor.log")
 
 SERVICE_CIDR = "10.96.0.0/16"

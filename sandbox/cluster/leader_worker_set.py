@@ -18,6 +18,7 @@ import yaml
 from sandbox.cluster import commands, layout, ports
 from sandbox.cluster.api import MERGE_PATCH, AsyncApi
 from sandbox.cluster.layout import Ports
+from sandbox.cluster.stages import PROCESS_LABELS, SERVING_ANNOTATION
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ WEBHOOKS = (
     "mutatingwebhookconfigurations/lws-mutating-webhook-configuration",
     "validatingwebhookconfigurations/lws-validating-webhook-configuration",
 )
-SELECTOR = "%2C".join(f"{quote(label, safe='')}%3D{value}" for label, value in commands.PROCESS_LABELS.items())
+SELECTOR = "%2C".join(f"{quote(label, safe='')}%3D{value}" for label, value in PROCESS_LABELS.items())
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/leaderworkersets.leaderworkerset.x-k8s.io"
 
 CERTIFICATES = layout.LEADER_WORKER_SET / "certificates"
@@ -105,7 +106,7 @@ class LeaderWorkerSetController:
             if time.monotonic() >= controller.restart_after:
                 await self._start(controller, account, config)
             return False
-        if commands.SERVING_ANNOTATION in pod["metadata"].get("annotations", {}):
+        if SERVING_ANNOTATION in pod["metadata"].get("annotations", {}):
             return True
         if await self._serves(controller):
             controller.restart_delay = FIRST_RESTART_SECONDS
@@ -191,7 +192,7 @@ class LeaderWorkerSetController:
 
     async def _announce(self, pod: dict[str, Any]) -> None:
         """Annotate the pod as serving; kwok's stage makes it Ready then."""
-        annotation = {"metadata": {"annotations": {commands.SERVING_ANNOTATION: "true"}}}
+        annotation = {"metadata": {"annotations": {SERVING_ANNOTATION: "true"}}}
         path = f"{_namespace(pod)}/pods/{pod['metadata']['name']}"
         await self._api.call("PATCH", path, annotation, MERGE_PATCH)
 

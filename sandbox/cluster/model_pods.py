@@ -11,8 +11,8 @@ from sandbox.cluster import layout, pods, unix_http
 from sandbox.cluster.api import AsyncApi
 from sandbox.cluster.nccl import facts
 from sandbox.cluster.pod_shutdowns import PodShutdowns, Stage
+from sandbox.cluster.pod_volumes import PodVolumes
 from sandbox.cluster.pods import Pod
-from sandbox.cluster.secret_volumes import SecretVolumes
 from sandbox.cluster.workloads import ModelServers
 from sandbox.models.arguments import ServeArguments, serve_arguments, words_behind
 from sandbox.models.behaviour import ANNOTATION, Behaviour
@@ -48,10 +48,10 @@ class _Server:
 class ModelPods:
     """The model servers' pods as they were at the last look."""
 
-    def __init__(self, api: AsyncApi, known: ModelServers | None) -> None:
+    def __init__(self, api: AsyncApi, known: ModelServers | None, volumes: PodVolumes) -> None:
         self._api = api
         self._known = known
-        self._volumes = SecretVolumes(api)
+        self._volumes = volumes
         self._servers: list[_Server] = []
         self._told: list[ServerSpec] = []
         self._failing: dict[str, _Liveness] = {}
@@ -60,7 +60,6 @@ class ModelPods:
     async def reconcile(self, found: list[Pod]) -> bool:
         """Looks at these pods once; returns whether every server among them is ready, and none is being deleted."""
         behaviours: dict[str, str] = layout.read_json(layout.BEHAVIOURS) or {}
-        self._volumes.forget_all_but(found)
         found = [pod for pod in found if not await self._aborts(pod)]
         running = [
             server

@@ -17,6 +17,7 @@ from typing import Any
 from sandbox.cluster import certificates, commands, devices, layout, ports, processes
 from sandbox.cluster.api import Api, ApiError
 from sandbox.cluster.layout import ClusterFeatures, Ports
+from sandbox.cluster.stages import stages
 from sandbox.cluster.workloads import Workloads, read_workloads, write_workloads
 from sandbox.tools import ClusterTools
 
@@ -192,7 +193,7 @@ class ControlPlane:
         write_workloads(folder, workloads)
         layout.write_json(folder / layout.ADMISSION, commands.admission())
         layout.write_json(folder / layout.EGRESS_SELECTOR, commands.egress_selector())
-        layout.write(folder / layout.STAGES, commands.stages(self._tools.kwok_stages, workloads))
+        layout.write(folder / layout.STAGES, stages(self._tools.kwok_stages, workloads))
         kubeconfig = commands.kubeconfig(chosen.kube_apiserver, {"tokenFile": str(layout.TOKEN_FILE)})
         layout.write_json(folder / layout.KUBECONFIG, kubeconfig)
         shutil.rmtree(folder / layout.LOGS, ignore_errors=True)

@@ -31,13 +31,17 @@ def leaves(pod: Pod) -> bool:
     return "deletionTimestamp" in pod["metadata"]
 
 
+def is_initialized(pod: Pod) -> bool:
+    """Whether its init containers have done their work."""
+    return _holds(pod, "Initialized")
+
+
 def ended(pod: Pod) -> bool:
     return pod["status"].get("phase") in ("Succeeded", "Failed")
 
 
 def is_ready(pod: Pod) -> bool:
-    conditions = pod["status"].get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return _holds(pod, "Ready")
 
 
 def command_line(container: dict[str, Any]) -> list[str]:
@@ -136,6 +140,24 @@ async def set_finished(api: AsyncApi, pod: Pod, exit_code: int, message: str) ->
     await _unless_gone(api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH))
 
 
+async def set_initializing(api: AsyncApi, pod: Pod, statuses: list[dict[str, Any]], phase: str = "Pending") -> None:
+    """Writes how far a pod's init containers are, as a kubelet does; once all are done, its containers may start."""
+    done = all(each["ready"] for each in statuses)
+    waiting = {"waiting": {"reason": "PodInitializing"}}
+    fresh = {"imageID": "", "ready": False, "restartCount": 0, "state": waiting}
+    containers = [{"name": each["name"], "image": each["image"], **fresh} for each in pod["spec"]["containers"]]
+    status = {
+        "phase": phase,
+        "conditions": [
+            *conditions(["Initialized"], done, "" if done else "ContainersNotInitialized"),
+            *conditions(["Ready", "ContainersReady"], False, "ContainersNotReady"),
+        ],
+        "initContainerStatuses": statuses,
+        "containerStatuses": containers,
+    }
+    await _unless_gone(api.call("PATCH", f"{path_of(pod)}/status", {"status": status}, STRATEGIC_MERGE_PATCH))
+
+
 async def remove(api: AsyncApi, pod: Pod) -> None:
     """Removes a pod that is being deleted, once its containers have ended, as a kubelet does."""
     options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
@@ -153,3 +175,8 @@ async def _unless_gone(call: Awaitable[Any]) -> None:
 
 def _containers(pod: Pod) -> list[dict[str, Any]]:
     return pod["status"].get("containerStatuses", [])
+
+
+def _holds(pod: Pod, kind: str) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(each["type"] == kind and each["status"] == "True" for each in conditions)

@@ -1,4 +1,5 @@
-"""Mounts volumes that hold secrets: from a Secret, or from Secret Manager as GKE's add-on does."""
+"""Mounts volumes that hold files of the cluster: from a Secret or a ConfigMap, or from Secret Manager as GKE's add-on
+does."""
 
 import base64
 import shutil
@@ -6,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sandbox.cluster import layout, pods, secret_manager
+from sandbox.cluster import layout, secret_manager
 from sandbox.cluster.api import AsyncApi
+from sandbox.cluster.pod_events import PodEvents
 from sandbox.cluster.pods import Pod
 from sandbox.cluster.workload_identity import Denied
 
@@ -23,7 +25,7 @@ class SecretVolumes:
     def __init__(self, api: AsyncApi) -> None:
         self._api = api
         self._mounted: set[str] = set()
-        self._told: set[tuple[str, str]] = set()
+        self._events = PodEvents(api)
 
     def forget_all_but(self, found: Iterable[Pod]) -> None:
         there = {pod["metadata"]["uid"] for pod in found}
@@ -42,7 +44,7 @@ class SecretVolumes:
                 await self._lay(pod, volume)
             _require_token(pod)
         except Denied as reason:
-            await self._tell(pod, str(reason))
+            await self._events.warn(pod, "FailedMount", f"MountVolume.SetUp failed: {reason}")
             return False
         self._mounted.add(uid)
         return True
@@ -50,6 +52,8 @@ class SecretVolumes:
     async def _lay(self, pod: Pod, volume: dict[str, Any]) -> None:
         if "secret" in volume:
             files = await self._of_secret(pod, volume["secret"]["secretName"])
+        elif "configMap" in volume:
+            files = await self._of_config_map(pod, volume["configMap"]["name"])
         elif volume.get("csi", {}).get("driver") == DRIVER:
             files = await self._of_secret_manager(pod, volume["csi"]["volumeAttributes"]["secretProviderClass"])
         else:
@@ -60,6 +64,10 @@ class SecretVolumes:
     async def _of_secret(self, pod: Pod, name: str) -> dict[str, bytes]:
         secret = await self._required(f"/api/v1/namespaces/{pod['metadata']['namespace']}/secrets/{name}", name)
         return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()}
+
+    async def _of_config_map(self, pod: Pod, name: str) -> dict[str, bytes]:
+        held = await self._required(f"/api/v1/namespaces/{pod['metadata']['namespace']}/configmaps/{name}", name)
+        return {key: value.encode() for key, value in held.get("data", {}).items()}
 
     async def _of_secret_manager(self, pod: Pod, name: str) -> dict[str, bytes]:
         namespace = pod["metadata"]["namespace"]
@@ -74,24 +82,6 @@ class SecretVolumes:
         if found is None:
             raise Denied(f"{path.split('/')[-2]} {name!r} not found")
         return found
-
-    async def _tell(self, pod: Pod, reason: str) -> None:
-        """Writes an event for the pod, as a kubelet does, but only once for each reason."""
-        metadata = pod["metadata"]
-        if (metadata["uid"], reason) in self._told:
-            return
-        self._told.add((metadata["uid"], reason))
-        event = {
-            "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
-            "involvedObject": {"kind": "Pod", **{key: metadata[key] for key in ("name", "namespace", "uid")}},
-            "type": "Warning",
-            "reason": "FailedMount",
-            "message": f"MountVolume.SetUp failed: {reason}",
-            "firstTimestamp": pods.now(),
-            "lastTimestamp": pods.now(),
-            "count": 1,
-        }
-        await self._api.call("POST", f"/api/v1/namespaces/{metadata['namespace']}/events", event)
 
 
 def _require_token(pod: Pod) -> None:

@@ -19,12 +19,15 @@ from sandbox.cluster.compute_domains import ComputeDomainController
 from sandbox.cluster.devices import DeviceController
 from sandbox.cluster.egress import EgressProxy, ServiceResolver
 from sandbox.cluster.forward import ForwardProxy
+from sandbox.cluster.init_pods import InitPods
 from sandbox.cluster.job_pods import JobPods
 from sandbox.cluster.layout import Ports
 from sandbox.cluster.leader_worker_set import SERVICE, LeaderWorkerSetController
 from sandbox.cluster.model_pods import ModelPods
 from sandbox.cluster.networks import NetworkController
-from sandbox.cluster.pods import ON_A_NODE
+from sandbox.cluster.pod_volumes import PodVolumes
+from sandbox.cluster.pods import ON_A_NODE, Pod
+from sandbox.cluster.programs import Programs
 from sandbox.cluster.workloads import Workloads, read_workloads
 from sandbox.tools import ClusterTools
 
@@ -49,6 +52,8 @@ class Supervisor:
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._over = asyncio.Event()
         self._failed: str | None = None
+        # By uid, as they were at the last look.
+        self._pods: dict[str, Pod] = {}
         self._watches: list[asyncio.Task[None]] = []
 
     async def run(self) -> bool:
@@ -78,10 +83,17 @@ class Supervisor:
         # This needs another connection: a request of ours may wait for a webhook, and the webhook's call waits for this
         # resolver.
         services = ServiceResolver(self._api(), {SERVICE: leader_worker_set.webhook_address})
-        models = ModelPods(self._api(), self._workloads.model_servers)
+        volumes = PodVolumes(self._api())
+        models = ModelPods(self._api(), self._workloads.model_servers, volumes)
         await outside.serve(self._api())
-        forward, proxy = await ForwardProxy(self._api(), models.resolve, outside.SOCKETS).serve()
-        jobs = JobPods(self._api(), self._workloads.jobs, proxy, self._spawn, self._end)
+        way_out = ForwardProxy(self._api(), models.resolve, outside.HOSTS, lambda uid: self._pods.get(uid))
+        forward, proxy = await way_out.serve()
+        programs = Programs(self._api(), volumes, proxy, self._spawn, self._end)
+        kubelets = (
+            InitPods(self._api(), self._workloads.init_containers, programs),
+            models,
+            JobPods(self._api(), self._workloads.jobs, programs),
+        )
         async with await EgressProxy([services, models.resolve]).serve(layout.EGRESS_SOCKET), forward:
             await self._start("etcd", commands.etcd)
             await _until(lambda: _accepts(self._ports.etcd_client))
@@ -102,7 +114,9 @@ class Supervisor:
 
             async def kubelets_look() -> bool:
                 found = (await pod_api.call("GET", ON_A_NODE))["items"]
-                return all([await models.reconcile(found), await jobs.reconcile(found)])
+                self._pods = {pod["metadata"]["uid"]: pod for pod in found}
+                volumes.forget_all_but(found)
+                return all([await kubelet.reconcile(found) for kubelet in kubelets])
 
             # These run in parallel, since a controller's request may wait for something that the kubelets do.
             await asyncio.gather(self._repeat(controllers_look), self._repeat(kubelets_look))

@@ -1,10 +1,11 @@
 """Names the pods of a program for which the sandbox runs something; all other pods are only said to run."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
-from sandbox.cluster import layout
+from sandbox.cluster import layout, pods
 from sandbox.rows import Row
 
 
@@ -33,11 +34,24 @@ class Jobs(Row):
         return (*self.scripts, *self.fabric_tests)
 
 
+class InitContainers(Row):
+    """The init containers that really run: a pod's containers start once they have ended well. All others are done at
+    once."""
+
+    command: tuple[str, ...] = Field(min_length=1)
+    """Words with which their command lines begin: a program in Python."""
+
+    def holds(self, container: dict[str, Any]) -> bool:
+        sidecar = container.get("restartPolicy") == "Always"
+        return not sidecar and tuple(pods.command_line(container)[: len(self.command)]) == self.command
+
+
 class Workloads(Row):
     """The pods of a program for which the sandbox runs something. None: the program has no such pods."""
 
     model_servers: ModelServers | None = None
     jobs: Jobs | None = None
+    init_containers: InitContainers | None = None
 
 
 def write_workloads(directory: Path, workloads: Workloads) -> None:

@@ -1,15 +1,9 @@
 """Hugging Face's hub: whom a token belongs to, which models and revisions exist, and which of them are gated."""
 
-import hashlib
-import re
-
+from sandbox import checkpoints
 from sandbox.google.reply import Asked, Reply, Routes, ok
 
 hub = Routes("/hub")
-
-# An account must first accept the licence of these repositories, as their pages said on 2026-11-24.
-_GATED = re.compile(r"meta-llama/.+|google/gemma-3-.+|mistralai/(Mistral-7B|Mixtral).+")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def _refused(status: int, code: str, message: str) -> Reply:
@@ -38,8 +32,7 @@ def _missing(asked: Asked) -> Reply | None:
         # The hub does not tell whether a private repository exists.
         return _refused(401 if _token(asked) is None else 404, "RepoNotFound", "Repository not found")
     revision = asked.names["revision"]
-    known = revision == "main" or _COMMIT.fullmatch(revision) or re.fullmatch(r"v?\d[\w.-]*", revision)
-    if not known or revision in asked.situation.missing_revisions:
+    if checkpoints.commit(repository, revision) is None or revision in asked.situation.missing_revisions:
         return _refused(404, "RevisionNotFound", f"Invalid rev id: {revision}")
     return None
 
@@ -50,8 +43,8 @@ def model(asked: Asked) -> Reply:
     if refused or _bad_token(asked):
         return refused or Reply(401, b'{"error":"Invalid credentials in Authorization header"}')
     repository = f"{asked.names['owner']}/{asked.names['model']}"
-    commit = hashlib.sha1(repository.encode(), usedforsecurity=False).hexdigest()
-    return ok({"id": repository, "sha": commit, "gated": "manual" if _GATED.fullmatch(repository) else False})
+    commit = checkpoints.commit(repository, asked.names["revision"])
+    return ok({"id": repository, "sha": commit, "gated": "manual" if checkpoints.gated(repository) else False})
 
 
 @hub("HEAD", "/{owner}/{model}/resolve/{revision}/{file}")
@@ -60,7 +53,7 @@ def file(asked: Asked) -> Reply:
     if refused or _bad_token(asked):
         return refused or Reply(401, b"")
     repository = f"{asked.names['owner']}/{asked.names['model']}"
-    if _GATED.fullmatch(repository):
+    if checkpoints.gated(repository):
         accepted = repository not in asked.situation.licences_not_accepted
         if _token(asked) is None or not accepted:
             return _refused(401 if _token(asked) is None else 403, "GatedRepo", "Access to model is restricted")

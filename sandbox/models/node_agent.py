@@ -11,6 +11,11 @@ def log_file(folder: Path, namespace: str, pod: str, container: str) -> Path:
     return folder / namespace / pod / f"{container}.log"
 
 
+def previous_log(file: Path) -> Path:
+    """The log of the same container's start before."""
+    return file.with_suffix(".previous.log")
+
+
 class NodeAgent:
     """Answers the requests that the API server makes of a kubelet."""
 
@@ -31,6 +36,8 @@ class NodeAgent:
     async def _container_logs(self, request: web.Request) -> web.Response:
         names = request.match_info
         file = log_file(self._logs, names["namespace"], names["pod"], names["container"])
+        if request.query.get("previous") == "true":
+            file = previous_log(file)
         if not file.is_file():
             return _not_simulated("this node is simulated: it runs no containers, so they have no logs")
         text = file.read_text(encoding="utf-8", errors="replace")

@@ -21,6 +21,8 @@ THE_SANDBOXS_OWN = {
     *("project", "token", "protection", "cluster", "network", "models"),
     # Charts of the sandbox's, and a command of its own.
     *("lws", "nvidia-dra-driver-gpu", "preflight"),
+    # The one interpreter that it has for programs of pods, and its flag.
+    *("python3", "-c"),
 }
 """Words that mean something without this program."""
 SUFFIXES = {".py", ".sh", ".yaml", ".tpl", ".go"}
