@@ -47,8 +47,9 @@ inference-platform:models:
   its licence. Pods that start together on a node wait for the one that fetches. What is complete is not asked for
   again.
 - **Then offline.** vLLM runs with `HF_HUB_OFFLINE=1`. A second pod, a restart of a group and an update make no
-  request to the hub. A revision stays the commit that it was at the node's first fetch; write `engine.revision`
-  with a commit, so that all nodes have the same.
+  request to the hub: tests start them in the [sandbox](sandbox.md#programs-in-python) with the hub unreachable. A
+  revision stays the commit that it was at the node's first fetch; write `engine.revision` with a commit, so that all
+  nodes have the same.
 - **Compiled kernels** (torch.compile, Triton, FlashInfer, CUDA) lie beside the weights, in a folder whose name is a
   digest of model, accelerator, image, command line and environment. Another one of these is another folder, so a
   wrong kernel is never read; vLLM's own key is checked inside of it too.
