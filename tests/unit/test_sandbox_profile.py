@@ -48,6 +48,15 @@ def test_the_labels_of_the_profile_are_those_that_the_platform_writes() -> None:
     assert (servers.name_label, jobs.label) == (labels.INSTANCE, labels.JOB)
 
 
+def test_the_program_that_fetches_weights_to_a_node_is_one_that_really_runs() -> None:
+    known = PROFILE.workloads.init_containers
+    graph = yaml.safe_load((CHECKOUT / "tests/graph/snapshots/a100-80gb.yaml").read_text())["resources"]
+    templates = [each["inputs"]["spec"]["template"] for name, each in graph.items() if "apps/v1:Deployment " in name]
+    containers = [each for template in templates for each in template["spec"].get("initContainers", [])]
+    assert known is not None
+    assert [each["name"] for each in containers if known.holds(each)] == ["weights"]
+
+
 def test_no_word_of_the_profile_stands_in_the_sandbox() -> None:
     words = "|".join(re.escape(word) for word in sorted(_words() - THE_SANDBOXS_OWN))
     pattern = re.compile(rf"(?<![\w./-])({words})(?![\w-])")
