@@ -98,7 +98,7 @@ class ModelChecks:
         )
         seen = f"{ready} of {self._model.pods} are Ready" + (f", after {restarts} restarts" if restarts else "")
         if ready < self._model.pods:
-            raise CheckFailed("; ".join([seen, *_reasons(self._pods)]))
+            raise CheckFailed("; ".join([seen, *why_not_ready(self._pods)]))
         return seen
 
     def _group(self) -> str:
@@ -274,7 +274,7 @@ _NOTHING_NEW = ("PodInitializing", "ContainerCreating", "CrashLoopBackOff")
 """Reasons why a container waits that say no more than that it does not run."""
 
 
-def _reasons(pods: list[dict[str, Any]]) -> list[str]:
+def why_not_ready(pods: list[dict[str, Any]]) -> list[str]:
     """The reasons for which pods are not Ready, each once."""
     found: dict[str, None] = {}
     for pod in pods:

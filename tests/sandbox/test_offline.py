@@ -127,8 +127,12 @@ class TestEveryStart:
     def test_an_update_asks_for_nothing(self, stack: Stack) -> None:
         before, old = stack.asked(), stack.servers()
         stack.up(3, {**PAIR, **SHORTER}, {**GROUP, **SHORTER})
-        new = stack.servers()
-        assert len(new) == 3 and not old.keys() & new.keys() and all(map(_ready, new.values()))
+
+        def new() -> bool:
+            pods = stack.servers()
+            return len(pods) == 3 and not old.keys() & pods.keys() and all(map(_ready, pods.values()))
+
+        wait_for("all pods are new and Ready", new, seconds=180)
         assert stack.asked() == before
 
     def test_a_new_node_fetches(self, stack: Stack) -> None:

@@ -14,7 +14,7 @@ from verification.cluster_checks import NODE_POOL_LABEL, cluster_checks
 from verification.expectations import Expectations, ExpectedModel, ExpectedPool, ExpectedToken
 from verification.job_checks import judge
 from verification.kubectl import Kubectl, NotFound, Proxy, ServiceAddress
-from verification.model_checks import judge_driver, judge_nccl
+from verification.model_checks import judge_driver, judge_nccl, why_not_ready
 from verification.results import CheckFailed, NotObservable, Result, Status, failed, table, write_report
 from verification.rows import VerifyRow
 
@@ -262,3 +262,30 @@ def test_quantities_are_read_as_kubernetes_writes_them(text: str, value: float) 
 def test_what_is_no_quantity_is_not_taken_for_one(text: str) -> None:
     with pytest.raises(ValueError, match="not a quantity"):
         parsers.quantity(text)
+
+
+def _died(message: str, **state: Any) -> dict[str, Any]:
+    ended = {"exitCode": 1, "reason": "Error", "message": message}
+    return {"name": "weights", "state": state or {"terminated": ended}, "lastState": {"terminated": ended}}
+
+
+@pytest.mark.parametrize(
+    ("status", "reasons"),
+    [
+        (
+            {
+                "initContainerStatuses": [_died("gone\nerror: no hub\n", waiting={"reason": "CrashLoopBackOff"})],
+                "containerStatuses": [{"name": "vllm", "state": {"waiting": {"reason": "PodInitializing"}}}],
+            },
+            ["weights: error: no hub"],
+        ),
+        ({"initContainerStatuses": [_died("")]}, ["weights: Error"]),
+        (
+            {"containerStatuses": [{"name": "vllm", "state": {"waiting": {"reason": "ErrImagePull", "message": "x"}}}]},
+            ["vllm: ErrImagePull x"],
+        ),
+        ({"conditions": [{"type": "Ready", "status": "True"}], "initContainerStatuses": [_died("old")]}, []),
+    ],
+)
+def test_pods_that_are_not_ready_are_told_by_what_they_said_last(status: dict[str, Any], reasons: list[str]) -> None:
+    assert why_not_ready([{"status": status}, {"status": status}]) == reasons
