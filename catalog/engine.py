@@ -10,7 +10,7 @@ from pydantic import Field
 
 from catalog._entry import Entry
 from catalog.accelerator import Basis
-from catalog.model import Model
+from catalog.model import KvCacheDtype, Model
 
 
 class Runner(StrEnum):
@@ -83,6 +83,13 @@ class Kernels(Entry):
         default=1, description="tokens of a block where images see ahead and heads are 256 or 512 wide, at least"
     )
     latent_workspace_mib: int = Field(default=0, description="that latent attention sets aside with its first layer")
+    packed_caches: frozenset[KvCacheDtype] = Field(
+        default=frozenset({KvCacheDtype.FP8, KvCacheDtype.FP8_E4M3, KvCacheDtype.FP8_E5M2}),
+        description="formats of the flag for which sparse attention packs its cache",
+    )
+    fp8_cache_unasked: frozenset[str] = Field(
+        default=frozenset(), description="architectures that take a cache in fp8 where the flag asks for none"
+    )
     states: StateRules | None = Field(default=None, description="none: the release's own")
 
     def __hash__(self) -> int:

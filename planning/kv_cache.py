@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import ceil, lcm
 
 from catalog.architectures import traits_of
-from catalog.engine import StateRules
+from catalog.engine import HOPPER, Kernels, StateRules
 from catalog.model import (
     AttentionGroup,
     ChunkedAttention,
@@ -45,20 +45,19 @@ class CacheSettings:
     draft_layers: int = 0
     draft_bytes_per_token: int = 0
     """On one GPU, of a draft model's own layers, all of which see the whole context."""
-    latent_block: int = 1
-    """Tokens that a block of latent attention has at least."""
-    image_block: int = 1
-    """Tokens of a block where images see ahead and heads are wide."""
+    kernels: Kernels = HOPPER
+    """What the release picks on the card."""
 
     def of(self, model: Model) -> KvCacheDtype:
-        """The dtype that vLLM takes: for `auto` what the checkpoint asks for, where it does.
-
-        On Hopper sparse attention packs an fp8 cache that the flag asks for (vllm/model_executor/layers/attention/
-        mla_attention.py, _canonicalize_sparse_mla_kv_cache_dtype).
-        """
-        if self.dtype is KvCacheDtype.AUTO:
-            return model.quantization.kv_cache if model.quantization else KvCacheDtype.AUTO
-        return KvCacheDtype.FP8_DS_MLA if self.dtype.quantised and _is_sparse(model) else self.dtype
+        """The dtype that vLLM takes: for `auto` what the class takes on that card or the checkpoint asks for."""
+        asked = self.dtype
+        if asked is KvCacheDtype.AUTO and model.architecture in self.kernels.fp8_cache_unasked:
+            asked = KvCacheDtype.FP8_E4M3
+        if _is_sparse(model) and asked in self.kernels.packed_caches:
+            return KvCacheDtype.FP8_DS_MLA
+        if asked is KvCacheDtype.AUTO and model.quantization is not None:
+            return model.quantization.kv_cache
+        return asked
 
 
 def _is_sparse(model: Model) -> bool:
@@ -183,12 +182,12 @@ def _least_block(model: Model, group: AttentionGroup, cache: CacheSettings) -> i
     quantised = cache.of(model).quantised
     match group:
         case MlaAttention():
-            return _LARGE_BLOCK if group.indexer_heads or quantised else cache.latent_block
+            return _LARGE_BLOCK if group.indexer_heads or quantised else cache.kernels.latent_block
         case FullAttention() | SlidingAttention() | ChunkedAttention():
             if quantised and (group.head_dim or 0) > _WIDEST_FLASH_HEAD:
                 return _LARGE_BLOCK
             ahead = traits_of(model.architecture).images_see_ahead
-            return cache.image_block if ahead and (group.head_dim or model.head_dim) in _IMAGE_HEADS else 1
+            return cache.kernels.image_block if ahead and (group.head_dim or model.head_dim) in _IMAGE_HEADS else 1
         case _:
             return 1
 

@@ -139,14 +139,12 @@ def gpu_memory(server: Server) -> GpuMemory:
 def cache_settings(server: Server) -> CacheSettings:
     """What decides the cache's layout, of the flags and the release."""
     settings, tensor = server.settings, server.sharding.tensor
-    kernels = server.engine.kernels_on(server.card.capability)
     draft = MODELS[settings.draft_model] if settings.draft_model is not None else None
     return CacheSettings(
         dtype=settings.kv_cache_dtype,
         block_size=settings.block_size,
         states=server.engine.states_on(server.card.capability),
-        latent_block=kernels.latent_block,
-        image_block=kernels.image_block,
+        kernels=server.engine.kernels_on(server.card.capability),
         draft_tokens=settings.draft_tokens,
         draft_layers=server.model.draft_layers if settings.own_draft else settings.draft_layers,
         draft_bytes_per_token=bytes_per_token(draft, settings.kv_cache_dtype, tensor) if draft else 0,
