@@ -13,8 +13,8 @@ from typing import Any
 
 from inside.question import Refused, Unanswerable
 
-_SECONDS = 300
-"""Seconds that one rank of one stage may take; the largest take some twenty."""
+_SECONDS = 1200
+"""Seconds that one rank of one stage may take; the largest take some sixty of a core that they have for themselves."""
 _THEIRS = (ValueError, AssertionError, NotImplementedError)
 """What vLLM raises to refuse; pydantic's errors are ValueErrors."""
 

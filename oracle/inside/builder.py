@@ -28,7 +28,7 @@ class _Built:
 
 class Builder:
     """`proven`: the methods and kernels of models whose layers counted as often as they are there said the same as all
-    of them built, on this card."""
+    of them built, on this card, or as more of them where another card's whole build had said so."""
 
     def __init__(self, scratch: Path, proven: set[frozenset[str]]) -> None:
         self._scratch = scratch
@@ -54,10 +54,14 @@ class Builder:
 
     def _by_kinds_of_another_card(self, question: Question, kinds: alike.Kinds) -> Answer | None:
         """The answer if the first, second and last layer of each kind are alike on this card too, and made of what was
-        proven on it."""
+        proven on it: by a whole model, or here, where those three and two of each kind say the same."""
         built = self._built(question, Manner(kinds, doubted=True))
-        if "weights" not in built.answer or not self._is_proven(built) or not alike.hold(kinds, built.kinds):
+        if "weights" not in built.answer or not alike.hold(kinds, built.kinds):
             return None
+        if not self._is_proven(built):
+            if not _same(self._built(question, Manner(kinds)).answer, built.answer):
+                return None
+            self._proven.add(built.methods)
         self._asked = True
         self._kinds = kinds
         return built.answer
@@ -94,7 +98,7 @@ class Builder:
 
 def _same(few: Answer, whole: Answer) -> bool:
     """Whether both are alike, but for numbers of 512 bytes that a module leaves on the GPU when it is loaded."""
-    if few.get("groups") != whole["groups"] or few.get("block_bytes") != whole["block_bytes"]:
+    if any(few.get(name) != whole[name] for name in ("groups", "block_bytes")):
         return False
     return all(abs(one - other) <= _LEFT_BEHIND for one, other in zip(few["weights"], whole["weights"], strict=True))
 

@@ -40,6 +40,7 @@ def pretend(card: Card, libcuda: Path, scratch: Path) -> None:
     _patch_platform(card, properties)
     _patch_triton(card)
     _patch_distributed()
+    _patch_symmetric_memory()
     _patch_humming(card)
 
 
@@ -267,6 +268,36 @@ def _patch_distributed() -> None:
     parallel_state._node_count = lambda *_args, **_kwargs: 1
     MessageQueue.create_from_process_group = staticmethod(_nothing)
     registry._run_in_subprocess = lambda function: function()  # a new process would know no pretended card
+
+
+def _patch_symmetric_memory() -> None:
+    """Memory that the GPUs of one node see of each other, and what kernels in CUTLASS's language ask of the driver."""
+    import torch
+    from torch.distributed import _symmetric_memory as symmetric
+
+    class Memory:
+        multicast_ptr = 512
+        """No address: nothing is read or written."""
+
+        def __init__(self, tensor: torch.Tensor) -> None:
+            self.buffer_size = tensor.untyped_storage().nbytes()
+
+        def get_buffer(self, _rank: int, *_shape: Any) -> "Memory":
+            return self
+
+        def data_ptr(self) -> int:
+            return self.multicast_ptr
+
+    symmetric.empty = torch.empty
+    symmetric.rendezvous = lambda tensor, _group: Memory(tensor)
+    try:
+        hardware = importlib.import_module("cutlass.utils").HardwareInfo
+        runtime = importlib.import_module("cutlass.cute.runtime")
+    except ImportError:
+        return
+    hardware.get_max_active_clusters = lambda *_args, **_kwargs: 1
+    hardware.__init__ = _nothing
+    runtime.from_dlpack = lambda *_args, **_kwargs: None
 
 
 def _patch_humming(card: Card) -> None:
