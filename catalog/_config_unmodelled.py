@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from catalog._config_reader import ConfigReader, UnreadableConfigError
-from catalog.architectures import MODELLED, UNKNOWN_TO_VLLM
+from catalog.architectures import MODELLED, ONLY_BY_CODE_OF_CHECKPOINT, UNKNOWN_TO_VLLM
 
 _ADVICE = "describe the model by hand, with its checkpointGib"
 
@@ -39,6 +39,11 @@ def refuse_unmodelled(architecture: str, config: Mapping[str, Any], reader: Conf
     """Raises UnreadableConfigError, which names the architecture or the key."""
     if architecture in UNKNOWN_TO_VLLM:
         raise UnreadableConfigError(f"the architecture {architecture} is none that vLLM 0.33 has a class for")
+    if architecture in ONLY_BY_CODE_OF_CHECKPOINT:
+        raise UnreadableConfigError(
+            f"the architecture {architecture} is not modelled: vLLM 0.33 reads it by code of the checkpoint alone "
+            "(--trust-remote-code), which this platform does not run"
+        )
     if architecture not in MODELLED:
         raise UnreadableConfigError(f"the architecture {architecture} is not modelled; {_ADVICE}")
     for key, what in _UNMODELLED.items():

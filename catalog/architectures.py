@@ -26,6 +26,9 @@ class Traits:
     """The tokens of one image see each other, whatever their order (`is_mm_prefix_lm`)."""
     largest_graph: int = 0
     """The tokens of the largest CUDA graph, where the class sets it (GptOssForCausalLMConfig); 0: it does not."""
+    code_of_checkpoint: bool = False
+    """vLLM and transformers have no class for its config: the server ends at its start without the code that lies
+    beside the checkpoint (`--trust-remote-code`)."""
     least_batched_tokens: int = 0
     """The least tokens of a step, where the class takes an image or a video whole (`is_mm_prefix_lm`)."""
 
@@ -41,12 +44,12 @@ MODELLED: dict[str, Traits] = {
     "MistralForCausalLM": _USUAL,
     "Ministral3ForCausalLM": _USUAL,
     "Phi3ForCausalLM": _USUAL,
-    "InternLM3ForCausalLM": _USUAL,
+    "InternLM3ForCausalLM": Traits(code_of_checkpoint=True),
     "GraniteForCausalLM": _USUAL,
     "SeedOssForCausalLM": Traits(rotary_tables=False),
     "Qwen2ForCausalLM": _USUAL,
     "Qwen3ForCausalLM": _USUAL,
-    "MiMoForCausalLM": _USUAL,
+    "MiMoForCausalLM": Traits(code_of_checkpoint=True),
     "Glm4ForCausalLM": _USUAL,
     "GemmaForCausalLM": _BOTH,
     "Gemma2ForCausalLM": _BOTH,
@@ -95,7 +98,7 @@ MODELLED: dict[str, Traits] = {
     "Qwen2_5_VLForConditionalGeneration": _USUAL,
     "Qwen3VLForConditionalGeneration": _USUAL,
     "Qwen3VLMoeForConditionalGeneration": _BOTH,
-    "InternVLChatModel": _USUAL,
+    "InternVLChatModel": Traits(code_of_checkpoint=True),
     "Mistral3ForConditionalGeneration": _USUAL,
 }
 
@@ -129,6 +132,9 @@ code said of a shape, and of nothing else (weights and cache; the overhead is co
 
 UNKNOWN_TO_VLLM = frozenset({"MiniMaxM3ForCausalLM", "Step3p7FlashForCausalLM", "MiniMaxM1ForCausalLM"})
 """Names in published configs that vLLM 0.33.0 has no class for (model_executor/models/registry.py)."""
+
+ONLY_BY_CODE_OF_CHECKPOINT = frozenset({"DeciLMForCausalLM"})
+"""Classes that are not modelled, and whose config vLLM 0.33.0 reads by code that lies beside the checkpoint alone."""
 
 
 def traits_of(architecture: str) -> Traits:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from catalog.architectures import traits_of
 from catalog.model import LinearPart, Model, WeightFormat
 from planning.engine import ServeSettings
 from planning.shape import GpuNode
@@ -16,6 +17,12 @@ def shape_warnings(model: Model, node: GpuNode, settings: ServeSettings) -> tupl
 
 
 def _warnings(model: Model, node: GpuNode, settings: ServeSettings) -> Iterator[str]:
+    if traits_of(model.architecture).code_of_checkpoint:
+        yield (
+            f"vLLM 0.33 and transformers have no class for the config of {model.architecture}: the server ends at its "
+            "start without --trust-remote-code, which this platform does not pass; serve a checkpoint in transformers' "
+            "own format"
+        )
     if settings.fewer_sequences:
         yield (
             f"max_num_seqs {settings.max_num_seqs}: vLLM ends at its start if more sequences may decode than there are "

@@ -170,6 +170,13 @@ def test_groups_of_weights_that_a_shard_would_cut_are_refused() -> None:
     assert plan.tensor_parallel == 1
 
 
+@pytest.mark.parametrize("model", [MODELS["XiaomiMiMo/MiMo-7B-Base"], read(internvl())], ids=lambda model: model.id)
+def test_a_config_that_only_code_of_the_checkpoint_reads_is_said(model: Model) -> None:
+    """Both model cards ask for --trust-remote-code; by vLLM 0.33.0's own code neither model_type is known without."""
+    assert any("--trust-remote-code" in warning for warning in asked(model, "h200", "a3-ultragpu-8g").warnings)
+    assert not any("--trust-remote-code" in said for said in asked(MODELS["Qwen/Qwen3-8B"], "h200").warnings)
+
+
 @pytest.mark.parametrize("method", ["gptq", "compressed-tensors"])
 def test_every_integer_format_keeps_its_groups_whole(method: str) -> None:
     weights = {"num_bits": 4, "type": "int", "group_size": 128}

@@ -19,7 +19,7 @@ from tests.unit.configs.published import configs, short
 # Not modelled, with the true reason: what the refusal names.
 REFUSED = {
     "MiniMaxAI/MiniMax-M3": "MiniMaxM3ForCausalLM is none that vLLM",
-    "nvidia/Llama-3_3-Nemotron-Super-49B-v1": "DeciLMForCausalLM is not modelled",
+    "nvidia/Llama-3_3-Nemotron-Super-49B-v1": "vLLM 0.33 reads it by code of the checkpoint alone",
     "sgl-project/DeepSeek-V4-Flash-FP8": "model_type: deepseek_ref is none by which vLLM reads",
     "sgl-project/DeepSeek-V4-Pro-FP8": "model_type: deepseek_ref is none by which vLLM reads",
     "stepfun-ai/Step-3.7-Flash": "Step3p7FlashForCausalLM is none that vLLM",
