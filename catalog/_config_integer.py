@@ -25,11 +25,12 @@ def integer_groups(config: Mapping[str, Any], method: str, checkpoint: Checkpoin
         wide_zero_points=asymmetric and "awq" in method,
         finer_expert_groups=True,
     )
-    skipped = names_in(config, "modules_to_not_convert")
+    # A part of a name, so that an expression is none (auto_awq.py, 0.33.0); GPTQ's `dynamic` alone has those.
+    skipped = [name for name in names_in(config, "modules_to_not_convert") if not name.startswith("re:")]
     only = _quantised_alone(config)
     for name, change in mapping(config.get("dynamic")).items():
         if name.startswith("-:"):
-            skipped.append(f"re:.*{name.removeprefix('-:')}")
+            skipped.append(f"re:{name.removeprefix('-:')}")
         elif mapping(change).get("bits", bits) != bits or mapping(change).get("group_size", group) != group:
             raise UnreadableConfigError(f"quantization_config: dynamic gives {name} another format: not modelled")
     for name, change in mapping(config.get("extra_config")).items():

@@ -185,8 +185,14 @@ def _names_experts(name: str, entry: str, match: Match) -> bool:
     return alone or _matches(name, entry, match)
 
 
+_BY_EXPRESSION = {Match.EXPRESSION, Match.SUBSTRING}
+"""Others take `re:` for a part of a name, which no module has; of these, GPTQ's `dynamic` are expressions."""
+
+
 def _matches(name: str, entry: str, match: Match) -> bool:
     if entry.startswith("re:"):
+        if match not in _BY_EXPRESSION:
+            return False
         return re.match(entry.removeprefix("re:"), name) is not None
     match match:
         case Match.EXACT | Match.EXPRESSION:

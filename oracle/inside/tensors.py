@@ -102,7 +102,7 @@ class Loading(TorchFunctionMode):
         # Kernels' layouts are written expert by expert, thousands of times, into what has been allocated.
         if function is torch.index_select and kwargs.get("out") is not None:
             return kwargs["out"]
-        if function is torch.Tensor.copy_ and args[0].shape == args[1].shape:
+        if function is torch.Tensor.copy_ and isinstance(args[1], torch.Tensor) and args[0].shape == args[1].shape:
             return args[0]
         if function in (torch.unique, torch.Tensor.unique):
             return args[0].flatten()[:1]

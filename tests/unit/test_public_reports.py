@@ -7,7 +7,7 @@ import pytest
 
 from catalog import MODELS, Basis
 from catalog.hugging_face import UnreadableConfigError, model_from_config
-from catalog.model import KvCacheDtype, LinearAttention, Model, StateSpace
+from catalog.model import KvCacheDtype, LinearAttention, LinearPart, Model, StateSpace
 from config.models import Objective
 from planning.engine import engine_of
 from planning.fit import Fit, fit
@@ -158,6 +158,28 @@ def test_attention_that_modelopt_left_alone_stays_in_16_bits_in_either_file() ->
     more = weight_bytes(model, Sharding(8), stage) - weight_bytes(all_of_it, Sharding(8), stage)
     assert 1.5 < more / GIB < 3
     assert model_from_config(deepseek(), "a/model", beside).quantization == model.quantization
+
+
+@pytest.mark.parametrize(
+    ("method", "reads_expressions"),
+    [
+        ({"quant_method": "fp8", "ignored_layers": ["re:.*self_attn.*"]}, False),
+        ({"quant_method": "awq", "bits": 4, "group_size": 128, "modules_to_not_convert": ["re:.*self_attn.*"]}, False),
+        ({"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["re:.*self_attn.*"]}, False),
+        (
+            {"quant_method": "compressed-tensors", "ignore": ["re:.*self_attn.*"], "config_groups": {"group_0": {}}},
+            True,
+        ),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": {"-:.*self_attn.*": {}}}, True),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": {"-:self_attn": {}}}, False),
+    ],
+)
+def test_a_list_of_expressions_leaves_out_what_the_format_finds_by_it(
+    method: dict[str, Any], reads_expressions: bool
+) -> None:
+    """vLLM 0.33.0's own code: of the others each takes an entry for a name or a part of one (is_layer_skipped)."""
+    model = read(llama(32, 4096, 14336, 32), quantization_config=method)
+    assert (model.format_of(LinearPart.ATTENTION, 0) is None) == reads_expressions
 
 
 def test_groups_of_weights_that_a_shard_would_cut_are_refused() -> None:
