@@ -276,8 +276,8 @@ def _patch_symmetric_memory() -> None:
     from torch.distributed import _symmetric_memory as symmetric
 
     class Memory:
-        multicast_ptr = 512
-        """No address: nothing is read or written."""
+        multicast_ptr = buffer_ptrs_dev = signal_pad_ptrs_dev = 512
+        """No addresses: nothing is read or written."""
 
         def __init__(self, tensor: torch.Tensor) -> None:
             self.buffer_size = tensor.untyped_storage().nbytes()
