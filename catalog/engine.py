@@ -79,6 +79,10 @@ class Kernels(Entry):
         default=frozenset(), description="layers in fp8 that run on Marlin's kernel: dense ones, experts"
     )
     latent_block: int = Field(default=1, description="tokens that a block of latent attention has at least")
+    latent_block_quantised: int = Field(default=64, description="the same where its cache is in fp8")
+    wide_block_quantised: int = Field(
+        default=64, description="tokens that a block of an fp8 cache has at least where heads are wider than 256"
+    )
     image_block: int = Field(
         default=1, description="tokens of a block where images see ahead and heads are 256 or 512 wide, at least"
     )

@@ -24,9 +24,8 @@ from planning.weights import Stage, stages_of
 
 _FP8_DS_MLA = 656
 """Bytes of one token and layer: 512 in fp8, 16 of scales, 64 rotary ones in bfloat16."""
-_LARGE_BLOCK = 64
-"""Tokens of a block where a latent cache is in fp8 or has an indexer, or where heads are wider than FlashAttention's
-and the cache is in fp8: the smallest that those kernels take (vLLM 0.33.0 on capability 9.0)."""
+_INDEXER_BLOCK = 64
+"""Tokens of a block where a latent cache has an indexer."""
 _WIDEST_FLASH_HEAD = 256
 _IMAGE_HEADS = (256, 512)
 """Widths of heads that Blackwell's kernel for images takes (vllm/v1/attention/backends/triton_flashinfer.py)."""
@@ -182,10 +181,12 @@ def _least_block(model: Model, group: AttentionGroup, cache: CacheSettings) -> i
     quantised = cache.of(model).quantised
     match group:
         case MlaAttention():
-            return _LARGE_BLOCK if group.indexer_heads or quantised else cache.kernels.latent_block
+            if group.indexer_heads:
+                return _INDEXER_BLOCK
+            return cache.kernels.latent_block_quantised if quantised else cache.kernels.latent_block
         case FullAttention() | SlidingAttention() | ChunkedAttention():
             if quantised and (group.head_dim or 0) > _WIDEST_FLASH_HEAD:
-                return _LARGE_BLOCK
+                return cache.kernels.wide_block_quantised
             ahead = traits_of(model.architecture).images_see_ahead
             return cache.kernels.image_block if ahead and (group.head_dim or model.head_dim) in _IMAGE_HEADS else 1
         case _:
