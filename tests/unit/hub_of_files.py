@@ -79,7 +79,7 @@ def _handler(hub: HubOfFiles) -> type[BaseHTTPRequestHandler]:
                 broken, hub.broken = hub.broken > 0, max(0, hub.broken - 1)
             if broken:
                 self._say(503)
-            elif path == f"/api/models/{REPOSITORY}/revision/main":
+            elif path in {f"/api/models/{REPOSITORY}/revision/{name}" for name in ("main", hub.commit)}:
                 self._say(200, body=hub.listing())
             elif path.startswith(f"/{REPOSITORY}/resolve/{hub.commit}/"):
                 self._resolve(unquote(path.split("/", 5)[5]))

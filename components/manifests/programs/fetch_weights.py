@@ -20,7 +20,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.manifests.programs.hub_files import TRIES_OF_LIST, Failed, File, Hub, Interrupted, patiently, say
+from components.manifests.programs.hub_files import (
+    TRIES_OF_LIST,
+    Failed,
+    File,
+    Hub,
+    Interrupted,
+    needed,
+    patiently,
+    say,
+)
 
 CHUNK = 1 << 20
 AT_ONCE = 8
@@ -142,7 +151,10 @@ class Fetch:
     def run(self, room: int) -> None:
         checkpoint = self._checkpoint
         commit, files = patiently(
-            lambda: self._hub.files(checkpoint.repository, checkpoint.revision), self._pause, self._stop, TRIES_OF_LIST
+            lambda: self._hub.files(checkpoint.repository, checkpoint.revision, needed),
+            self._pause,
+            self._stop,
+            TRIES_OF_LIST,
         )
         total, left = sum(file.size for file in files), checkpoint.left(files)
         if total > room:

@@ -72,8 +72,10 @@ class Hub:
         self._token = token
         self._opener = urllib.request.build_opener(_NoRedirects)
 
-    def files(self, repository: str, revision: str) -> tuple[str, list[File]]:
-        """The commit that a revision names, and the files of it that vLLM reads."""
+    def files(
+        self, repository: str, revision: str, select: Callable[[Sequence[File]], list[File]]
+    ) -> tuple[str, list[File]]:
+        """The commit that a revision names, and the files of it that are selected."""
         path = f"/api/models/{repository}/revision/{urllib.parse.quote(revision, safe='')}?blobs=true"
         try:
             with self._open(self.address + path, {}, repository) as answer:
@@ -84,7 +86,7 @@ class Hub:
             raise Interrupted(f"{repository}: the hub's list of files cannot be read") from None
         if commit is None:
             raise Failed(f"{repository}: the hub names no commit for revision {revision}")
-        wanted = needed(found)
+        wanted = select(found)
         if not wanted:
             raise Failed(f"{repository}: revision {revision} has no files")
         return commit[0], wanted
