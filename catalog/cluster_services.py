@@ -16,12 +16,20 @@ class Pods(Entry):
     labels: dict[str, str]
 
 
+class Server(Entry):
+    """Where something listens, by TCP."""
+
+    cidr: str
+    port: int
+
+
 class ClusterServices(Entry):
     api_server_tunnel: Pods
     name_servers: tuple[Pods, ...]
     name_server_addresses: tuple[str, ...] = Field(description="CIDRs")
     monitoring: Pods
     load_balancer_ranges: tuple[str, ...] = Field(description="CIDRs")
+    metadata_servers: tuple[Server, ...]
     private_ranges: tuple[str, ...] = Field(description="CIDRs")
     serving_priority: int = Field(description="of model servers over whatever else may be preempted")
 

@@ -18,6 +18,7 @@ class WeightSource(StrEnum):
     """Where the pods of a model server have the checkpoint from."""
 
     HUB = "hub"
+    BUCKET = "bucket"
     NODE_CACHE = "nodeCache"
 
 
@@ -45,8 +46,20 @@ class NodeCache(Entry):
     sources: tuple[str, ...] = Field(description="keys of the catalogue's sources")
 
 
+class Bucket(Entry):
+    """What keeps weights in Cloud Storage needs."""
+
+    service: str
+    reader_roles: tuple[str, ...] = Field(description="of servers")
+    writer_roles: tuple[str, ...] = Field(description="of what fills it")
+    soft_delete_seconds: int = Field(description="for which Google keeps what was deleted")
+    gib_month: dict[str, Price] = Field(description="of one GiB for a month, by region; none: not found")
+    read: Rate = Field(description="of one node, by vLLM's loader for buckets")
+
+
 class ColdStart(Entry):
     hub: Rate
+    bucket: Bucket
     local_ssd: Rate = Field(description="of one disk")
     boot_disk: Rate
     loader: Rate = Field(description="of one process of vLLM")

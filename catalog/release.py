@@ -46,6 +46,9 @@ class VllmRelease(Engine):
     ray: bool = Field(description="the image has Ray")
     multi_node_without_ray: bool
     shutdown_timeout_flag: bool
+    streams_buckets: bool = Field(
+        default=False, description="it was seen to read gs:// by --load-format runai_streamer"
+    )
     environment: dict[str, str] = Field(default_factory=dict[str, str])
     sources: tuple[str, ...]
     note: str | None = None

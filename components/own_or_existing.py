@@ -1,6 +1,7 @@
 """Makes a part of the stack, or looks up an existing one, as the plan says."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 
@@ -15,16 +16,19 @@ from components.gke_cluster import GkeCluster, GkeClusterArgs
 from components.hugging_face_token import stack_token
 from components.image_mirror import ImageMirror, ImageMirrorArgs
 from components.secret_manager_token import SecretManagerToken, SecretManagerTokenArgs
-from components.serving_identity import ServingIdentity, ServingIdentityArgs
+from components.serving_identity import PodAccounts, PodAccountsArgs, ServingIdentity, ServingIdentityArgs
 from components.serving_namespace import ServingNamespace
+from components.weights_bucket import weights_bucket
 from config.pulumi_config import hugging_face_token
 from planning.plan import (
+    BucketAccountPlan,
     ClusterNetworkPlan,
     ExistingClusterPlan,
     ExistingNetworkPlan,
     FabricPlan,
     NodePoolPlan,
     PlatformPlan,
+    SecretManagerSecret,
     TokenPlan,
 )
 
@@ -105,26 +109,76 @@ def _fabric(
     return ExistingFabric.of(attached[0], networks.pod_networks) if attached else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Identities:
+    """The Google accounts of pods."""
+
+    servers: ServingIdentity | None
+    fills: ServingIdentity | None
+
+
+def identities_of(
+    plan: PlatformPlan, stack: StackContext, cluster: AnyCluster, namespaces: Sequence[str]
+) -> Identities:
+    """Those that the stack's pods need: to read a secret, to read a bucket, to fill it."""
+    secret, bucket = plan.token.secret, plan.weights_bucket
+    access = weights_bucket(bucket, stack) if bucket else None
+
+    def identity(name: str, account: BucketAccountPlan, title: str, of: Sequence[str]) -> ServingIdentity:
+        args = ServingIdentityArgs(
+            account_id=account.account_id,
+            title=title,
+            service_account=account.service_account,
+            namespaces=of,
+            secret=secret,
+            bucket=access,
+            roles=account.roles,
+            stack=stack,
+            cluster=cluster,
+        )
+        return ServingIdentity(name, args, opts=stack.in_google)
+
+    servers = bucket.reader if bucket else _of_secret(secret) if secret else None
+    homes = list(dict.fromkeys(fill.namespace for fill in plan.bucket_fills))
+    return Identities(
+        servers=identity("serving-identity", servers, "Model servers", list(namespaces)) if servers else None,
+        fills=identity("fill-identity", bucket.writer, "Fills of the bucket", homes) if bucket and homes else None,
+    )
+
+
+def _of_secret(secret: SecretManagerSecret) -> BucketAccountPlan:
+    return BucketAccountPlan(account_id=secret.account_id, service_account=secret.service_account, roles=())
+
+
+def accounts_of(
+    plan: PlatformPlan,
+    identities: Identities,
+    namespaces: Mapping[str, ServingNamespace],
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """The servers' Kubernetes service accounts, where no token of Secret Manager brings them."""
+    if plan.token.secret or not plan.weights_bucket or not identities.servers:
+        return []
+    account = plan.weights_bucket.reader.service_account
+    args = PodAccountsArgs(account=account, identity=identities.servers, namespaces=namespaces)
+    return [PodAccounts("serving-accounts", args, opts=opts)]
+
+
 def tokens_of(
     plan: TokenPlan,
     stack: StackContext,
-    cluster: AnyCluster,
+    identities: Identities,
     namespaces: Mapping[str, ServingNamespace],
     opts: pulumi.ResourceOptions,
 ) -> dict[str, AnyToken]:
     """The Hugging Face token of each namespace of servers, by the namespace's name."""
-    secret = plan.secret
-    if secret is None:
+    secret, identity = plan.secret, identities.servers
+    if secret is None or identity is None:
         token = hugging_face_token()
         return {
             name: stack_token(f"hugging-face-{name}", plan.name, namespace, token, opts)
             for name, namespace in namespaces.items()
         }
-    identity = ServingIdentity(
-        "serving-identity",
-        ServingIdentityArgs(secret=secret, stack=stack, cluster=cluster, namespaces=list(namespaces)),
-        opts=stack.in_google,
-    )
     return {
         name: SecretManagerToken(
             f"hugging-face-{name}",

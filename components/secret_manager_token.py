@@ -6,7 +6,7 @@ import pulumi
 
 from components.kubernetes_object import KubernetesObject
 from components.manifests import token as manifests
-from components.serving_identity import ServingIdentity
+from components.serving_identity import ServingIdentity, pod_account
 from components.serving_namespace import ServingNamespace
 from planning.plan import SecretManagerSecret
 
@@ -35,19 +35,12 @@ class SecretManagerToken(pulumi.ComponentResource):
         self.source = manifests.from_secret_manager(args.name, args.secret)
         # The object names its namespace by a string.
         inside = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
-        KubernetesObject(
+        pod_account(
             f"{name}-account",
-            {
-                "apiVersion": "v1",
-                "kind": "ServiceAccount",
-                "metadata": {
-                    "name": args.secret.service_account,
-                    "namespace": namespace,
-                    "annotations": {"iam.gke.io/gcp-service-account": args.identity.email},
-                },
-            },
-            # The account gets its rights from bindings that name it by a string.
-            pulumi.ResourceOptions(parent=self, depends_on=[args.namespace, args.identity]),
+            args.secret.service_account,
+            args.namespace,
+            args.identity,
+            pulumi.ResourceOptions(parent=self),
         )
         KubernetesObject(
             f"{name}-class", manifests.provider_class(args.name, namespace, args.secret, args.project), inside

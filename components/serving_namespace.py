@@ -44,6 +44,8 @@ class ServingNamespace(pulumi.ComponentResource):
         if plan.server_ports:
             KubernetesObject(f"{name}-servers", network_policies.servers(plan, args.access), inside)
             KubernetesObject(f"{name}-smoke-tests", network_policies.smoke_tests(plan, args.access), inside)
+        if plan.fills_bucket:
+            KubernetesObject(f"{name}-weights-fills", network_policies.weights_fills(plan, args.access), inside)
         if plan.collects_metrics:
             KubernetesObject(f"{name}-metrics", pod_monitoring(plan.name), inside)
         if plan.host_access:

@@ -16,6 +16,7 @@ from config.intent import Count, Intent, ProjectId, RegionName, ResourceName
 from config.models import ModelSettings
 from config.network import NetworkSettings
 from config.node_pools import NodePoolSettings
+from config.weights import BucketSettings
 
 HUGGING_FACE_TOKEN = "huggingFaceToken"
 """The one secret key of a stack file. Its value never enters these models; only the Pulumi engine reads it."""
@@ -84,6 +85,13 @@ class Settings(Intent):
         tuple[NodePoolSettings, ...], Field(min_length=1, description="one for each kind of machine with GPUs")
     ]
     images: Annotated[ImageSettings, Field(description="where container images come from")] = ImageSettings()
+    weights_bucket: Annotated[
+        BucketSettings | None,
+        Field(
+            description="{} keeps weights in Cloud Storage: models whose download takes a minute or more come from "
+            "there, and those that say weights: {kind: bucket}; default: there is none"
+        ),
+    ] = None
     leader_worker_set: Annotated[
         LeaderWorkerSetSettings, Field(description="the controller of servers that span nodes")
     ] = LeaderWorkerSetSettings()

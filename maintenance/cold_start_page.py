@@ -2,6 +2,7 @@
 rests."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from catalog.cold_start import Rate, Step, cold_start
 from config.validate import validate
@@ -31,13 +32,17 @@ inference-platform:models:
   - name: deepseek-r1
     model: deepseek-ai/DeepSeek-R1
     weights:
-      kind: nodeCache       # or hub; left out, the plan chooses and says why
+      kind: nodeCache       # or bucket, or hub; left out, the plan chooses and says why
+inference-platform:weightsBucket: {}    # for weights in a bucket; {existing: NAME} for one of several stacks
 ```
 
 - `hub`: every new pod downloads the checkpoint into a volume that ends with the pod. The plan takes it for small
   models, and on machines without local SSDs.
+- `bucket`: a Job downloads the checkpoint once to a bucket in the cluster's region, and every server streams it from
+  there onto its GPUs. The plan takes it for checkpoints whose download takes a minute or more, where the stack has
+  `weightsBucket`. New nodes and machines without local SSDs have it too.
 - `nodeCache`: the first pod of a node downloads it onto the node's local SSDs; later pods find it there, and what they
-  have compiled too. The plan takes it for checkpoints whose download takes a minute or more.
+  have compiled too. The plan takes it for checkpoints whose download takes a minute or more, where there is no bucket.
 
 ## The node's cache
 
@@ -62,12 +67,38 @@ inference-platform:models:
 - **What it does not do.** A new node starts with an empty cache and downloads from the hub. Local SSDs are lost
   with their machine. Machines whose local SSDs are optional, such as L4's and A100 40 GB's, have none.
 
+## The bucket
+
+- **Filled once, and checked.** A Job of each model and revision copies from the hub what vLLM reads: safetensors in the
+  hub's own layout, and all that is no weights. It uses Cloud Storage's JSON API and no disk, so that an object appears
+  only whole, and only after its digest was the hub's and its MD5 Google's. A connection that breaks goes on at its
+  byte; after a kill the files that are whole stay, and those under way begin again. It ends with the name of a file
+  that is truncated, corrupt or forbidden; a gated model names the page of its licence. Run again it moves no byte.
+- **Pinned.** The first fill writes down which commit the revision was. It stays that, for all stacks with the bucket;
+  write another `engine.revision` for another one, which gets a folder of its own.
+- **Never half.** The last object lists all others. Before vLLM starts, an init container compares the list with the
+  bucket, and waits with an error where anything is missing, changed or too many.
+- **Read by Run:ai's streamer**, vLLM's own loader for `gs://` (`--load-format runai_streamer`; vLLM 0.33,
+  `transformers_utils/runai_utils.py`). Cloud Storage FUSE would read every format, but brings a sidecar with a file
+  cache into each pod, before the container that gets the RDMA devices. The streamer reads safetensors alone, and
+  neither adapters nor draft models: with these `bucket` is refused. An image of your own must have
+  `runai-model-streamer` with its part for Cloud Storage; vLLM's own has it. The GPUs of a node read a part each.
+- **Who may do what.** Servers are a Google account that may read the bucket, the Job is another that may write it, both
+  by Workload Identity and without keys. Their network policies let them reach the metadata server.
+- **Kept.** The bucket has a hierarchical namespace, uniform access, no public access, and keeps what is deleted for
+  seven days. Removing it from the stack file and destroying the stack are refused, since it is protected; to delete it
+  write `weightsBucket: {deletable: true}`, update, and then remove or destroy. A bucket that existed before
+  (`existing`) is read and filled, and never deleted.
+- **Compiled kernels** stay on the node as above, where its machine has local SSDs; elsewhere every pod compiles.
+
 ## What a start takes
 
 Bounds in seconds, for startup probes and deadlines; a start is usually faster. `node` is a new machine, `image` its
 pull, `weights` the download, `load` the way from disk to GPUs, `engine` the import of vLLM and its set-up,
 `compile` with CUDA graphs. `in all` is from the container's start on, and `USD` the GPUs that wait meanwhile and
-the traffic through Cloud NAT, for one server at the list price.
+the traffic through Cloud NAT, for one server at the list price. `USD/month` is what keeping the checkpoint costs
+besides machines. Before a first start from a bucket that is not full, its Job takes what the note says. The stack of
+this table has `weightsBucket: {}`; in one without it `nodeCache` is chosen where it is possible and worth it.
 
 """
 
@@ -82,11 +113,12 @@ def page() -> str:
 
 def _models() -> Iterator[ModelServerPlan]:
     for title, model, accelerator, zone, context in _USUAL:
-        values = {
+        values: dict[str, Any] = {
             "region": "us-central1",
             "nodePools": [
                 {"name": "gpu", "accelerator": accelerator, "zone": zone, "nodes": 1, "capacity": {"kind": "spot"}}
             ],
+            "weightsBucket": {},
             "models": [{"name": "model", "model": model, "minContext": context, "replicas": 1}],
         }
         (plan,) = plan_platform(validate("page", values, frozenset(), to_deploy=False), "page").models
@@ -98,6 +130,7 @@ def _sources() -> Iterator[str]:
     facts = cold_start()
     rates = {
         "weights from the hub": facts.hub,
+        "load, from a bucket": facts.bucket.read,
         "load, by the disks": facts.local_ssd,
         "load from a boot disk": facts.boot_disk,
         "load, by each process": facts.loader,
@@ -111,6 +144,8 @@ def _sources() -> Iterator[str]:
     yield "  over several nodes is an estimate"
     nat = facts.nat_gib
     yield f"- traffic: {nat.usd:g} USD a GiB through Cloud NAT ({nat.as_of})"
+    for region, price in facts.bucket.gib_month.items():
+        yield f"- a bucket in {region}: {price.usd:g} USD a GiB and month ({price.as_of})"
 
 
 def _basis(fact: Rate | Step) -> str:

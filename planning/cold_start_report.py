@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from catalog.cold_start import cold_start
+from catalog.cold_start import WeightSource, cold_start
 from planning.load_time import LoadTime
 from planning.plan import ModelServerPlan, WeightsPlan
 from planning.table import Table
@@ -13,7 +13,7 @@ _PARTS = ("weights", "load", "engine", "compile", "in all")
 def cold_start_table(models: Sequence[ModelServerPlan]) -> Table:
     """A line for each start; a new node and its image come before the first one."""
     return Table(
-        ("model", "weights from", "start", "node", "image", *_PARTS, "USD", "note"),
+        ("model", "weights from", "start", "node", "image", *_PARTS, "USD", "USD/month", "note"),
         tuple(row for model in models for row in rows(model.name, model.weights)),
     )
 
@@ -23,6 +23,8 @@ def rows(name: str, weights: WeightsPlan) -> Iterator[tuple[str, ...]]:
     facts = cold_start()
     for option in weights.options:
         note = "chosen" if option.chosen else f"not possible: {option.refused}" if option.refused else ""
+        if option.source is WeightSource.BUCKET and not option.refused:
+            note = ", ".join(filter(None, (note, f"filled once in {_seconds(_download(weights))} s")))
         for start, load, usd in (("first", option.first, option.first_usd), ("again", option.again, option.again_usd)):
             new = start == "first"
             yield (
@@ -32,7 +34,8 @@ def rows(name: str, weights: WeightsPlan) -> Iterator[tuple[str, ...]]:
                 _seconds(facts.node.seconds if new else 0),
                 _seconds(facts.image.seconds if new else 0),
                 *map(_seconds, parts(load)),
-                "unknown" if usd is None else f"{usd:.2f}",
+                _usd(usd),
+                _usd(option.usd_month),
                 note,
             )
 
@@ -47,6 +50,15 @@ def starts_in(weights: WeightsPlan) -> str:
     (chosen,) = (option for option in weights.options if option.chosen)
     first, again = f"{chosen.first.total:.0f} s", f"{chosen.again.total:.0f} s"
     return first if first == again else f"{first}, then {again}"
+
+
+def _download(weights: WeightsPlan) -> float:
+    """Seconds of one download from the hub."""
+    return next(option.first.fetch for option in weights.options if option.source is WeightSource.HUB)
+
+
+def _usd(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:.2f}"
 
 
 def _seconds(seconds: float) -> str:

@@ -22,6 +22,8 @@ class Reader:
     gpus_per_node: int = 1
     local_ssds: int = 0
     """The number of each node; 0: weights are read from its boot disk."""
+    keeps_kernels: bool = False
+    """Whether its nodes keep what it compiles, although its weights are elsewhere."""
 
     @property
     def mib_per_second(self) -> float:
@@ -55,9 +57,9 @@ class LoadTime(Decision):
     """Seconds of each part of a start, from the start of the container on an empty node."""
 
     fetch: float
-    """From the hub, per node; the whole checkpoint goes to each node."""
+    """From the hub, per node; the whole checkpoint goes to each node. 0 from a bucket, which is filled before."""
     read: float
-    """Onto the GPUs."""
+    """Onto the GPUs, from the node's disks or from the bucket."""
     start: float
     """Importing vLLM, setting up the engine and, over several nodes, NCCL."""
     compile: float
@@ -92,18 +94,26 @@ def load_time(
     again: bool = False,
 ) -> LoadTime:
     """The time until the first request is served. `again`: on nodes that have started the same server before."""
-    facts, gib, kept = cold_start(), checkpoint_gib(model), again and source is WeightSource.NODE_CACHE
+    facts, gib, streams = cold_start(), checkpoint_gib(model), source is WeightSource.BUCKET
+    kept = again and source is WeightSource.NODE_CACHE
+    fetches = not (kept or streams)
+    compiled = kept or (again and streams and reader.keeps_kernels)
     layers = model.layers
     dense = model.experts.dense_layers if model.experts else 0 if model.is_moe else layers
     sizes = len(capture_sizes(settings)) / _MEASURED_SIZES
     capture = (dense * _CAPTURE_PER_LAYER + (layers - dense) * _CAPTURE_PER_EXPERT_LAYER) * sizes
-    compile_seconds = _COMPILE_CACHED if kept else _COMPILE_BASE + layers * _COMPILE_PER_LAYER
+    compile_seconds = _COMPILE_CACHED if compiled else _COMPILE_BASE + layers * _COMPILE_PER_LAYER
     return LoadTime(
-        fetch=0.0 if kept else gib * 1024 / facts.hub.mib_per_second,
-        read=gib * 1024 / reader.mib_per_second / reader.nodes,
+        fetch=gib * 1024 / facts.hub.mib_per_second if fetches else 0.0,
+        # From a bucket each node streams all of it, and from its disks only its part.
+        read=gib * 1024 / (facts.bucket.read.mib_per_second if streams else reader.mib_per_second * reader.nodes),
         start=_IMPORT + _INITIALISE + (_RENDEZVOUS if reader.nodes > 1 else 0.0),
         compile=0.0 if settings.enforce_eager else compile_seconds,
         capture=0.0 if settings.enforce_eager else capture,
         basis=Basis.EXTRAPOLATED,
-        sources=(*(() if kept else (facts.hub.source,)), *reader.sources, "own measurements, 2026-11-24"),
+        sources=(
+            *((facts.hub.source,) if fetches else ()),
+            *((facts.bucket.read.source,) if streams else reader.sources),
+            "own measurements, 2026-11-24",
+        ),
     )

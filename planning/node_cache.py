@@ -3,7 +3,7 @@
 from math import floor
 from pathlib import PurePosixPath
 
-from catalog.cold_start import WeightSource, cold_start
+from catalog.cold_start import cold_start
 from config.settings import Settings
 from planning.errors import Findings
 from planning.plan import ModelServerPlan, NodeCachePlan
@@ -24,7 +24,7 @@ def plan_node_caches(
     plans: list[NodeCachePlan] = []
     for pool in pools:
         here = [model for model in models if model.node_pool == pool.name]
-        kept = [model for model in here if model.weights.source is WeightSource.NODE_CACHE]
+        kept = [model for model in here if model.weights.node_cache]
         if not kept:
             continue
         rooms = _rooms(kept)

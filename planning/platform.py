@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 from catalog import CHART_RELEASES
+from catalog.cold_start import cold_start
 from catalog.google import google_platform
 from config import NAMESPACE, ConfigurationError, Problem, Settings
 from config.cluster import Provided
@@ -32,12 +33,14 @@ from planning.plan import (
     LeaderWorkerSetPlan,
     NodePoolPlan,
     PlatformPlan,
+    WeightsBucketPlan,
 )
 from planning.pools import resolve_pools
 from planning.quota import CountedPool, plan_quotas
 from planning.serving import plan_models
 from planning.serving.access import plan_access, plan_priority
 from planning.serving.availability import plan_availability
+from planning.serving.bucket import plan_bucket, plan_fills
 from planning.serving.namespaces import plan_namespaces, preflight_namespace
 from planning.serving.preflight import measured_pools, plan_preflights
 
@@ -61,6 +64,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         with_fabric, prefix, ranges, pod_networks_exist=settings.cluster.provides(Provided.POD_NETWORKS)
     )
     mirror = plan_mirror(settings, prefix, findings)
+    bucket = plan_bucket(settings, prefix, findings)
     needs = ClusterNeeds(
         version=plan_gke_version(settings, resolved, findings),
         multi_networking=bool(fabric and fabric.vpcs),
@@ -70,13 +74,18 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     check_network_profiles(resolved, findings)
     cluster = plan_cluster(settings, prefix, needs, ranges, findings)
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
-    models = through(mirror, plan_models(settings, offered, fabric, needs.version, findings))
+    models = through(mirror, plan_models(settings, offered, fabric, needs.version, bucket, findings))
     check_streaming(settings, pools, models, findings)
     node_caches = through(mirror, plan_node_caches(settings, offered, models, findings))
-    namespaces = plan_namespaces(fabric, models, collect_metrics=settings.alerts is not None)
+    namespaces = plan_namespaces(
+        fabric,
+        models,
+        collect_metrics=settings.alerts is not None,
+        fills_bucket=any(model.weights.bucket for model in models),
+    )
     alerts = plan_alerts(settings, cluster.name, [each.name for each in namespaces], findings)
     pool_use = place(settings, pools, models, findings)
-    access = plan_access(settings, ranges, findings)
+    access = plan_access(settings, ranges, findings, asks_google=bucket is not None)
     addresses = plan_addresses(
         ranges if settings.network.existing is None and settings.cluster.existing is None else None,
         system,
@@ -104,11 +113,13 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     return PlatformPlan(
         name_prefix=prefix,
         region=settings.region,
-        services=_services(settings, pools, mirror),
+        services=_services(settings, pools, mirror, bucket),
         labels=settings.labels,
         protection=protection,
         alerts=alerts,
         image_mirror=mirror,
+        weights_bucket=bucket,
+        bucket_fills=plan_fills(bucket, models),
         cluster=cluster,
         fabric=fabric,
         node_pools=pools,
@@ -154,7 +165,12 @@ def _name_prefix(settings: Settings, stack: str) -> str:
     return prefix
 
 
-def _services(settings: Settings, pools: tuple[NodePoolPlan, ...], mirror: ImageMirrorPlan | None) -> tuple[str, ...]:
+def _services(
+    settings: Settings,
+    pools: tuple[NodePoolPlan, ...],
+    mirror: ImageMirrorPlan | None,
+    bucket: WeightsBucketPlan | None,
+) -> tuple[str, ...]:
     google = google_platform()
     streaming = any(pool.image_streaming for pool in pools)
     secrets = settings.token is not None or settings.cluster.secret_manager
@@ -163,6 +179,7 @@ def _services(settings: Settings, pools: tuple[NodePoolPlan, ...], mirror: Image
         *([google.image_streaming.service] if streaming else []),
         *([google.secret_manager_service] if secrets else []),
         *([google.image_mirror.service] if mirror and not mirror.exists else []),
+        *([cold_start().bucket.service] if bucket else []),
     )
 
 

@@ -268,6 +268,13 @@ def _effects(plan: PlatformPlan) -> Iterable[str]:
         fields = [path for path, does in plan.effects.items() if does == effect]
         yield f"a change {effect}: {', '.join(fields)}"
     yield "any other field changes in place"
+    bucket = plan.weights_bucket
+    if bucket and not bucket.exists:
+        yield f"bucket {bucket.name} " + (
+            "is deleted with the stack, with all that is in it"
+            if bucket.deletable
+            else "is protected: to delete it write weightsBucket.deletable: true, and update before"
+        )
 
 
 def _reasons(model: ModelServerPlan) -> Iterable[str]:

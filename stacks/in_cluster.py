@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.bucket_fills import BucketFills, BucketFillsArgs
 from components.device_claims import DeviceClaims, DeviceClaimsArgs
 from components.dra_driver import DraDriver, DraDriverArgs
-from components.faces import AnyCluster, AnyFabric, AnyNodePool, StackContext
+from components.faces import AnyCluster, AnyFabric, AnyNodePool, AnyToken, StackContext
 from components.kubernetes_access import kubernetes_provider
 from components.kubernetes_object import KubernetesObject
 from components.labelling import labelling
@@ -16,7 +17,7 @@ from components.manifests.common import priority_class
 from components.nccl_preflight import NcclPreflight, NcclPreflightArgs
 from components.node_cache import NodeCache, NodeCacheArgs
 from components.node_software import NodeSoftware, NodeSoftwareArgs
-from components.own_or_existing import tokens_of
+from components.own_or_existing import Identities, accounts_of, identities_of, tokens_of
 from components.pod_networks import PodNetworks, PodNetworksArgs
 from components.serving_namespace import ServingNamespace, ServingNamespaceArgs
 from components.vllm_server import VllmServer, VllmServerArgs
@@ -68,7 +69,10 @@ def build_in_cluster(
         each.name: ServingNamespace(each.name, ServingNamespaceArgs(plan=each, access=plan.access), opts=opts)
         for each in plan.namespaces
     }
-    tokens = tokens_of(plan.token, stack, cluster, namespaces, opts)
+    identities = identities_of(plan, stack, cluster, list(namespaces))
+    tokens = tokens_of(plan.token, stack, identities, namespaces, opts)
+    accounts = accounts_of(plan, identities, namespaces, opts)
+    fills = _fills(shared, identities, namespaces, tokens, images)
     leader_worker_set = LeaderWorkerSet(
         "leader-worker-set",
         LeaderWorkerSetArgs(
@@ -96,6 +100,10 @@ def build_in_cluster(
         if model.weights.node_cache:
             # Its pods mount a folder of the node by its path.
             needed.append(caches[model.node_pool])
+        if model.weights.bucket:
+            needed.append(fills[model.weights.bucket.folder])
+        # Its pods name the account by a string.
+        needed += accounts
         if model.transport:
             needed += [*needs, *claims[model.namespace], *domains.get((model.namespace, model.name), [])]
         VllmServer(
@@ -110,6 +118,27 @@ def build_in_cluster(
             ),
             opts=opts,
         )
+
+
+def _fills(
+    shared: _InCluster,
+    identities: Identities,
+    namespaces: Mapping[str, ServingNamespace],
+    tokens: Mapping[str, AnyToken],
+    images: Sequence[pulumi.Resource],
+) -> Mapping[str, pulumi.Resource]:
+    """The Jobs that fill the bucket, by the folder that each fills."""
+    if identities.fills is None:
+        return {}
+    args = BucketFillsArgs(
+        plans=shared.plan.bucket_fills,
+        identity=identities.fills,
+        namespaces=namespaces,
+        tokens=tokens,
+        node_pools=shared.node_pools,
+        images=images,
+    )
+    return BucketFills("bucket-fills", args, opts=shared.opts).jobs
 
 
 def _preflight_namespace(plan: PlatformPlan, opts: pulumi.ResourceOptions) -> dict[str, ServingNamespace]:

@@ -12,6 +12,7 @@ ON_EVERYTHING = {"app.kubernetes.io/part-of": "inference-platform"}
 """The labels on every object and every pod of every stack, beside the stack file's own `labels`."""
 SERVER = {"app.kubernetes.io/name": "vllm"}
 SMOKE_TEST = {"app.kubernetes.io/name": "smoke-test"}
+WEIGHTS_FILL = {"app.kubernetes.io/name": "weights-fill"}
 INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
 JOB = "inference-platform/job"

@@ -26,7 +26,14 @@ def servers(plan: NamespacePlan, access: AccessPlan) -> Manifest:
     callers = [*map(_peer, access.callers), *_blocks(each.cidr for each in access.caller_ranges)]
     smoke_tests = {"podSelector": {"matchLabels": labels.SMOKE_TEST}}
     ingress = [{"from": [*callers, smoke_tests], "ports": _ports(plan)}]
-    return _policy("servers", plan.name, labels.SERVER, ingress=ingress, egress=[_names(access), _hub(access)])
+    egress = [_names(access), _hub(access), *_google(access)]
+    return _policy("servers", plan.name, labels.SERVER, ingress=ingress, egress=egress)
+
+
+def weights_fills(plan: NamespacePlan, access: AccessPlan) -> Manifest:
+    """The policy of all fills of the bucket in the namespace: they may ask for names, the hub and Google."""
+    egress = [_names(access), _hub(access), *_google(access)]
+    return _policy("weights-fills", plan.name, labels.WEIGHTS_FILL, ingress=[], egress=egress)
 
 
 def smoke_tests(plan: NamespacePlan, access: AccessPlan) -> Manifest:
@@ -64,6 +71,15 @@ def _hub(access: AccessPlan) -> dict[str, Any]:
     port of TLS."""
     everywhere = {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(access.private_ranges)}}
     return {"to": [everywhere], "ports": [{"protocol": "TCP", "port": _HTTPS}]}
+
+
+def _google(access: AccessPlan) -> list[dict[str, Any]]:
+    """The rules for the metadata server, which gives a pod the token of its Google account. Google's APIs are where the
+    hub is: in the internet, as far as addresses tell."""
+    return [
+        {"to": _blocks([each.cidr]), "ports": [{"protocol": "TCP", "port": each.port}]}
+        for each in access.metadata_servers
+    ]
 
 
 def _blocks(cidrs: Iterable[str]) -> list[dict[str, Any]]:

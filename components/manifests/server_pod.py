@@ -18,7 +18,7 @@ from components.manifests.common import (
     tolerations,
 )
 from components.manifests.programs import source
-from components.manifests.token import TOKEN_KEY, TokenSource
+from components.manifests.token import TOKEN_FOLDER, TOKEN_KEY, TokenSource
 from components.manifests.types import PodTemplate
 from planning.plan import ModelServerPlan, PodResourcesPlan
 from planning.serving.arguments import RAY_PORT
@@ -27,7 +27,6 @@ _WEIGHTS = "/var/cache/huggingface"
 _NODE_CACHE = "/var/cache/node"
 _KERNELS = "/var/cache/vllm"
 _TEMPORARY = "/tmp"
-_TOKEN_FOLDER = "/var/run/secrets/huggingface"
 _TOPOLOGY = ("cloud.google.com/gce-topology-block", "cloud.google.com/gce-topology-subblock")
 
 
@@ -68,8 +67,9 @@ def _pod(plan: ModelServerPlan, role: Role, token: TokenSource) -> dict[str, Any
         "containers": [_container(plan, role)],
         "volumes": _volumes(plan, token),
     }
-    if token.service_account:
-        pod["serviceAccountName"] = token.service_account
+    account = plan.weights.bucket.service_account if plan.weights.bucket else token.service_account
+    if account:
+        pod["serviceAccountName"] = account
     before = _fetch(plan) + (transport.sidecar(over_fabric) if over_fabric else [])
     if before:
         pod["initContainers"] = before
@@ -82,14 +82,19 @@ def _volumes(plan: ModelServerPlan, token: TokenSource) -> list[dict[str, Any]]:
     resources = plan.resources
     own = [
         memory_backed("shared-memory", resources.shared_memory_gib),
-        node_folder("weights", plan.weights.node_cache.host_path)
-        if plan.weights.node_cache
-        else scratch("weights", resources.weights_gib),
+        *_weights_volume(plan),
         scratch("kernels", resources.kernels_gib),
         scratch("temporary", resources.temporary_gib),
         {"name": "hugging-face-token", **token.volume},
     ]
     return own + (transport.volumes(plan.transport) if plan.transport else [])
+
+
+def _weights_volume(plan: ModelServerPlan) -> list[dict[str, Any]]:
+    """Where the weights or what belongs to them is; from a bucket they come without touching a disk."""
+    if plan.weights.node_cache:
+        return [node_folder("weights", plan.weights.node_cache.host_path)]
+    return [] if plan.weights.bucket else [scratch("weights", plan.resources.weights_gib)]
 
 
 def _container(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
@@ -133,42 +138,50 @@ def _command(plan: ModelServerPlan, role: Role) -> dict[str, Any]:
 
 
 def _fetch(plan: ModelServerPlan) -> list[dict[str, Any]]:
-    """The container that fetches what the node does not have yet, with the server's own image. It ends before vLLM
-    starts, which then asks the hub for nothing."""
-    use = plan.weights.node_cache
+    """The container that fetches what the node does not have yet, or looks whether the bucket is full, with the
+    server's own image. It ends before vLLM starts, which then asks the hub for nothing."""
+    bucket, use = plan.weights.bucket, plan.weights.node_cache
+    if bucket:
+        kernels = [f"--kernels={_NODE_CACHE}/kernels/{use.kernels}"] if use else []
+        return [_before(plan, "check_bucket", [bucket.bucket, bucket.folder, *kernels], {}, _weights_mount(plan))]
     if use is None:
         return []
-    numbers = workloads().fetch
-    return [
-        {
-            "name": "weights",
-            "image": plan.image,
-            "imagePullPolicy": pull_policy(plan.image),
-            "command": ["python3", "-c", source("fetch_weights")],
-            "args": [_NODE_CACHE, *use.repositories, f"--kernels={use.kernels}", f"--room={use.room_gib}"],
-            "env": [{"name": "HF_TOKEN_PATH", "value": f"{_TOKEN_FOLDER}/{TOKEN_KEY}"}],
-            "resources": equal_resources(numbers.amounts),
-            "securityContext": restricted(),
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-            "volumeMounts": [
-                {"name": "weights", "mountPath": _NODE_CACHE},
-                {"name": "hugging-face-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
-            ],
-        }
-    ]
+    words = [_NODE_CACHE, *use.repositories, f"--kernels={use.kernels}", f"--room={use.room_gib}"]
+    token = {"name": "hugging-face-token", "mountPath": TOKEN_FOLDER, "readOnly": True}
+    variables = {"HF_TOKEN_PATH": f"{TOKEN_FOLDER}/{TOKEN_KEY}"}
+    return [_before(plan, "fetch_weights", words, variables, [*_weights_mount(plan), token])]
+
+
+def _before(
+    plan: ModelServerPlan, program: str, words: list[str], variables: dict[str, str], mounts: list[dict[str, Any]]
+) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "name": "weights",
+        "image": plan.image,
+        "imagePullPolicy": pull_policy(plan.image),
+        "command": ["python3", "-c", source(program)],
+        "args": words,
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "resources": equal_resources(workloads().fetch.amounts),
+        "securityContext": restricted(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": mounts,
+    }
+    return {key: value for key, value in container.items() if value != []}
 
 
 def _environment(plan: ModelServerPlan) -> list[dict[str, Any]]:
     """The environment. vLLM and its compilers write only to volumes, since the root file system is read-only."""
-    use = plan.weights.node_cache
+    use, bucket = plan.weights.node_cache, plan.weights.bucket
     kernels = f"{_NODE_CACHE}/kernels/{use.kernels}" if use else _KERNELS
     values = {
         "HOME": _KERNELS,
         "XDG_CACHE_HOME": f"{_KERNELS}/cache",
         "XDG_CONFIG_HOME": f"{_KERNELS}/config",
-        **({"HF_HUB_CACHE": f"{_NODE_CACHE}/hub", "HF_HUB_OFFLINE": "1"} if use else {}),
-        "HF_HOME": _KERNELS if use else _WEIGHTS,
-        "HF_TOKEN_PATH": f"{_TOKEN_FOLDER}/{TOKEN_KEY}",
+        **({"HF_HUB_CACHE": f"{_NODE_CACHE}/hub"} if use and not bucket else {}),
+        **({"HF_HUB_OFFLINE": "1"} if use or bucket else {}),
+        "HF_HOME": _KERNELS if use or bucket else _WEIGHTS,
+        "HF_TOKEN_PATH": f"{TOKEN_FOLDER}/{TOKEN_KEY}",
         "VLLM_CACHE_ROOT": f"{kernels}/vllm",
         "TRITON_CACHE_DIR": f"{kernels}/triton",
         "TORCHINDUCTOR_CACHE_DIR": f"{kernels}/inductor",
@@ -205,12 +218,17 @@ def _mounts(plan: ModelServerPlan) -> list[dict[str, Any]]:
     taken = {mount["mountPath"] for mount in over_fabric}
     own = [
         {"name": "shared-memory", "mountPath": "/dev/shm"},
-        {"name": "weights", "mountPath": _NODE_CACHE if plan.weights.node_cache else _WEIGHTS},
+        *_weights_mount(plan),
         {"name": "kernels", "mountPath": _KERNELS},
         {"name": "temporary", "mountPath": _TEMPORARY},
-        {"name": "hugging-face-token", "mountPath": _TOKEN_FOLDER, "readOnly": True},
+        {"name": "hugging-face-token", "mountPath": TOKEN_FOLDER, "readOnly": True},
     ]
     return [mount for mount in own if mount["mountPath"] not in taken] + over_fabric
+
+
+def _weights_mount(plan: ModelServerPlan) -> list[dict[str, Any]]:
+    path = _NODE_CACHE if plan.weights.node_cache else _WEIGHTS
+    return [{"name": each["name"], "mountPath": path} for each in _weights_volume(plan)]
 
 
 def _probes(plan: ModelServerPlan) -> dict[str, Any]:

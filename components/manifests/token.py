@@ -10,6 +10,8 @@ from components.manifests.types import Manifest
 from planning.plan import SecretManagerSecret
 
 TOKEN_KEY = "token"
+TOKEN_FOLDER = "/var/run/secrets/huggingface"
+"""Folder of a container in which that file is."""
 REVISION = "inference-platform/token-revision"
 """The annotation of the pods with the token's revision; a new token is a new revision, and so replaces the servers'
 pods."""

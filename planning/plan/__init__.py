@@ -10,6 +10,7 @@ from planning.plan.access import (
     NamespacePlan,
     PodSecurity,
     PriorityClassPlan,
+    ServerAddressPlan,
 )
 from planning.plan.capacity import AddressUse, CostItem, CostPlan, IdleUse, NodeUse, PoolUse, QuotaNeed
 from planning.plan.cluster import (
@@ -61,12 +62,16 @@ from planning.plan.serving import (
     WeightsOption,
     WeightsPlan,
 )
+from planning.plan.weights_bucket import BucketAccountPlan, BucketFillPlan, BucketUse, WeightsBucketPlan
 
 __all__ = [
     "AccessPlan",
     "AddressUse",
     "AlertPolicyPlan",
     "AlertsPlan",
+    "BucketAccountPlan",
+    "BucketFillPlan",
+    "BucketUse",
     "CallerPlan",
     "CallerRangePlan",
     "ClusterNetworkPlan",
@@ -112,11 +117,13 @@ __all__ = [
     "RolloutPlan",
     "SchedulingPlan",
     "SecretManagerSecret",
+    "ServerAddressPlan",
     "ServerNccl",
     "SubnetworkPlan",
     "SystemPoolPlan",
     "TokenPlan",
     "Warning",
+    "WeightsBucketPlan",
     "WeightsOption",
     "WeightsPlan",
 ]

@@ -37,6 +37,8 @@ class NamespacePlan(Decision):
     """What pods may use of their node, which an admission policy enforces; None: nothing."""
     collects_metrics: bool
     """Whether managed Prometheus asks every server in it for its metrics."""
+    fills_bucket: bool
+    """Whether Jobs in it copy weights from the hub to the bucket."""
     server_ports: tuple[int, ...]
     """The ports that its model servers listen on; empty: it holds no server."""
 
@@ -61,6 +63,15 @@ class CallerRangePlan(Decision):
     """What they call for, for people."""
 
 
+class ServerAddressPlan(Decision):
+    """Where something listens, by TCP."""
+
+    cidr: str
+    """IPv4 range."""
+    port: int
+    """The port."""
+
+
 class AccessPlan(Decision):
     """Who may connect to a server's port, and where its pods may connect to; everything else is denied."""
 
@@ -72,6 +83,8 @@ class AccessPlan(Decision):
     """Pods that answer names."""
     name_server_addresses: tuple[str, ...]
     """Ranges (CIDR) of the servers for names, where the node itself answers."""
+    metadata_servers: tuple[ServerAddressPlan, ...]
+    """Where pods ask for the token of their Google account; empty: none has one."""
     private_ranges: tuple[str, ...]
     """Ranges (CIDR) that are not part of the internet, where the hub is."""
 

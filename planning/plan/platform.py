@@ -10,6 +10,7 @@ from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, Existin
 from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeCachePlan, NodeDaemonPlan, NodePoolPlan
 from planning.plan.preflight import PreflightPlan
 from planning.plan.serving import LeaderWorkerSetPlan, ModelServerPlan
+from planning.plan.weights_bucket import BucketFillPlan, WeightsBucketPlan
 
 
 class Warning(Decision):
@@ -39,6 +40,10 @@ class PlatformPlan(Decision):
     """The alerts; None: nobody is told of anything, and no metrics of the servers are collected."""
     image_mirror: ImageMirrorPlan | None
     """The repository in front of Docker Hub; None: its images come from there."""
+    weights_bucket: WeightsBucketPlan | None
+    """The bucket with weights; None: there is none."""
+    bucket_fills: tuple[BucketFillPlan, ...]
+    """One for each checkpoint that servers read from the bucket."""
     cluster: ClusterPlan | ExistingClusterPlan
     """One that the stack makes, or one that exists already and that it joins."""
     fabric: FabricPlan | None

@@ -6,6 +6,7 @@ from planning.decision import Decision
 from planning.load_time import LoadTime
 from planning.performance.expected import ExpectedService
 from planning.plan.network import FabricClaim, InterfacePlan
+from planning.plan.weights_bucket import BucketUse
 from planning.shape import ShapePlan
 
 
@@ -119,6 +120,8 @@ class WeightsOption(Decision):
     """US dollars of the first start: GPUs that wait, and traffic; None: the machine's price is not known."""
     again_usd: float | None
     """The same of a later one."""
+    usd_month: float | None
+    """US dollars a month for what is kept of the checkpoint, besides machines; None: the price is not known."""
     refused: str | None
     """The reason for which the stack cannot have it; None: it can."""
 
@@ -129,7 +132,7 @@ class NodeCacheUse(Decision):
     host_path: str
     """Folder of the node that all pods of the model share."""
     repositories: tuple[str, ...]
-    """What is fetched before vLLM starts, each as Hugging Face id, or as id@revision."""
+    """What is fetched before vLLM starts, each as Hugging Face id, or as id@revision; empty: only kernels are kept."""
     room_gib: int
     """GiB that these may have."""
     kernels: str
@@ -144,6 +147,8 @@ class WeightsPlan(Decision):
     """Where they come from."""
     why: str
     """The reason, for people."""
+    bucket: BucketUse | None
+    """Its part in the bucket; None: they come from elsewhere."""
     node_cache: NodeCacheUse | None
     """Its part in its nodes' cache; None: each pod has a volume of its own."""
     options: tuple[WeightsOption, ...]

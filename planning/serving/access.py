@@ -7,15 +7,18 @@ from catalog.cluster_services import Pods, cluster_services
 from config.settings import Settings
 from planning.addresses import AddressRanges
 from planning.errors import Findings
-from planning.plan import AccessPlan, CallerPlan, CallerRangePlan, PriorityClassPlan
+from planning.plan import AccessPlan, CallerPlan, CallerRangePlan, PriorityClassPlan, ServerAddressPlan
 from planning.serving.namespaces import OWN_NAMESPACES
 
 PRIORITY_CLASS = "model-serving"
 _PATH = "access.callers"
 
 
-def plan_access(settings: Settings, ranges: AddressRanges, findings: Findings) -> AccessPlan:
-    """Besides those whom the stack file names, Prometheus for metrics and whoever may use `kubectl port-forward`."""
+def plan_access(settings: Settings, ranges: AddressRanges, findings: Findings, *, asks_google: bool) -> AccessPlan:
+    """Besides those whom the stack file names, Prometheus for metrics and whoever may use `kubectl port-forward`.
+
+    `asks_google`: whether pods ask Google for something by themselves.
+    """
     services, callers = cluster_services(), settings.access.callers
     _check_namespaces(settings, findings)
     _check_ranges(settings, ranges, findings)
@@ -31,6 +34,9 @@ def plan_access(settings: Settings, ranges: AddressRanges, findings: Findings) -
         ),
         name_servers=tuple(_caller(pods, "names") for pods in services.name_servers),
         name_server_addresses=services.name_server_addresses,
+        metadata_servers=tuple(
+            ServerAddressPlan(cidr=each.cidr, port=each.port) for each in services.metadata_servers if asks_google
+        ),
         private_ranges=services.private_ranges,
     )
 

@@ -9,10 +9,12 @@ from catalog.cold_start import WeightSource
 from catalog.model import KvCacheDtype
 from config.engine import EngineSettings, LoraSettings, SpeculativeSettings
 from config.models import Executor, ModelSettings
-from planning.plan import LifecyclePlan
+from planning.plan import LifecyclePlan, WeightsPlan
 from planning.shape import ShapePlan
 
 RAY_PORT = 6379
+STREAMER = "runai_streamer"
+"""vLLM's load format for buckets."""
 
 _LEADER_ADDRESS = "$(LWS_LEADER_ADDRESS)"
 _WORKER_INDEX = "$(LWS_WORKER_INDEX)"
@@ -23,22 +25,22 @@ _STRUCTURED = frozenset({"lora", "speculative", "kv_offload", "extra_args"})
 
 
 def server_arguments(
-    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, source: WeightSource
+    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, weights: WeightsPlan
 ) -> tuple[str, ...]:
     """What follows `vllm serve` in the pod that answers requests."""
     serving = ("--port", str(release.defaults.port))
-    return (wanted.model, *serving, *_common(wanted, release, shape, lifecycle, source))
+    return (_model(wanted, weights), *serving, *_common(wanted, release, shape, lifecycle, weights))
 
 
 def worker_arguments(
-    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, source: WeightSource
+    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, weights: WeightsPlan
 ) -> tuple[str, ...]:
     """What follows `vllm serve` in the other pods of a group, or `ray start` where Ray joins them; else nothing."""
     if shape.nodes == 1:
         return ()
     if wanted.distributed_executor is Executor.RAY:
         return (f"--address={_LEADER_ADDRESS}:{RAY_PORT}", "--block", "--disable-usage-stats")
-    return (wanted.model, *_common(wanted, release, shape, lifecycle, source), "--headless")
+    return (_model(wanted, weights), *_common(wanted, release, shape, lifecycle, weights), "--headless")
 
 
 def engine_words(engine: EngineSettings) -> Iterator[tuple[str, list[str]]]:
@@ -66,7 +68,7 @@ def expanded(arguments: Sequence[str], worker_index: int) -> list[str]:
 
 
 def _common(
-    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, source: WeightSource
+    wanted: ModelSettings, release: VllmRelease, shape: ShapePlan, lifecycle: LifecyclePlan, weights: WeightsPlan
 ) -> Iterator[str]:
     """Every value that the plan's memory rests on, and else what vLLM would not choose by itself.
 
@@ -74,9 +76,11 @@ def _common(
     from the values below (block size, prefix caching, CUDA graphs) to vLLM's own answer.
     """
     settings = shape.settings
-    if source is WeightSource.NODE_CACHE:
+    if weights.source is not WeightSource.HUB:
         # Offline, vLLM takes the folder for the model's name, and would be asked for by it (vLLM 0.33, arg_utils.py).
         yield from ("--served-model-name", wanted.model)
+    if weights.bucket:
+        yield from _streamed(wanted, shape)
     yield from ("--tensor-parallel-size", str(shape.tensor_parallel))
     if shape.pipeline_parallel > 1:
         yield from ("--pipeline-parallel-size", str(shape.pipeline_parallel))
@@ -97,6 +101,19 @@ def _common(
     # The kubelet's probes and the monitoring would be most of the log.
     yield from ("--disable-access-log-for-endpoints", "/health,/metrics,/v1/models")
     yield from wanted.engine.extra_args
+
+
+def _model(wanted: ModelSettings, weights: WeightsPlan) -> str:
+    return weights.bucket.address if weights.bucket else wanted.model
+
+
+def _streamed(wanted: ModelSettings, shape: ShapePlan) -> Iterator[str]:
+    """The loader for buckets. The GPUs of a node read a part each and hand it on over NVLink; each would read all of it
+    otherwise (vLLM 0.33, runai_streamer_loader.py; Google's guide to the streamer, 2026)."""
+    if wanted.engine.load_format is None:
+        yield from ("--load-format", STREAMER)
+    if shape.gpus_per_node > 1:
+        yield from ("--model-loader-extra-config", _compact({"distributed": True}))
 
 
 def _over_nodes(wanted: ModelSettings, shape: ShapePlan, lifecycle: LifecyclePlan) -> Iterator[str]:

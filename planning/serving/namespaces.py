@@ -16,11 +16,13 @@ def namespace_of(*, on_fabric: bool) -> str:
 
 
 def plan_namespaces(
-    fabric: FabricPlan | None, models: tuple[ModelServerPlan, ...], *, collect_metrics: bool
+    fabric: FabricPlan | None, models: tuple[ModelServerPlan, ...], *, collect_metrics: bool, fills_bucket: bool
 ) -> tuple[NamespacePlan, ...]:
     """`serving` in every stack; the other only where a server is in it."""
     return tuple(
-        _for_servers(name, fabric if name == FABRIC else None, inside, collect_metrics)
+        _for_servers(name, fabric if name == FABRIC else None, inside, collect_metrics).model_copy(
+            update={"fills_bucket": fills_bucket and name == SERVING}
+        )
         for name in _FOR_SERVERS
         if (inside := [model for model in models if model.namespace == name]) or name == SERVING
     )
@@ -35,6 +37,7 @@ def preflight_namespace(preflights: tuple[PreflightPlan, ...]) -> NamespacePlan 
         pod_security=PodSecurity.PRIVILEGED,
         host_access=None,
         collects_metrics=False,
+        fills_bucket=False,
         server_ports=(),
     )
 
@@ -50,6 +53,7 @@ def _for_servers(
         pod_security=PodSecurity.PRIVILEGED if host_access else PodSecurity.RESTRICTED,
         host_access=host_access,
         collects_metrics=collects_metrics,
+        fills_bucket=False,
         server_ports=tuple(sorted({model.port for model in models})),
     )
 

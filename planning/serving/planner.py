@@ -14,7 +14,7 @@ from planning.engine import UnknownRelease, engine_of
 from planning.errors import Findings
 from planning.parallelism import choose_shape
 from planning.performance.expected import ExpectedService
-from planning.plan import FabricPlan, ModelServerPlan, RolloutPlan, SchedulingPlan
+from planning.plan import FabricPlan, ModelServerPlan, RolloutPlan, SchedulingPlan, WeightsBucketPlan
 from planning.pools import ResolvedPool
 from planning.prices import PriceList
 from planning.serving.access import plan_priority
@@ -36,7 +36,7 @@ from planning.serving.variants import (
     drafts_itself,
     performance_mode,
 )
-from planning.serving.weights import chosen_load, kernels_key, plan_weights, with_node_cache
+from planning.serving.weights import Places, chosen_load, kernels_key, plan_weights, with_node_cache
 from planning.shape import GpuNode, Pattern, ShapePlan, ShapeQuestion, ShapeRefused, ShapeRequest
 
 _UNDECIDED = RolloutPlan(max_surge=0, max_unavailable=1)
@@ -48,10 +48,11 @@ def plan_models(
     pools: tuple[ResolvedPool, ...],
     fabric: FabricPlan | None,
     gke_version: str | None,
+    bucket: WeightsBucketPlan | None,
     findings: Findings,
 ) -> tuple[ModelServerPlan, ...]:
     """A plan for each model that can be served; the others become refusals."""
-    platform = _Platform(settings, pools, fabric, gke_version)
+    platform = _Platform(settings, pools, fabric, gke_version, bucket)
     seen: set[str] = set()
     plans: list[ModelServerPlan] = []
     for index, wanted in enumerate(settings.models):
@@ -72,6 +73,7 @@ class _Platform:
     pools: tuple[ResolvedPool, ...]
     fabric: FabricPlan | None
     gke_version: str | None
+    bucket: WeightsBucketPlan | None
 
 
 class _Planner:
@@ -120,8 +122,10 @@ class _Planner:
             accept_compatibility=wanted.cuda_compatibility,
         )
         placed = PlacedModel(wanted, checkpoint, pool, self._path)
-        pool_exists = self._platform.settings.cluster.provides(Provided.NODE_POOLS)
-        weights = plan_weights(placed, release, shape, self._findings, pool_exists=pool_exists)
+        settings = self._platform.settings
+        pool_exists = settings.cluster.provides(Provided.NODE_POOLS)
+        places = Places(region=settings.region, bucket=self._platform.bucket, pool_exists=pool_exists)
+        weights = plan_weights(placed, release, shape, places, self._findings)
         load = chosen_load(weights)
         lifecycle = plan_lifecycle(load, shape.replicas, spot=pool.kind is CapacityKind.SPOT)
         environment = {
@@ -135,8 +139,8 @@ class _Planner:
         }
         resources = plan_resources(placed, shape, transport, weights.source, self._findings)
         lines = (
-            server_arguments(wanted, release, shape, lifecycle, weights.source),
-            worker_arguments(wanted, release, shape, lifecycle, weights.source),
+            server_arguments(wanted, release, shape, lifecycle, weights),
+            worker_arguments(wanted, release, shape, lifecycle, weights),
         )
         image = wanted.image or release.image.reference
         return ModelServerPlan(
@@ -159,7 +163,11 @@ class _Planner:
             expected=expected,
             resources=resources,
             weights=with_node_cache(
-                weights, placed, resources.weights_gib, kernels_key(placed, image, lines, environment)
+                weights,
+                placed,
+                resources.weights_gib,
+                kernels_key(placed, image, lines, environment),
+                pool_exists=pool_exists,
             ),
             load=load,
             lifecycle=lifecycle,

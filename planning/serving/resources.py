@@ -31,6 +31,9 @@ _PROCESS_MEMORY_GIB = 8
 """The GiB for each GPU's process and its share of the server's own, besides /dev/shm and offloaded blocks."""
 _LEAST_PROCESS_GIB = 5
 """The least of the same where the machine has no more; whether it is enough was not measured."""
+_STREAM_GIB = 38
+"""The GiB of memory through which one process streams weights from a bucket, or all of them if they are less
+(runai-model-streamer 0.15.7, requests_iterator.py: 40 GB). Several share one checkpoint's size."""
 _DISK_STEP_GIB = 10
 _LARGEST_DISK_GIB = 65536
 
@@ -69,8 +72,9 @@ def plan_resources(
     share = _share(pool, part, pool.settings.boot_disk_size_gib, transport)
     weights = _weights_gib(placed)
     disk = weights + KERNELS_GIB + _TEMPORARY_GIB + _LOG_GIB
-    if disk > share.disk_gib:
-        _refuse_disk(placed, disk, share.disk_gib, _least_disk(pool, part, disk), findings)
+    needed = disk - weights if source is WeightSource.BUCKET else disk
+    if needed > share.disk_gib:
+        _refuse_disk(placed, needed, share.disk_gib, _least_disk(pool, part, needed), findings)
     shared = _SHARED_MEMORY_GIB * shape.gpus_per_node
     offload = ceil(wanted.engine.kv_offload.size_gib / shape.nodes) if wanted.engine.kv_offload else 0
     least, processes = (each * shape.gpus_per_node + shared for each in (_LEAST_PROCESS_GIB, _PROCESS_MEMORY_GIB))
@@ -86,6 +90,8 @@ def plan_resources(
             f"{pool.path}.machineType",
             f"{wanted.name} gets {share.memory_gib} GiB of memory, and {processes} are what it is given elsewhere",
         )
+    if source is WeightSource.BUCKET:
+        _check_stream(placed, least + offload + min(weights, _STREAM_GIB), share.memory_gib, findings)
     # Ranks read the same files, each its slices: kept in the page cache, a file is read from disk once. What does not
     # fit is only read again.
     memory = max(1, min(processes + offload + weights, share.memory_gib))
@@ -95,11 +101,21 @@ def plan_resources(
         memory_gib=memory,
         shared_memory_gib=shared,
         # What is on the node already is no pod's own.
-        ephemeral_storage_gib=disk - weights if source is WeightSource.NODE_CACHE else disk,
+        ephemeral_storage_gib=disk if source is WeightSource.HUB else disk - weights,
         weights_gib=weights,
         kernels_gib=KERNELS_GIB,
         temporary_gib=_TEMPORARY_GIB,
     )
+
+
+def _check_stream(placed: PlacedModel, needed: int, share: int, findings: Findings) -> None:
+    if needed > share:
+        findings.refuse(
+            f"{placed.path}.weights.kind",
+            f"bucket needs {needed} GiB of memory for {placed.settings.name}, whose weights are streamed through it, "
+            f"and its share of a node is {share} GiB",
+            "Write hub",
+        )
 
 
 def _weights_gib(placed: PlacedModel) -> int:

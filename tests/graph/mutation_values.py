@@ -79,6 +79,8 @@ BASES: dict[str, Changes] = {
     "network.existing.servicesRange": _VPC,
     "network.existing.project": _VPC,
     "images.mirror.existing": {"images": {"mirror": {}}},
+    "weightsBucket.existing": {"weightsBucket": {}},
+    "weightsBucket.deletable": {"weightsBucket": {}},
     "cluster.existing.name": _CLUSTER,
     "cluster.existing.project": {
         "cluster": {"existing": {"name": "shared-gpu", "systemPool": "system", "provides": ["nodePools"]}}
@@ -144,6 +146,7 @@ VALUES: dict[str, list[Changes]] = {
     ],
     "spend.maxIdleUsdPerHour": [{"spend.maxIdleUsdPerHour": 0}],
     "acknowledgeReplacement": [{"acknowledgeReplacement": ["cluster"]}],
+    "weightsBucket.existing": [{"weightsBucket.existing": "acme-weights"}],
     "images.mirror.existing": [{"images.mirror.existing": "us-central1-docker.pkg.dev/acme-models/docker-hub"}],
     "alerts.emails": [{"alerts.emails": ["team@example.com"]}],
     "alerts.channels": [{"alerts.channels": ["projects/test-project/notificationChannels/1"]}],

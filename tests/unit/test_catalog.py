@@ -47,6 +47,7 @@ class TestFiles:
         used = {key for folder in FOLDERS.values() for entry in folder.values() for key in cited(entry)}
         used |= {*compute_quotas().sources, *(key for each in assumptions() for key in each.sources)}
         used |= {*performance().sources, *cold_start().node_cache.sources, cold_start().nat_gib.source}
+        used |= {each.source for each in cold_start().bucket.gib_month.values()}
         assert sources().keys() - used == set()
 
     @pytest.mark.parametrize(

@@ -74,8 +74,9 @@ class TestChoice:
 
     def test_every_place_is_told_with_seconds_and_dollars(self) -> None:
         plan = planned(KEPT)
-        hub, kept = plan.weights.options
-        assert (hub.source, kept.source) == tuple(WeightSource)
+        hub, bucket, kept = plan.weights.options
+        assert (hub.source, bucket.source, kept.source) == tuple(WeightSource)
+        assert bucket.refused == "the stack has no weightsBucket" and bucket.usd_month == pytest.approx(1.02, rel=0.01)
         assert hub.first == hub.again == kept.first == plan.load
         assert kept.again.fetch == 0 and kept.again.total < hub.again.total - 500
         assert plan.shape.usd_per_hour and hub.first_usd and kept.again_usd
@@ -90,8 +91,9 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("weights", "said"),
         [
-            ({"kind": "bucket"}, "models[0].weights.kind: is missing or unknown. Write one of"),
-            ({}, "models[0].weights.kind: is missing or unknown. Write one of 'hub', 'nodeCache'"),
+            ({"kind": "disk"}, "models[0].weights.kind: is missing or unknown. Write one of"),
+            ({}, "models[0].weights.kind: is missing or unknown. Write one of 'hub', 'bucket', 'nodeCache'"),
+            ({"kind": "bucket"}, "models[0].weights.kind: bucket is not possible: the stack has no bucket. Write wei"),
             ({"kind": "hub", "sizeGib": 5}, "models[0].weights.sizeGib: is no key of a stack file"),
             ({"kind": "nodeCache", "sizeGib": 0}, "models[0].weights.sizeGib: input should be greater"),
             ({"kind": "nodeCache", "sizeGib": 20}, "models[0].weights.sizeGib: 20 GiB do not hold the checkpoint"),

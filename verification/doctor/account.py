@@ -82,6 +82,10 @@ def made_kinds(plan: PlatformPlan) -> set[str]:
     kinds = {"projects/service", "kubernetes"}
     if plan.image_mirror and not plan.image_mirror.exists:
         kinds |= {"artifactregistry/repository"}
+    if plan.weights_bucket:
+        kinds |= {"storage/bucketIAMMember", "serviceaccount/account", "serviceaccount/iAMMember"}
+        if not plan.weights_bucket.exists:
+            kinds.add("storage/bucket")
     cluster = plan.cluster
     if isinstance(cluster, ClusterPlan):
         kinds |= {"container/cluster", "container/nodePool", "serviceaccount/account", "projects/iAMMember"}
