@@ -40,8 +40,9 @@ def test_the_account_of_updates_may_make_every_kind_that_a_stack_has_and_holds_n
     rows = yaml.safe_load((CHECKOUT / "bootstrap" / "access.yaml").read_text())["accounts"]["update"]["roles"]
     recorded = "".join(file.read_text() for file in (CHECKOUT / "tests" / "graph" / "snapshots").glob("*.yaml"))
     made = set(re.findall(r"^  gcp:([a-z]+/[A-Za-z]+):", recorded, re.MULTILINE))
-    # No stack file of this checkout asks for a repository in front of Docker Hub, but a stack may.
-    mirrored = record("dev", preview=False, config={**stack_config("dev"), f"{NAMESPACE}:images": '{"mirror": {}}'})
+    # No stack file of this checkout asks for a repository in front of Docker Hub or a bucket, but a stack may.
+    asked = {f"{NAMESPACE}:images": '{"mirror": {}}', f"{NAMESPACE}:weightsBucket": "{}"}
+    mirrored = record("dev", preview=False, config={**stack_config("dev"), **asked})
     made |= {each.type.split(":")[1] for each in mirrored.registrations if each.type.startswith("gcp:")}
     assert {kind for row in rows for kind in row["makes"]} == made
 
