@@ -2,17 +2,20 @@
 
 The floor imports Pulumi's runtime alone, plans nothing and knows no SDK. Both run in the sandbox from nothing, in turn,
 each in a process of its own; the stand-in cloud is in this one, since Google's cost is nobody's. Time and CPU are of
-the whole process tree of a preview, memory of its largest process.
+the whole process tree of a preview; the program's share of the CPU, and memory, are of the process that runs it.
+Names of stacks and numbers of models say what to measure; without any, all is measured in some four minutes.
 """
 
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,34 +29,47 @@ from sandbox.pulumi_engine import pulumi_engine
 from tests.graph.recorder import NAMESPACE, record, stack_config
 
 CHECKOUT = Path(__file__).parents[1]
-PAIRS = 5
-MODELS = (1, 10, 30, 100)
+PAIRS = {"dev": 5, "h200": 5, "1": 5, "10": 3, "30": 3, "100": 1}
+"""How often each is measured: a stack file by its name, or so many models."""
 STACK = "bench"
+CHILD = "--preview"
 
 
 @dataclass(frozen=True)
 class Cost:
     seconds: float
     cpu: float
-    """Seconds, children included."""
+    """Seconds, of the program, Pulumi's engine and its providers."""
+    program: float
+    """Seconds of CPU of the program's process alone."""
     memory: float
-    """MiB, the largest of the program's process or of one child."""
+    """MiB, the most that the program's process had."""
 
 
 def main(arguments: list[str]) -> None:
-    if arguments:
-        folder, home, port = arguments
+    if arguments[:1] == [CHILD]:
+        _, folder, home, port = arguments
         _preview(Path(folder), Path(home), int(port))
         return
-    print("preview from nothing               registrations    wall      CPU   of the floor: wall   CPU   memory")
-    for stack in ("dev", "h200"):
-        _report(stack, (CHECKOUT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"), stack_config(stack), PAIRS)
-    for count in MODELS:
-        file, config = _stack_of(count)
-        _report(f"{count} models", file, config, 1 if count > 10 else 3)
+    print(f"{'preview from nothing':20} {'':13} {'':8} {'':8} {'CPU of the':>11} {'':8}   times the floor:")
+    print(
+        f"{'':20} {'registrations':>13} {'wall':>8} {'CPU':>8} {'program':>11} {'memory':>8}"
+        f" {'wall':>8} {'CPU':>6} {'program':>8} {'memory':>7}"
+    )
+    counts: dict[int, int] = {}
+    for name in arguments or PAIRS:
+        if name.isdigit():
+            counts[int(name)] = _report(f"{name} models", *_stack_of(int(name)), PAIRS.get(name, 1))
+        else:
+            stack_file = (CHECKOUT / f"Pulumi.{name}.yaml").read_text(encoding="utf-8")
+            _report(name, stack_file, stack_config(name), PAIRS.get(name, 3))
+    if len(counts) > 1:
+        few, many = min(counts), max(counts)
+        print(f"registrations a model: {(counts[many] - counts[few]) / (many - few):g}")
 
 
-def _report(label: str, stack_file: str, config: dict[str, str], pairs: int) -> None:
+def _report(label: str, stack_file: str, config: dict[str, str], pairs: int) -> int:
+    """Measures one stack, prints a line of it, and says how much it registers."""
     graph = record(STACK, preview=True, config=config)
     with tempfile.TemporaryDirectory(prefix="inference-platform-bench-") as scratch:
         typed, floor = Path(scratch, "typed"), Path(scratch, "floor")
@@ -62,19 +78,32 @@ def _report(label: str, stack_file: str, config: dict[str, str], pairs: int) -> 
             shutil.copyfile(program, folder / "__main__.py")
             shutil.copyfile(CHECKOUT / "Pulumi.yaml", folder / "Pulumi.yaml")
             (folder / f"Pulumi.{STACK}.yaml").write_text(stack_file, encoding="utf-8")
-        (floor / "registrations.json").write_text(
-            json.dumps([asdict(each) for each in graph.registrations]), encoding="utf-8"
-        )
+        (floor / "graph.json").write_text(json.dumps(asdict(graph)), encoding="utf-8")
+        if pairs > 1:
+            # A first run compiles what another time is read from the cache of Python's bytecode.
+            _cost(typed, scratch)
         costs = [(_cost(typed, scratch), _cost(floor, scratch)) for _ in range(pairs)]
-    # Pair by pair, since a noisy machine is slow for both.
-    wall = statistics.median(ours.seconds / theirs.seconds for ours, theirs in costs)
-    cpu = statistics.median(ours.cpu / theirs.cpu for ours, theirs in costs)
-    memory = statistics.median(ours.memory / theirs.memory for ours, theirs in costs)
-    middle = sorted((ours for ours, _ in costs), key=lambda cost: cost.seconds)[len(costs) // 2]
-    print(
-        f"{label:34} {len(graph.registrations):13} {middle.seconds:6.2f} s {middle.cpu:6.2f} s"
-        f" {wall:19.2f} {cpu:5.2f} {memory:8.2f}   ({middle.memory:.0f} MiB)"
+
+    def ratio(of: Callable[[Cost], float]) -> float:
+        # Pair by pair, since a noisy machine is slow for both.
+        return statistics.median(of(ours) / of(theirs) for ours, theirs in costs)
+
+    def median(of: Callable[[Cost], float]) -> float:
+        return statistics.median(of(ours) for ours, _ in costs)
+
+    figures: tuple[Callable[[Cost], float], ...] = (
+        lambda cost: cost.seconds,
+        lambda cost: cost.cpu,
+        lambda cost: cost.program,
+        lambda cost: cost.memory,
     )
+    wall, cpu, program, memory = map(median, figures)
+    print(
+        f"{label:20} {len(graph.registrations):13} {wall:6.2f} s {cpu:6.2f} s {program:9.2f} s {memory:4.0f} MiB"
+        " {:8.2f} {:6.2f} {:8.2f} {:7.2f}".format(*map(ratio, figures)),
+        flush=True,
+    )
+    return len(graph.registrations)
 
 
 def _stack_of(count: int) -> tuple[str, dict[str, str]]:
@@ -96,25 +125,38 @@ def _stack_of(count: int) -> tuple[str, dict[str, str]]:
 def _cost(folder: Path, scratch: str) -> Cost:
     home = Path(scratch, "home")
     home.mkdir()
+    # As Pulumi runs a program: with its bytecode kept, whatever this process was told.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with serve_cloud(home / "cloud.json") as port:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "bench.preview_speed", folder, home, str(port)],
+            [sys.executable, "-m", "bench.preview_speed", CHILD, folder, home, str(port)],
             cwd=CHECKOUT,
-            stdout=subprocess.DEVNULL,
+            env=environment,
+            stdout=subprocess.PIPE,
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        said, _ = process.communicate()
         seconds = time.perf_counter() - started
-    if os.waitstatus_to_exitcode(status) != 0:
+    if process.returncode != 0:
         raise SystemExit(f"the preview of {folder.name} failed; its message is above")
     shutil.rmtree(home)
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Cost(seconds, **json.loads(said))
 
 
 def _preview(folder: Path, home: Path, port: int) -> None:
     sandbox = Home(folder, STACK, home, read_profile(CHECKOUT))
     with pulumi_engine(sandbox, lambda _: None, control_planes=False, served_at=port) as running:
         running.preview(lambda line: print(line, end="", file=sys.stderr) if "error:" in line else None)
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    program = own.ru_utime + own.ru_stime
+    cpu = program + children.ru_utime + children.ru_stime
+    print(json.dumps({"cpu": cpu, "program": program, "memory": _peak_memory()}))
+
+
+def _peak_memory() -> float:
+    """MiB that this process had at most; the peak that rusage knows is also that of the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

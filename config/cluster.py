@@ -50,7 +50,11 @@ def _real_time(text: str) -> str:
     return text
 
 
-Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), AfterValidator(_real_time)]
+Moment = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]Z$"),
+    AfterValidator(_real_time),
+]
 """A time in UTC. GKE accepts other forms too and answers in this one, so another form would look like a change at every
 preview."""
 
@@ -181,7 +185,7 @@ class ClusterSettings(Intent):
     )
     version: Annotated[
         str | None,
-        StringConstraints(pattern=r"^1\.\d+(\.\d+(-gke\.\d+)?)?$"),
+        StringConstraints(pattern=r"^1\.[0-9]+(\.[0-9]+(-gke\.[0-9]+)?)?$"),
         Field(
             description="GKE version, or the minor of it; default: what the accelerator is known to run",
             examples=["1.36"],

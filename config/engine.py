@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from config.intent import Count, Intent
 
-AdapterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,62}$")]
+AdapterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 
 class OffloadBackend(StrEnum):
@@ -42,7 +42,9 @@ class AdapterSettings(Intent):
     """One LoRA adapter; clients ask for it as a model of that name."""
 
     name: Annotated[AdapterName, Field(description="that clients ask for")]
-    path: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$"), Field(description="Hugging Face id")]
+    path: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"), Field(description="Hugging Face id")
+    ]
 
 
 class LoraSettings(Intent):

@@ -38,7 +38,7 @@ def _pinned(reference: str) -> str:
 ImageReference = Annotated[
     str,
     StringConstraints(
-        pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
+        pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$",
     ),
     AfterValidator(_pinned),
 ]
@@ -49,7 +49,9 @@ class ModelSettings(Intent):
     """One served model. The plan chooses what is not said, and checks what is."""
 
     name: Annotated[ResourceName, Field(description="names the Deployment and the Service")]
-    model: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$"), Field(description="Hugging Face model id")]
+    model: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"), Field(description="Hugging Face model id")
+    ]
     definition: Annotated[
         Model | None, Field(description="what the model is made of, if the catalogue has no entry; same fields")
     ] = None
