@@ -11,7 +11,7 @@ from components.dra_driver import DraDriver, DraDriverArgs
 from components.faces import AnyCluster, AnyFabric, AnyNodePool, AnyToken, StackContext
 from components.kubernetes_access import kubernetes_provider
 from components.kubernetes_object import KubernetesObject
-from components.labelling import labelling
+from components.labelling import chart_labelling, labelling
 from components.leader_worker_set import LeaderWorkerSet, LeaderWorkerSetArgs
 from components.manifests.common import priority_class
 from components.nccl_preflight import NcclPreflight, NcclPreflightArgs
@@ -33,6 +33,8 @@ class _InCluster:
     fabric_needs: Sequence[pulumi.Resource]
     """The resources that must exist before pods can use the fabric: software on their nodes, and Network objects."""
     opts: pulumi.ResourceOptions
+    chart_opts: pulumi.ResourceOptions
+    """The same for a component that installs a chart."""
 
 
 def build_in_cluster(
@@ -47,6 +49,7 @@ def build_in_cluster(
     # The cluster's objects are deleted with it, so a destroy need not ask the API server for each of them.
     own = pulumi.ResourceOptions(provider=kubernetes_provider("access", cluster), deleted_with=cluster.gone_with)
     opts = pulumi.ResourceOptions.merge(own, labelling(plan.labels))
+    chart_opts = pulumi.ResourceOptions.merge(opts, chart_labelling(plan.labels))
     needs: list[pulumi.Resource] = []
     if fabric and plan.fabric and plan.fabric.makes_pod_networks:
         needs.append(PodNetworks("pod-networks", PodNetworksArgs(fabric=fabric), opts=opts))
@@ -63,7 +66,7 @@ def build_in_cluster(
         for cache in plan.node_caches
         for pool in cache.node_pools
     }
-    shared = _InCluster(plan=plan, node_pools=node_pools, fabric_needs=needs, opts=opts)
+    shared = _InCluster(plan=plan, node_pools=node_pools, fabric_needs=needs, opts=opts, chart_opts=chart_opts)
 
     namespaces = {
         each.name: ServingNamespace(each.name, ServingNamespaceArgs(plan=each, access=plan.access), opts=opts)
@@ -80,7 +83,7 @@ def build_in_cluster(
             system_pool=plan.cluster.system_pool.name,
             keeps_kinds=cluster.gone_with is not None,
         ),
-        opts=opts,
+        opts=chart_opts,
     )
     priority = KubernetesObject("priority", priority_class(plan.priority_class), opts)
     testing = _preflight_namespace(plan, opts)
@@ -193,7 +196,7 @@ def _compute_domains(
         system_pool=plan.cluster.system_pool.name,
         node_pools=list(shared.node_pools.values()),
     )
-    driver = DraDriver("dra-driver", args, opts=shared.opts)
+    driver = DraDriver("dra-driver", args, opts=shared.chart_opts)
     return {
         (domain.namespace, domain.name): [driver.compute_domain(domain, namespaces[domain.namespace])]
         for domain in plan.compute_domains

@@ -58,6 +58,8 @@ class Graph:
     outputs: dict[str, Any] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     """Ids of what is there already and is only looked at."""
+    asks_back: list[str] = field(default_factory=list)
+    """The keys of those for which, and for all below them, the Pulumi engine calls the program back."""
 
     def of_type(self, type_: str) -> list[Registration]:
         return [registration for registration in self.registrations if registration.type == type_]
@@ -131,6 +133,8 @@ class _Recorder(mocks.MockMonitor):
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         if request.type != "pulumi:pulumi:Stack":
             self._graph.registrations.append(_registration(request))
+            if request.transforms:
+                self._graph.asks_back.append(self._graph.registrations[-1].key)
         return super().RegisterResource(request)
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from components.labelling import labelling
 from components.manifests.labels import ON_EVERYTHING, labelled
 from config import read_stack_file
 from tests.graph.conftest import STACKS
@@ -91,6 +90,10 @@ def test_a_label_that_an_object_has_already_stays() -> None:
     assert labelled(own, {})["metadata"]["labels"]["app.kubernetes.io/part-of"] == "another"
 
 
-def test_the_engine_is_asked_to_label_what_charts_make() -> None:
-    options = labelling({})
-    assert options.transforms and options.transformations
+def test_the_engine_asks_back_for_what_charts_make_and_for_nothing_else(
+    stack: str, graph_of: Callable[[str, bool], Graph]
+) -> None:
+    """Each object below such a component is one more call with all that it says, there and back."""
+    graph = graph_of(stack, True)
+    charts = {key for each in graph.registrations if each.remote for key in (each.key, each.parent)}
+    assert {each.parent for each in graph.registrations if each.remote} <= set(graph.asks_back) <= charts
