@@ -111,6 +111,13 @@ class Cloud:
     def read(self, token: str, id_: str) -> Record | None:
         kind = _kind(token)
         record = self._store.read().shelf(kind.token).get(id_)
+        inputs = Properties(record.inputs if record else {})
+        asked = Request(kind, inputs, Defaults(), self._tables, State(), record, id_)
+        try:
+            self._faults.before(self._faults.due(asked, Stage.READ), asked)
+        except Refused as refusal:
+            # In the words of HandleNotFoundError in hashicorp/terraform-provider-google, google/tpgresource/utils.go.
+            raise Refused(f'Error when reading or editing {kind.label} "{id_}": {refusal}') from refusal
         return record and Record(record.token, record.inputs, kind.shown(record.outputs))
 
     def _apply(

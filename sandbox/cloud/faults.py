@@ -13,6 +13,10 @@ class Outcome(StrEnum):
     FAIL = "fail"
     STOCK_OUT = "stockOut"
     QUOTA = "quota"
+    DENIED = "denied"
+    """Who asks has not the permission."""
+    EXPIRED = "expired"
+    """The token of who asks has expired since the command began."""
     DELAY = "delay"
     HANG = "hang"
     """Nothing is done, and no answer comes until the client gives up."""
@@ -94,6 +98,13 @@ def _message(outcome: Outcome, request: Request) -> str:
             )
         case Outcome.QUOTA:
             return "Google Compute Engine: QUOTA_EXCEEDED: The project's limit for this region is reached."
+        case Outcome.DENIED:
+            return "googleapi: Error 403: The caller does not have permission, forbidden"
+        case Outcome.EXPIRED:
+            return (
+                "googleapi: Error 401: Request had invalid authentication credentials. Expected OAuth 2 access token, "
+                "login cookie or other valid authentication credential., authError"
+            )
         case Outcome.HANG:
             return "context canceled"
         case Outcome.LOST_RESPONSE:

@@ -10,12 +10,14 @@ from sandbox.cloud.values import Properties, Value
 
 
 class Stage(StrEnum):
-    """When a rule is applied: to the properties alone, or against what the cloud holds."""
+    """When a rule is applied: to the properties alone, or against what the cloud holds. No rule is about reading; a
+    fault may be."""
 
     CHECK = "check"
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    READ = "read"
 
 
 class Refused(Exception):

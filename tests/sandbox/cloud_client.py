@@ -102,7 +102,7 @@ class Client:
         _asked(self.stub.Delete, request)
 
     def read(self, token: str, name: str, id_: str) -> provider_pb2.ReadResponse:
-        return self.stub.Read(provider_pb2.ReadRequest(id=id_, urn=_urn(token, name)))
+        return _asked(self.stub.Read, provider_pb2.ReadRequest(id=id_, urn=_urn(token, name)))
 
 
 def _asked(method: Any, request: Any) -> Any:

@@ -37,6 +37,8 @@ def recorded(folder: Path) -> set[str]:
         ("stockOut", "ZONE_RESOURCE_POOL_EXHAUSTED: The zone 'projects/sandbox-project/zones/us-central1-b' does not"),
         ("quota", "QUOTA_EXCEEDED"),
         ("fail", "Error 503"),
+        ("denied", "Error creating NodePool h200: googleapi: Error 403: The caller does not have permission"),
+        ("expired", "Error creating NodePool h200: googleapi: Error 401: Request had invalid authentication"),
         ("fail, message: out of order", "Error creating NodePool h200: out of order"),
     ],
 )
@@ -88,6 +90,15 @@ def test_updates_and_deletions_fail_too(tmp_path: Path) -> None:
         with pytest.raises(Refusal, match="Error deleting NodePool h200"):
             client.delete(POOL.token, "h200", built["h200"])
         assert "h200" in recorded(tmp_path)
+
+
+def test_what_cannot_be_read_is_neither_gone_nor_changed(tmp_path: Path) -> None:
+    with cloud(tmp_path, "{stage: read, type: Network, name: h200-vpc, outcome: denied}") as client:
+        client.create(PLATFORM["api-compute"].token, "api", PLATFORM["api-compute"].inputs)
+        vpc = client.create(PLATFORM["vpc"].token, "vpc", PLATFORM["vpc"].inputs)
+        with pytest.raises(Refusal, match=f'Error when reading or editing Network "{vpc.id}": googleapi: Error 403'):
+            client.read(PLATFORM["vpc"].token, "vpc", vpc.id)
+        assert client.read(PLATFORM["vpc"].token, "vpc", vpc.id).id == vpc.id
 
 
 def test_a_delay_holds_up_one_request_and_no_other(tmp_path: Path) -> None:

@@ -95,6 +95,21 @@ def test_what_is_wrong_is_named_by_its_key_path_with_what_to_write(
     assert advice in line
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("models.0.image", "docker.io/vllm/vllm-openai:v0.33\u0669"),
+        ("models.0.model", "google/gemm\u0430"),
+        ("models.0.engine", {"lora": {"adapters": [{"name": "a\u0440", "path": "a/b"}]}}),
+        ("cluster.version", "1.\u0663\u0666"),
+    ],
+)
+def test_a_letter_or_digit_that_only_looks_like_one_is_refused(path: str, value: Any) -> None:
+    """Registries, Hugging Face and Google know those of ASCII; of others an `up` would hear hours later."""
+    with pytest.raises(ConfigurationError, match=path.rsplit(".", 1)[-1]):
+        validate("test", changed(path, value), frozenset(), to_deploy=False)
+
+
 def test_all_problems_are_told_at_once() -> None:
     values = changed("region", None) | {"colour": "blue"}
     text = problems(values)
