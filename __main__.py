@@ -27,9 +27,12 @@ def main() -> None:
         pulumi.export(name, value)
 
 
-# What is imported, planned and built stays to the end: searching it for garbage would be a seventh of the program.
+# What is imported, planned and built stays to the end: to search it for garbage, now or while the Pulumi engine is at
+# work, would be a seventh of the program. What an earlier program in this process left may go.
+gc.unfreeze()
 gc.disable()
 try:
     main()
 finally:
+    gc.freeze()
     gc.enable()

@@ -29,7 +29,7 @@ from sandbox.pulumi_engine import pulumi_engine
 from tests.graph.recorder import NAMESPACE, record, stack_config
 
 CHECKOUT = Path(__file__).parents[1]
-PAIRS = {"dev": 5, "h200": 5, "1": 5, "10": 3, "30": 3, "100": 1}
+PAIRS = {"dev": 5, "h200": 5, "1": 3, "10": 3, "30": 2, "100": 1}
 """How often each is measured: a stack file by its name, or so many models."""
 STACK = "bench"
 CHILD = "--preview"

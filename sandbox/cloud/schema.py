@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import threading
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from pulumi import _types as pulumi_types  # pyright: ignore[reportPrivateUsage]
 
 from sandbox.cloud.values import UNKNOWN, Value, is_asset, join_path
 
+_loading = threading.Lock()
+"""Pulumi loads a module of the SDK at the first use of a name in it, and meanwhile another thread finds it empty."""
+
 _NAMES: dict[type, str] = {str: "string", bool: "bool", int: "int", float: "number"}
 
 
@@ -27,16 +31,17 @@ class Failure:
 @cache
 def arguments_class(token: str) -> type:
     """The `...Args` class of a resource token such as `gcp:container/nodePool:NodePool`."""
-    module = importlib.import_module("pulumi_gcp." + token.split(":")[1].split("/")[0])
-    name = token.rsplit(":", 1)[1]
-    if getattr(module, name).pulumi_type != token:
-        raise ValueError(f"pulumi_gcp has another token for {name} than {token}")
-    return cast(type, getattr(module, name + "Args"))
+    with _loading:
+        module = importlib.import_module("pulumi_gcp." + token.split(":")[1].split("/")[0])
+        name = token.rsplit(":", 1)[1]
+        if getattr(module, name).pulumi_type != token:
+            raise ValueError(f"pulumi_gcp has another token for {name} than {token}")
+        return cast(type, getattr(module, name + "Args"))
 
 
 def provider_arguments_class() -> type:
-    module = importlib.import_module("pulumi_gcp")
-    return cast(type, module.ProviderArgs)
+    with _loading:
+        return cast(type, importlib.import_module("pulumi_gcp").ProviderArgs)
 
 
 def check(cls: type, values: Mapping[str, Value]) -> list[Failure]:

@@ -1,5 +1,7 @@
 """The stand-in refuses, changes and makes again what Google's provider does: each field of each kind by itself."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -224,3 +226,18 @@ def test_what_is_taken_out_stays_as_google_has_it_or_becomes_the_providers_defau
         inputs = example(token, path, old)
         found = differences(kind, Properties(inputs), Properties({**inputs, path: None}), Properties(inputs))
         assert bool(found) is not field.computed, path
+
+
+AT_ONCE = """
+from concurrent.futures import ThreadPoolExecutor
+from sandbox.cloud.schema import arguments_class
+tokens = ["gcp:projects/service:Service", "gcp:projects/iAMMember:IAMMember", "gcp:container/nodePool:NodePool"] * 5
+with ThreadPoolExecutor(15) as pool:
+    print(len(set(pool.map(arguments_class, tokens))))
+"""
+
+
+def test_requests_at_once_find_the_sdk_whole() -> None:
+    """A refresh begins with many, and Pulumi's lazy modules are empty to whoever comes while another loads them."""
+    run = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True, check=True)
+    assert run.stdout == "3\n"
