@@ -33,7 +33,7 @@ _HEAD = ""
 """The name of what stands before the first class of a file."""
 
 _Piece = tuple[tuple[str, ...], bytes] | bytes
-"""Of a piece of a file, the names in quotes and its code as marshal writes it; or its text."""
+"""The names in quotes of a piece of a file, and its code as marshal writes it; or its text."""
 
 _lock = threading.RLock()
 

@@ -109,7 +109,7 @@ def test_only_the_files_of_resources_in_use_are_loaded() -> None:
 
 
 def test_types_resolve_to_the_same_as_in_the_whole_sdk() -> None:
-    """Of every class of three modules, small and large, and not only of those that stacks use."""
+    """Every class of three modules, small and large, and not only those that stacks use."""
     whole, parts = (
         json.loads(_python(TYPES, mode, "container", "monitoring", "secretmanager").stdout)
         for mode in ("whole", "on demand")
