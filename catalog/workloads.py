@@ -113,6 +113,7 @@ class Workloads(Entry):
     sidecar: SidecarPods
     fetch: Amounts = Field(description="what fetches weights before a server starts")
     node_cache: Amounts = Field(description="what keeps the cache of a node")
+    pre_pull: Amounts = Field(description="each container that only holds an image on a node")
 
 
 @cache

@@ -51,3 +51,10 @@ class ImageSettings(Intent):
             "pulls by address, and all nodes behind one NAT have the same; default: from Docker Hub itself"
         ),
     ] = None
+    pre_pull: Annotated[
+        bool,
+        Field(
+            description="a DaemonSet pulls the servers' images onto the nodes of their pools, and an update changes a "
+            "server only when its new image is there; not on pools with imageStreaming"
+        ),
+    ] = False

@@ -12,10 +12,13 @@ from catalog.release import Image
 from config.settings import Settings
 from planning.decision import Decision
 from planning.errors import Findings
-from planning.plan import ImageMirrorPlan, ModelServerPlan, NodePoolPlan
+from planning.plan import ImageMirrorPlan, ModelServerPlan, NodePoolPlan, PrePullPlan
+from planning.pools import ResolvedPool
 
 DOCKER_HUB = "docker.io"
 _ARTIFACT_REGISTRY = re.compile(r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev")
+_NAMESPACE = "kube-system"
+"""Where GKE's own DaemonSets for nodes are; no server is in it."""
 _FIELDS = ("image", "pause_image", "host_image")
 
 _Plan = TypeVar("_Plan", bound=Decision)
@@ -102,6 +105,31 @@ def check_streaming(
             if model.node_pool == pool.name and (why := _not_streamed(model.image, settings.region)):
                 what, advice = why
                 findings.refuse(f"nodePools[{index}].imageStreaming", f"{model.image} {what}", advice)
+
+
+def plan_pre_pulls(
+    settings: Settings, pools: tuple[ResolvedPool, ...], models: tuple[ModelServerPlan, ...], findings: Findings
+) -> tuple[PrePullPlan, ...]:
+    """One for each pool with servers whose nodes pull images whole."""
+    if not settings.images.pre_pull:
+        return ()
+    images = {
+        pool.name: tuple(sorted({each.image for each in models if each.node_pool == pool.name})) for pool in pools
+    }
+    plans = tuple(
+        PrePullPlan(
+            name=f"pre-pull-{pool.name}",
+            namespace=_NAMESPACE,
+            images=images[pool.name],
+            node_pools=(pool.name,),
+            taints=pool.accelerator.nodes.taints,
+        )
+        for pool in pools
+        if images[pool.name] and not pool.settings.image_streaming
+    )
+    if not plans:
+        findings.warn("images.prePull", "pulls nothing: no model is on a pool without imageStreaming")
+    return plans
 
 
 def _not_streamed(reference: str, region: str) -> tuple[str, str] | None:

@@ -21,7 +21,7 @@ from planning.environment import check_spend, plan_protection, plan_token
 from planning.errors import Findings
 from planning.fabric import fabric_pools, plan_compute_domains, plan_fabric
 from planning.idle import check_idle, plan_idle
-from planning.images import check_streaming, plan_mirror, through
+from planning.images import check_streaming, plan_mirror, plan_pre_pulls, through
 from planning.node_cache import plan_node_caches
 from planning.node_pools import begin_with, plan_node_pools
 from planning.node_software import plan_daemons, plan_dra_driver, plan_installers
@@ -76,6 +76,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
     system = cluster.system_pool if isinstance(cluster, ClusterPlan) else None
     models = through(mirror, plan_models(settings, offered, fabric, needs.version, bucket, findings))
     check_streaming(settings, pools, models, findings)
+    pre_pulls = plan_pre_pulls(settings, offered, models, findings)
     node_caches = through(mirror, plan_node_caches(settings, offered, models, findings))
     namespaces = plan_namespaces(
         fabric,
@@ -127,6 +128,7 @@ def plan_platform(settings: Settings, stack: str) -> PlatformPlan:
         nccl_installers=() if installed else through(mirror, plan_installers(with_fabric, pools)),
         node_daemons=() if installed else through(mirror, plan_daemons(with_fabric, pools)),
         node_caches=node_caches,
+        pre_pulls=pre_pulls,
         dra_driver=plan_dra_driver(settings, resolved),
         compute_domains=plan_compute_domains(fabric, pools, models, preflights),
         namespaces=namespaces,

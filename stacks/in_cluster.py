@@ -14,6 +14,7 @@ from components.kubernetes_object import KubernetesObject
 from components.labelling import chart_labelling, labelling
 from components.leader_worker_set import LeaderWorkerSet, LeaderWorkerSetArgs
 from components.manifests.common import priority_class
+from components.manifests.pre_pull import pre_pull
 from components.nccl_preflight import NcclPreflight, NcclPreflightArgs
 from components.node_cache import NodeCache, NodeCacheArgs
 from components.node_software import NodeSoftware, NodeSoftwareArgs
@@ -66,6 +67,16 @@ def build_in_cluster(
         for cache in plan.node_caches
         for pool in cache.node_pools
     }
+    pulls = {
+        pool: KubernetesObject(
+            pulled.name,
+            pre_pull(pulled),
+            # The rollout of a DaemonSet means something only once the nodes exist.
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[node_pools[pool].ready, *images])),
+        )
+        for pulled in plan.pre_pulls
+        for pool in pulled.node_pools
+    }
     shared = _InCluster(plan=plan, node_pools=node_pools, fabric_needs=needs, opts=opts, chart_opts=chart_opts)
 
     namespaces = {
@@ -103,6 +114,8 @@ def build_in_cluster(
         if model.weights.node_cache:
             # Its pods mount a folder of the node by its path.
             needed.append(caches[model.node_pool])
+        if model.node_pool in pulls:
+            needed.append(pulls[model.node_pool])
         if model.weights.bucket:
             needed.append(fills[model.weights.bucket.folder])
         # Its pods name the account by a string.

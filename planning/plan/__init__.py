@@ -27,7 +27,7 @@ from planning.plan.environment import (
     SecretManagerSecret,
     TokenPlan,
 )
-from planning.plan.images import ImageMirrorPlan
+from planning.plan.images import ImageMirrorPlan, PrePullPlan
 from planning.plan.network import (
     ClusterNetworkPlan,
     ComputeDomainPlan,
@@ -110,6 +110,7 @@ __all__ = [
     "PodSecurity",
     "PodTransportPlan",
     "PoolUse",
+    "PrePullPlan",
     "PreflightPlan",
     "PriorityClassPlan",
     "ProtectionPlan",

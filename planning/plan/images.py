@@ -1,5 +1,6 @@
 """The part of the plan about where container images come from."""
 
+from catalog import Taint
 from planning.decision import Decision
 
 
@@ -23,3 +24,18 @@ class ImageMirrorPlan(Decision):
         # A project of a domain, acme.com:models, is a folder of it here.
         project = (self.project or "PROJECT").replace(":", "/")
         return f"{self.location}-docker.pkg.dev/{project}/{self.name}"
+
+
+class PrePullPlan(Decision):
+    """The DaemonSet that pulls images onto the nodes of a pool before servers need them."""
+
+    name: str
+    """The name of the DaemonSet."""
+    namespace: str
+    """The namespace of the DaemonSet."""
+    images: tuple[str, ...]
+    """References of the servers' own images, each once; that of a transport's sidecar is small, and left out."""
+    node_pools: tuple[str, ...]
+    """The name of the pool that it runs on."""
+    taints: tuple[Taint, ...]
+    """The taints that its pods tolerate."""

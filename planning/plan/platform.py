@@ -5,7 +5,7 @@ from planning.plan.access import AccessPlan, NamespacePlan, PriorityClassPlan
 from planning.plan.capacity import AddressUse, CostPlan, PoolUse, QuotaNeed
 from planning.plan.cluster import ClusterPlan, ExistingClusterPlan
 from planning.plan.environment import AlertsPlan, ProtectionPlan, TokenPlan
-from planning.plan.images import ImageMirrorPlan
+from planning.plan.images import ImageMirrorPlan, PrePullPlan
 from planning.plan.network import ClusterNetworkPlan, ComputeDomainPlan, ExistingNetworkPlan, FabricPlan
 from planning.plan.node_pools import DraDriverPlan, NcclInstallerPlan, NodeCachePlan, NodeDaemonPlan, NodePoolPlan
 from planning.plan.preflight import PreflightPlan
@@ -58,6 +58,8 @@ class PlatformPlan(Decision):
     """What the transport needs on each of its nodes besides; empty as for the installers."""
     node_caches: tuple[NodeCachePlan, ...]
     """One for each pool with a server that keeps its weights on its nodes."""
+    pre_pulls: tuple[PrePullPlan, ...]
+    """One for each pool whose servers' images are pulled before; empty: servers pull them."""
     dra_driver: DraDriverPlan | None
     """NVIDIA's; None: no accelerator of the stack joins nodes by NVLink."""
     compute_domains: tuple[ComputeDomainPlan, ...]

@@ -40,8 +40,12 @@ def test_a_stack_with_a_repository_comes_up_changes_and_goes_with_nothing_left(c
     (image,) = served_from(checkout)
     assert image.startswith("docker.io/vllm/vllm-openai:") and REPOSITORY not in resources(checkout)
 
-    edited(checkout, "dev", images={"mirror": {}})
+    edited(checkout, "dev", images={"mirror": {}, "prePull": True})
     checkout.succeed("up", "dev")
+    (pull,) = objects(checkout, "dev", "daemonsets -l app.kubernetes.io/name=pre-pull-l4", "kube-system")
+    assert pull["status"]["numberReady"] == pull["status"]["desiredNumberScheduled"] >= 1
+    (container,) = pull["spec"]["template"]["spec"]["containers"]
+    assert {container["image"]} == served_from(checkout)
     checkout.succeed("destroy", "dev")
     assert not (checkout.folder / ".sandbox/dev").exists()
     assert checkout.processes() == []
