@@ -1,6 +1,7 @@
 """Every command line that a stack of this checkout would run, before the parser of the vLLM that would run it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,8 @@ from planning.plan import PlatformPlan
 from planning.platform import plan_platform
 from planning.serving.arguments import expanded
 from tests.graph.broken_stacks import outcomes
+from tests.unit.serving import EIGHT_GPUS, ONE_GPU, TWO_NODES
+from tests.unit.test_weights_bucket import BUCKET, platform
 from tests.vllm import environment
 
 pytestmark = pytest.mark.vllm
@@ -38,6 +41,13 @@ def test_the_parser_accepts_what_the_plan_accepts_of_broken_stack_files(tmp_path
     # Two of each stack: most files that are broken by chance are refused.
     assert len(plans) >= 2 * len(STACKS)
     assert refused(plans) == {}
+
+
+@pytest.mark.parametrize("model", [ONE_GPU, EIGHT_GPUS, TWO_NODES], ids=["one GPU", "eight GPUs", "two nodes"])
+def test_the_parser_accepts_servers_that_stream_from_a_bucket(model: dict[str, Any]) -> None:
+    plan = platform({**model, **BUCKET})
+    assert any(word.startswith("gs://") for line in rendered([plan]) for word in line)
+    assert refused([plan]) == {}
 
 
 def refused(plans: list[PlatformPlan]) -> dict[str, str]:
