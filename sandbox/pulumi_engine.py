@@ -20,6 +20,7 @@ from pulumi import automation as auto
 
 from sandbox.cloud import serve_cloud
 from sandbox.home import Home
+from sandbox.leftovers import end_leftovers
 from sandbox.project import CANARY_TOKEN
 from sandbox.pulumi_command import InterruptibleCommand
 from sandbox.tools import ClusterTools, PulumiTools, cluster_tools, lws_chart, pulumi_environment, pulumi_tools
@@ -103,6 +104,7 @@ def pulumi_engine(
         _only_one(home) as lock,
         nullcontext(served_at) if served_at else _served(home, cluster) as port,
     ):
+        _tidy(home.state)
         command = InterruptibleCommand(tools.pulumi, held=(lock,))
         with _emptied(home.scratch), _interruptions_go_to(command):
             needs_token = home.write_workspace(charts)
@@ -118,8 +120,6 @@ def pulumi_engine(
             )
             if needs_token and home.profile.token:
                 stack.set_config(home.profile.key(home.profile.token), auto.ConfigValue(CANARY_TOKEN, secret=True))
-            # We hold the sandbox, so a lock in its state can only be from a Pulumi engine that was killed.
-            _remove_stale_locks(home.state)
             yield PulumiEngine(home, stack, charts, command)
 
 
@@ -142,7 +142,7 @@ def _run_program(checkout: Path, before: Callable[[], None] | None) -> None:
 
 def _environment(home: Home, tools: PulumiTools, port: int) -> dict[str, str]:
     plugin = Path(__file__).parent / "bin"
-    environment = pulumi_environment(tools)
+    environment = pulumi_environment(tools, home.scratch / "pulumi")
     return {
         **environment,
         "PATH": os.pathsep.join([str(plugin), environment.get("PATH", os.environ.get("PATH", ""))]),
@@ -162,6 +162,7 @@ def _environment(home: Home, tools: PulumiTools, port: int) -> dict[str, str]:
 @contextmanager
 def _only_one(home: Home) -> Generator[int]:
     """Holds the sandbox for as long as this process, or a Pulumi engine that it started, lives. Raises Busy."""
+    end_leftovers(home.scratch)
     descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -198,9 +199,10 @@ def _interruptions_go_to(command: InterruptibleCommand) -> Generator[None]:
             signal.signal(number, handler)
 
 
-def _remove_stale_locks(state: Path) -> None:
-    for lock in state.glob(".pulumi/locks/**/*.json"):
-        lock.unlink(missing_ok=True)
+def _tidy(state: Path) -> None:
+    """Removes what a killed Pulumi engine has left: we hold the sandbox, so no other one is at work."""
+    for left in (*state.glob(".pulumi/locks/**/*.json"), *state.glob(".pulumi/**/*.tmp")):
+        left.unlink(missing_ok=True)
 
 
 def _color() -> str:

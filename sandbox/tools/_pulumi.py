@@ -52,10 +52,9 @@ class PulumiTools:
     kubernetes_provider: Path
 
     @property
-    def home(self) -> Path:
-        """The Pulumi engine's PULUMI_HOME. It looks for the provider in
-        HOME/plugins/resource-kubernetes-vVERSION/EXECUTABLE."""
-        return self.kubernetes_provider.parents[2]
+    def plugins(self) -> Path:
+        """PULUMI_HOME/plugins: the Pulumi engine looks there for resource-kubernetes-vVERSION/EXECUTABLE."""
+        return self.kubernetes_provider.parents[1]
 
 
 def pulumi_tools(report: Report) -> PulumiTools:
@@ -75,15 +74,20 @@ def pulumi_tools(report: Report) -> PulumiTools:
     return PulumiTools(pulumi=pulumi, kubernetes_provider=_in_home(home))
 
 
-def pulumi_environment(tools: PulumiTools) -> dict[str, str]:
+def pulumi_environment(tools: PulumiTools, home: Path) -> dict[str, str]:
     """The environment in which a Pulumi engine uses exactly these tools and nothing else of this machine.
 
-    It is for Pulumi's process only: in the program's own, the SDK would take KUBECONFIG as the default of every
-    provider.
+    `home` is its own folder, made here. At each run it writes a log there, and keeps up to 500 MB of them (RotateLogs
+    in pkg/logging/rotation.go of 3.274), so it is not the folder of the tools. The environment is for Pulumi's process
+    only: in the program's own, the SDK would take KUBECONFIG as the default of every provider.
     """
+    home.mkdir(parents=True, exist_ok=True)
+    plugins = home / "plugins"
+    if not plugins.is_symlink():
+        plugins.symlink_to(tools.plugins)
     return {
         "PATH": os.pathsep.join([str(tools.pulumi.parent), os.environ.get("PATH", os.defpath)]),
-        "PULUMI_HOME": str(tools.home),
+        "PULUMI_HOME": str(home),
         # The provider is in PULUMI_HOME; the Pulumi engine warns at every run if it finds one on PATH instead.
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         # A missing plugin is a mistake here: say so instead of downloading it.

@@ -29,16 +29,17 @@ class Checkout:
         return run.stdout + run.stderr
 
     def processes(self, folder: Path | None = None) -> list[str]:
-        """Command lines of processes that work in this checkout, or in that folder of it."""
+        """Command lines of processes that work in this checkout, or in that folder of it, or were told of it."""
         place = f"{folder or self.folder}/"
         found: list[str] = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 there = f"{(process / 'cwd').readlink()}/"
+                told = place.encode() in (process / "environ").read_bytes()
             except OSError:
                 continue
-            if process.name != str(os.getpid()) and (place in line or there.startswith(place)):
+            if process.name != str(os.getpid()) and (told or place in line or there.startswith(place)):
                 found.append(line)
         return found
 

@@ -14,7 +14,7 @@ class Project:
 
     def __init__(self, folder: Path, backend: Path) -> None:
         self.folder = folder
-        environment = pulumi_environment(pulumi_tools(lambda _: None))
+        environment = pulumi_environment(pulumi_tools(lambda _: None), backend.with_name("pulumi-home"))
         host = CHECKOUT / "tests" / "sandbox" / "plain"
         path = [str(host), str(CHECKOUT / ".venv" / "bin"), environment["PATH"]]
         self.environment: Mapping[str, str] = {

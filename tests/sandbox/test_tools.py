@@ -269,11 +269,11 @@ def _resource_inputs(schema: Schema, token: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def schema() -> Schema:
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Schema:
     tools = pulumi_tools(print)
     outcome = subprocess.run(
         [tools.pulumi, "package", "get-schema", tools.kubernetes_provider],
-        env={**os.environ, **pulumi_environment(tools)},
+        env={**os.environ, **pulumi_environment(tools, tmp_path_factory.mktemp("pulumi"))},
         capture_output=True,
         text=True,
         check=True,
