@@ -22,6 +22,11 @@ class Outcome(StrEnum):
     """Nothing is done, and no answer comes until the client gives up."""
     LOST_RESPONSE = "lostResponse"
     """The request is carried out, but the client never learns of it."""
+    SILENT = "silent"
+    """The request is carried out, and no answer comes until the client gives up, as when it is killed meanwhile."""
+
+
+_DONE = (Outcome.LOST_RESPONSE, Outcome.SILENT)
 
 
 class Fault(Row):
@@ -67,7 +72,7 @@ class Faults:
 
     def before(self, fault: Fault | None, request: Request) -> None:
         """Causes what a fault does before the request is carried out. Raises Refused if it is not to be carried out."""
-        if fault is None or fault.outcome is Outcome.LOST_RESPONSE:
+        if fault is None or fault.outcome in _DONE:
             return
         if fault.outcome is Outcome.DELAY:
             self._given_up.wait(fault.seconds)
@@ -78,7 +83,9 @@ class Faults:
 
     def after(self, fault: Fault | None, request: Request) -> None:
         """Causes what a fault does after the request. Raises Refused if the answer is to be lost."""
-        if fault is not None and fault.outcome is Outcome.LOST_RESPONSE:
+        if fault is not None and fault.outcome in _DONE:
+            if fault.outcome is Outcome.SILENT:
+                self._given_up.wait()
             raise Refused(fault.message or _message(fault.outcome, request))
 
     def give_up(self) -> None:
@@ -105,7 +112,7 @@ def _message(outcome: Outcome, request: Request) -> str:
                 "googleapi: Error 401: Request had invalid authentication credentials. Expected OAuth 2 access token, "
                 "login cookie or other valid authentication credential., authError"
             )
-        case Outcome.HANG:
+        case Outcome.HANG | Outcome.SILENT:
             return "context canceled"
         case Outcome.LOST_RESPONSE:
             return "Error waiting for the operation: read: connection reset by peer"

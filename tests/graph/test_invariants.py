@@ -219,3 +219,11 @@ def test_servers_start_vllm_without_a_shell(graph: Graph) -> None:
         (container,) = server.inputs["spec"]["template"]["spec"]["containers"]
         assert container["command"] == ["vllm", "serve"]
         assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
+
+
+def test_nothing_asks_the_cluster_for_a_load_balancer_or_a_disk(graph: Graph) -> None:
+    """GKE makes no promise to delete those with the cluster, and what is left of them keeps the VPC from going."""
+    makers = {"Ingress", "Gateway", "PersistentVolumeClaim", "PersistentVolume"}
+    assert [r.key for r in graph.registrations if r.type.rsplit(":", 1)[-1] in makers] == []
+    assert [r.key for r in graph.registrations if r.inputs.get("spec", {}).get("type") == "LoadBalancer"] == []
+    assert "volumeClaimTemplate" not in json.dumps([r.inputs for r in graph.registrations])

@@ -115,7 +115,10 @@ def test_a_delay_holds_up_one_request_and_no_other(tmp_path: Path) -> None:
         assert recorded(tmp_path) == {"h200-vpc", "h200-gvnic"}
 
 
-def test_a_hanging_request_ends_when_the_engine_gives_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("outcome", "there"), [("hang", set[str]()), ("silent", {"h200-vpc"})])
+def test_a_request_without_an_answer_ends_when_the_engine_gives_up(
+    tmp_path: Path, outcome: str, there: set[str]
+) -> None:
     refusals: list[str] = []
 
     def create(client: Client) -> None:
@@ -124,7 +127,7 @@ def test_a_hanging_request_ends_when_the_engine_gives_up(tmp_path: Path) -> None
         except Refusal as refusal:
             refusals.append(str(refusal))
 
-    with cloud(tmp_path, "{stage: create, type: Network, outcome: hang}") as client:
+    with cloud(tmp_path, f"{{stage: create, type: Network, outcome: {outcome}}}") as client:
         client.create(PLATFORM["api-compute"].token, "api", PLATFORM["api-compute"].inputs)
         thread = threading.Thread(target=create, args=[client])
         thread.start()
@@ -133,7 +136,7 @@ def test_a_hanging_request_ends_when_the_engine_gives_up(tmp_path: Path) -> None
         client.stub.Cancel(empty_pb2.Empty())
         thread.join(5)
     assert refusals == ["Error creating Network h200-vpc: context canceled"]
-    assert recorded(tmp_path) == set()
+    assert recorded(tmp_path) == there
 
 
 @pytest.mark.parametrize(
