@@ -4,6 +4,7 @@ OUT ?= rendered
 FORMAT ?= text
 MODEL ?=
 SECONDS ?= 60
+STEP ?= 1
 CAPABILITY ?= 9.0
 REPORT ?= report/$(STACK)
 LINTERS := .linters
@@ -15,7 +16,7 @@ export SANDBOX_CLOUD := $(CLOUD)
 SANDBOX := $(BIN)/python -m sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools prune-tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify load preflight plan test test-slow test-vllm record-models compare-models check lint-manifests record lock lock-images audit sbom bench
+.PHONY: help setup tools prune-tools doctor up preview report drift policy lint-pipelines destroy status kubectl render verify load preflight plan test test-slow torture test-vllm record-models compare-models check lint-manifests record lock lock-images audit sbom bench
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +91,9 @@ test: setup tools ## run all tests but the slow ones, two files at a time
 
 test-slow: setup tools ## bring up every stack, break what is up, and review changes: half an hour
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+torture: setup tools ## kill up and destroy of STACK after each of the resources FROM to TO (every STEP-th), and run them again
+	@$(BIN)/python -m tests.sandbox.torture $(STACK) --from $(FROM) --to $(TO) --step $(STEP)
 
 test-vllm: setup ## hold command lines and a sample of models against vLLM's own code (9 GB, once)
 	@$(BIN)/python -m oracle.environment

@@ -25,6 +25,7 @@ NOT_BY_A_TEST = {
     "lint-manifests": "public linters over every stack take minutes",
     "lock-images": "tests/unit/test_lock_images.py runs what it calls",
     "prune-tools": "tests/unit/test_tools_cache.py runs what it calls",
+    "torture": "it kills for hours; tests/sandbox/test_interruption.py tries four of its moments",
     "audit": "it asks an advisory database on the internet",
     "sbom": "its tools come from the package index into an environment of their own",
     "lint-pipelines": "it is the test of the pipelines",
