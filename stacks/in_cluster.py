@@ -62,23 +62,9 @@ def build_in_cluster(
             images=images,
         )
         needs.append(NodeSoftware("node-software", software, opts=opts))
-    caches = {
-        pool: NodeCache(cache.name, NodeCacheArgs(plan=cache, node_pool=node_pools[pool], images=images), opts=opts)
-        for cache in plan.node_caches
-        for pool in cache.node_pools
-    }
-    pulls = {
-        pool: KubernetesObject(
-            pulled.name,
-            pre_pull(pulled),
-            # The rollout of a DaemonSet means something only once the nodes exist.
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[node_pools[pool].ready, *images])),
-        )
-        for pulled in plan.pre_pulls
-        for pool in pulled.node_pools
-    }
     shared = _InCluster(plan=plan, node_pools=node_pools, fabric_needs=needs, opts=opts, chart_opts=chart_opts)
 
+    caches, pulls = _node_caches(shared, images), _pre_pulls(shared, images)
     namespaces = {
         each.name: ServingNamespace(each.name, ServingNamespaceArgs(plan=each, access=plan.access), opts=opts)
         for each in plan.namespaces
@@ -134,6 +120,31 @@ def build_in_cluster(
             ),
             opts=opts,
         )
+
+
+def _node_caches(shared: _InCluster, images: Sequence[pulumi.Resource]) -> dict[str, pulumi.Resource]:
+    """The caches of nodes by the name of their pool."""
+    return {
+        pool: NodeCache(
+            cache.name,
+            NodeCacheArgs(plan=cache, node_pool=shared.node_pools[pool], images=images),
+            opts=shared.opts,
+        )
+        for cache in shared.plan.node_caches
+        for pool in cache.node_pools
+    }
+
+
+def _pre_pulls(shared: _InCluster, images: Sequence[pulumi.Resource]) -> dict[str, pulumi.Resource]:
+    """What holds servers' images on nodes, by the name of their pool."""
+    found: dict[str, pulumi.Resource] = {}
+    for pulled in shared.plan.pre_pulls:
+        for pool in pulled.node_pools:
+            # The rollout of a DaemonSet means something only once the nodes exist.
+            after_nodes = pulumi.ResourceOptions(depends_on=[shared.node_pools[pool].ready, *images])
+            opts = pulumi.ResourceOptions.merge(shared.opts, after_nodes)
+            found[pool] = KubernetesObject(pulled.name, pre_pull(pulled), opts)
+    return found
 
 
 def _fills(

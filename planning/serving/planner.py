@@ -96,24 +96,10 @@ class _Planner:
         if chosen is None:
             return None
         pool, shape, expected = chosen
-        for warning in shape.warnings:
-            self._findings.warn(self._path, warning)
-        if shape.settings.unasked_flags:
-            self._findings.warn(
-                f"{self._path}.engine",
-                f"what {', '.join(shape.settings.unasked_flags)} changes of weights and cache was not asked of vLLM's "
-                "own code; the memory is extrapolated",
-            )
+        self._check_chosen(pool, release, shape)
         spans_nodes = shape.pattern is Pattern.MULTI_NODE
         fabric = self._platform.fabric if spans_nodes and pool.mode else None
         transport = plan_transport(fabric, wanted.name) if fabric else None
-        if spans_nodes:
-            check_plugin(pool, release, self._path, self._findings)
-            self._check_executor(release)
-        elif wanted.distributed_executor is Executor.RAY:
-            self._findings.warn(f"{self._path}.distributedExecutor", "joins nodes, and this server is on one alone")
-        if wanted.image is None:
-            check_architecture(pool.accelerator, release, f"{self._path}.vllmVersion", self._findings)
         driver = check_driver(
             NodeDriver.of(pool, self._platform.gke_version),
             release,
@@ -218,6 +204,24 @@ class _Planner:
         return ShapeQuestion(
             model, GpuNode.of(pool.accelerator, pool.machine), self._request(model, release, pool), usd
         )
+
+    def _check_chosen(self, pool: ResolvedPool, release: VllmRelease, shape: ShapePlan) -> None:
+        """What the chosen shape and pool need of the release and the stack file."""
+        for warning in shape.warnings:
+            self._findings.warn(self._path, warning)
+        if shape.settings.unasked_flags:
+            self._findings.warn(
+                f"{self._path}.engine",
+                f"what {', '.join(shape.settings.unasked_flags)} changes of weights and cache was not asked of vLLM's "
+                "own code; the memory is extrapolated",
+            )
+        if shape.pattern is Pattern.MULTI_NODE:
+            check_plugin(pool, release, self._path, self._findings)
+            self._check_executor(release)
+        elif self._wanted.distributed_executor is Executor.RAY:
+            self._findings.warn(f"{self._path}.distributedExecutor", "joins nodes, and this server is on one alone")
+        if self._wanted.image is None:
+            check_architecture(pool.accelerator, release, f"{self._path}.vllmVersion", self._findings)
 
     def _pools(self) -> list[ResolvedPool]:
         """The one that it is to be on; with a service objective all, where none is named. None, without another word,
