@@ -26,9 +26,10 @@ from sandbox.policy_pack import NoPack, executable_pack
 from sandbox.profile import NoModule, Profile
 from sandbox.pulumi_engine import Busy, PulumiEngine, pulumi_engine
 from sandbox.render import RenderError, render
-from sandbox.sharing import NothingGiven, clusters, require_given, tenants
+from sandbox.sharing import NothingGiven, clusters, own_ids, require_given, tenants
 from sandbox.status import describe
 from sandbox.tools import ToolsError
+from sandbox.unfinished import LeftBehind, require_nothing_left, take_in
 
 
 class Protected(Exception):
@@ -43,6 +44,7 @@ _EXPECTED = (
     nccl_behaviour.UnknownBehaviour,
     Busy,
     Protected,
+    LeftBehind,
     ToolsError,
     ClusterError,
     RenderError,
@@ -130,6 +132,7 @@ def _up(options: argparse.Namespace) -> int:
     home = _home(options)
     started = time.monotonic()
     with pulumi_engine(home, _say) as running:
+        take_in(running, _say)
         # An update by itself notices what is protected only after it has begun, so preview first, as `pulumi up` does.
         if running.protected() and _stoppable(running, lambda: running.preview(_say)) is None:
             return EXIT_STATUS
@@ -181,6 +184,8 @@ def _destroy(options: argparse.Namespace) -> int:
             f"`{home.how('destroy', others[0])}` comes first"
         )
     with pulumi_engine(home, _say) as running:
+        take_in(running, _say)
+        known = own_ids(home)
         protected = running.protected()
         if protected and options.confirm != home.stack:
             names = ", ".join(sorted(protected.values()))
@@ -195,6 +200,7 @@ def _destroy(options: argparse.Namespace) -> int:
     # A command that was killed may have left a control plane that the cloud has not recorded.
     for plane in [] if home.shares_cloud else _planes(home):
         plane.destroy()
+    require_nothing_left(home, known)
     home.remove()
     _say(f"\nstack {home.stack} is gone: no resource, no process and no file of it is left")
     return 0

@@ -35,7 +35,7 @@ def lend(home: Home, paper: Home) -> None:
     require_given(home)
     if not home.shares_cloud:
         return
-    own = _own_ids(home)
+    own = own_ids(home)
     content: dict[str, Any] = json.loads(home.cloud.read_text(encoding="utf-8"))
     content["resources"] = {id_: record for id_, record in content["resources"].items() if id_ not in own}
     paper.folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def _joins(home: Home) -> bool:
     return any("existing" in (config.get(home.profile.key(key)) or {}) for key in home.profile.joins)
 
 
-def _own_ids(home: Home) -> set[str]:
+def own_ids(home: Home) -> set[str]:
     """The ids of resources that the stack made; those that it only reads are left out."""
     return {each["id"] for each in _recorded(home) if "id" in each and not each.get("external")}
 

@@ -25,7 +25,7 @@ _UNKNOWNS = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"
 _OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
@@ -53,9 +53,9 @@ def _plain(value: Value) -> Value:
             return UNKNOWN
         case list():
             return [_plain(item) for item in value]
-        case dict() if value.get(_SIGNATURE) == _SECRET:
+        case dict() if value.get(SIGNATURE) == _SECRET:
             return _plain(value.get("value"))
-        case dict() if value.get(_SIGNATURE) == _OUTPUT:
+        case dict() if value.get(SIGNATURE) == _OUTPUT:
             return _plain(value["value"]) if "value" in value else UNKNOWN
         case dict():
             return {key: _plain(item) for key, item in value.items() if item is not None}
@@ -64,7 +64,7 @@ def _plain(value: Value) -> Value:
 
 
 def is_asset(value: Value) -> bool:
-    return isinstance(value, dict) and _SIGNATURE in value
+    return isinstance(value, dict) and SIGNATURE in value
 
 
 def has_unknown(value: Value) -> bool:
