@@ -92,7 +92,7 @@ def _preview(examples: Iterable[tuple[str, Stack]], folder: Path) -> tuple[list[
     workspace.mkdir()
     with _provider() as port:
         environment = {
-            **pulumi_environment(tools),
+            **pulumi_environment(tools, folder / "pulumi"),
             "PULUMI_BACKEND_URL": folder.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "rules",
             "PULUMI_DEBUG_PROVIDERS": f"gcp:{port},kubernetes:{port}",
