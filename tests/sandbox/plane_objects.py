@@ -3,10 +3,14 @@
 import contextlib
 import json
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from sandbox.cluster import ClusterFeatures, ControlPlane
+from sandbox.profile import read_profile
+from sandbox.tools import cluster_tools
+from tests.sandbox.conftest import CHECKOUT
 from tests.sandbox.waiting import wait_for
 
 FEATURES = ClusterFeatures(multi_networking=True, gateway_api=True)
@@ -47,6 +51,18 @@ def apply(plane: ControlPlane, *objects: dict[str, Any]) -> None:
 
 def get(plane: ControlPlane, *what: str) -> Any:
     return json.loads(plane.kubectl("get", *what, "--output=json"))
+
+
+@contextlib.contextmanager
+def two_nodes(clusters: Path) -> Generator[ControlPlane]:
+    """A control plane that runs this checkout's workloads, with node-1, node-2 and a Secret `token`."""
+    plane = ControlPlane(clusters / "one", cluster_tools(print), read_profile(CHECKOUT).workloads)
+    plane.start(PLAIN)
+    plane.apply_nodes([node("node-1", {}, []), node("node-2", {}, [])])
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"token": "hf_known"}}
+    apply(plane, secret)
+    yield plane
+    plane.destroy()
 
 
 def wait_until_ready(plane: ControlPlane, name: str) -> None:

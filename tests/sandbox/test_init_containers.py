@@ -9,10 +9,7 @@ import pytest
 from sandbox import checkpoints
 from sandbox.cluster import ControlPlane
 from sandbox.cluster.processes import recorded
-from sandbox.profile import read_profile
-from sandbox.tools import cluster_tools
-from tests.sandbox.conftest import CHECKOUT
-from tests.sandbox.plane_objects import PLAIN, apply, get, node, processes_with
+from tests.sandbox.plane_objects import apply, get, node, processes_with, two_nodes
 from tests.sandbox.waiting import wait_for
 
 KEEP = """
@@ -47,14 +44,8 @@ for row in said["siblings"]:
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    home = tmp_path_factory.mktemp("init")
-    plane = ControlPlane(home / "clusters" / "one", cluster_tools(print), read_profile(CHECKOUT).workloads)
-    plane.start(PLAIN)
-    plane.apply_nodes([node("node-1", {}, []), node("node-2", {}, [])])
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"token": "hf_known"}}
-    apply(plane, secret)
-    yield plane
-    plane.destroy()
+    with two_nodes(tmp_path_factory.mktemp("init") / "clusters") as plane:
+        yield plane
 
 
 def pod(name: str, program: str, *words: str, where: str = "node-1", **more: Any) -> dict[str, Any]:

@@ -7,10 +7,7 @@ import pytest
 
 from components.manifests.programs import source
 from sandbox.cluster import ControlPlane
-from sandbox.profile import read_profile
-from sandbox.tools import cluster_tools
-from tests.sandbox.conftest import CHECKOUT
-from tests.sandbox.plane_objects import PLAIN, apply, node
+from tests.sandbox.plane_objects import apply, two_nodes
 from tests.sandbox.test_init_containers import failed, logged, pod, ready
 
 FIRST, LAST = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -18,14 +15,8 @@ FIRST, LAST = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetens
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    home = tmp_path_factory.mktemp("weights")
-    plane = ControlPlane(home / "clusters" / "one", cluster_tools(print), read_profile(CHECKOUT).workloads)
-    plane.start(PLAIN)
-    plane.apply_nodes([node("node-1", {}, []), node("node-2", {}, [])])
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"token": "hf_known"}}
-    apply(plane, secret)
-    yield plane
-    plane.destroy()
+    with two_nodes(tmp_path_factory.mktemp("weights") / "clusters") as plane:
+        yield plane
 
 
 def fetching(name: str, repository: str) -> dict[str, Any]:
