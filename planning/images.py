@@ -12,13 +12,12 @@ from catalog.release import Image
 from config.settings import Settings
 from planning.decision import Decision
 from planning.errors import Findings
+from planning.node_cache import NODES_NAMESPACE
 from planning.plan import ImageMirrorPlan, ModelServerPlan, NodePoolPlan, PrePullPlan
 from planning.pools import ResolvedPool
 
 DOCKER_HUB = "docker.io"
 _ARTIFACT_REGISTRY = re.compile(r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev")
-_NAMESPACE = "kube-system"
-"""Where GKE's own DaemonSets for nodes are; no server is in it."""
 _FIELDS = ("image", "pause_image", "host_image")
 
 _Plan = TypeVar("_Plan", bound=Decision)
@@ -119,7 +118,7 @@ def plan_pre_pulls(
     plans = tuple(
         PrePullPlan(
             name=f"pre-pull-{pool.name}",
-            namespace=_NAMESPACE,
+            namespace=NODES_NAMESPACE,
             images=images[pool.name],
             node_pools=(pool.name,),
             taints=pool.accelerator.nodes.taints,

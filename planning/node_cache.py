@@ -11,7 +11,7 @@ from planning.pools import ResolvedPool
 from planning.serving.resources import KERNELS_GIB, pods_disk_gib
 from planning.serving.weights import cache_root
 
-_NAMESPACE = "kube-system"
+NODES_NAMESPACE = "kube-system"
 """Where GKE's own DaemonSets for nodes are; no server is in it."""
 
 
@@ -39,7 +39,7 @@ def plan_node_caches(
         plans.append(
             NodeCachePlan(
                 name=f"node-cache-{pool.name}",
-                namespace=_NAMESPACE,
+                namespace=NODES_NAMESPACE,
                 image=kept[0].image,
                 root=cache_root(),
                 local_ssd=cold_start().node_cache.local_ssd,
