@@ -4,21 +4,13 @@ It also marks the folder of compiled kernels on the node as used, where there is
 """
 
 import argparse
-import os
-import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from components.manifests.programs.bucket_objects import Bucket, is_complete
 from components.manifests.programs.hub_files import Failed, say
-
-
-def end(*_: Any) -> None:
-    """As the first process of its container it would not be ended by a signal that it does not handle."""
-    os._exit(128 + signal.SIGTERM)
+from components.manifests.programs.pod_process import end_when_told, mark_used
 
 
 def main(words: Sequence[str]) -> int:
@@ -28,12 +20,10 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--kernels", type=Path, help="folder of what this server compiles")
     parser.add_argument("--pause", type=float, default=5.0, help="seconds before the second try; then twice as long")
     said = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, end)
+    end_when_told()
     try:
         if said.kernels:
-            said.kernels.mkdir(parents=True, exist_ok=True)
-            # The node's cache keeps those that were used last.
-            os.utime(said.kernels, (time.time(), time.time()))
+            mark_used(said.kernels)
         if is_complete(Bucket(said.bucket, said.pause), said.folder):
             say(f"gs://{said.bucket}/{said.folder} is complete")
             return 0

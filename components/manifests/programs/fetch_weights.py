@@ -10,10 +10,8 @@ import http.client
 import json
 import os
 import re
-import signal
 import sys
 import threading
-import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +28,8 @@ from components.manifests.programs.hub_files import (
     patiently,
     say,
 )
+from components.manifests.programs.pod_hub import hub_of_the_pod
+from components.manifests.programs.pod_process import end_when_told, mark_used
 
 CHUNK = 1 << 20
 AT_ONCE = 8
@@ -215,11 +215,6 @@ def _parts(repository: str) -> tuple[str, str]:
     return name, revision or "main"
 
 
-def end(*_: Any) -> None:
-    """As the first process of its container it would not be ended by a signal that it does not handle."""
-    os._exit(128 + signal.SIGTERM)
-
-
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="fetch_weights")
     parser.add_argument("folder", type=Path)
@@ -228,18 +223,10 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--room", type=float, required=True, help="GiB")
     parser.add_argument("--pause", type=float, default=5.0, help="seconds before the second try; then twice as long")
     said = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, end)
-    token = Path(os.environ.get("HF_TOKEN_PATH", "/nonexistent"))
-    hub = Hub(
-        os.environ.get("HF_ENDPOINT", "https://huggingface.co"),
-        token.read_text(encoding="utf-8").strip() if token.is_file() else "",
-    )
-    kernels = said.folder / "kernels" / said.kernels
+    end_when_told()
     try:
-        kernels.mkdir(parents=True, exist_ok=True)
-        # The node's cache keeps those that were used last.
-        os.utime(kernels, (time.time(), time.time()))
-        fetch_all(said.folder, said.repositories, hub, int(said.room * GIB), said.pause)
+        mark_used(said.folder / "kernels" / said.kernels)
+        fetch_all(said.folder, said.repositories, hub_of_the_pod(), int(said.room * GIB), said.pause)
     except (Failed, OSError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1

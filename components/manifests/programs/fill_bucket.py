@@ -8,13 +8,10 @@ stands an object that names all files, without which no server starts. What is c
 import argparse
 import http.client
 import json
-import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from components.manifests.programs.bucket_objects import (
@@ -26,6 +23,8 @@ from components.manifests.programs.bucket_objects import (
     streamed,
 )
 from components.manifests.programs.hub_files import Failed, File, Hub, Interrupted, patiently, say
+from components.manifests.programs.pod_hub import hub_of_the_pod
+from components.manifests.programs.pod_process import end_when_told
 
 CHUNK = 1 << 20
 AT_ONCE = 8
@@ -150,11 +149,6 @@ def _is(stored: Stored, file: File) -> bool:
     return (stored.size, stored.digest) == (file.size, file.digest)
 
 
-def end(*_: Any) -> None:
-    """As the first process of its container it would not be ended by a signal that it does not handle."""
-    os._exit(128 + signal.SIGTERM)
-
-
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="fill_bucket")
     parser.add_argument("bucket")
@@ -163,14 +157,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("revision")
     parser.add_argument("--pause", type=float, default=5.0, help="seconds before the second try; then twice as long")
     said = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, end)
-    token = Path(os.environ.get("HF_TOKEN_PATH", "/nonexistent"))
-    hub = Hub(
-        os.environ.get("HF_ENDPOINT", "https://huggingface.co"),
-        token.read_text(encoding="utf-8").strip() if token.is_file() else "",
-    )
+    end_when_told()
     try:
-        Fill(hub, Bucket(said.bucket, said.pause), said.repository, said.revision, said.folder).run()
+        Fill(hub_of_the_pod(), Bucket(said.bucket, said.pause), said.repository, said.revision, said.folder).run()
     except (Failed, OSError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
