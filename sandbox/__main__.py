@@ -132,7 +132,7 @@ def _up(options: argparse.Namespace) -> int:
     home = _home(options)
     started = time.monotonic()
     with pulumi_engine(home, _say) as running:
-        take_in(running, _say)
+        take_in(running, _planes(home), _say)
         # An update by itself notices what is protected only after it has begun, so preview first, as `pulumi up` does.
         if running.protected() and _stoppable(running, lambda: running.preview(_say)) is None:
             return EXIT_STATUS
@@ -184,7 +184,7 @@ def _destroy(options: argparse.Namespace) -> int:
             f"`{home.how('destroy', others[0])}` comes first"
         )
     with pulumi_engine(home, _say) as running:
-        take_in(running, _say)
+        take_in(running, _planes(home), _say)
         known = own_ids(home)
         protected = running.protected()
         if protected and options.confirm != home.stack:

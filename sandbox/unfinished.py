@@ -2,39 +2,49 @@
 
 The engine notes a creation in its state before it asks for it, and the cloud goes on with it also when the engine is
 killed. On Google a person takes such a resource in by `pulumi refresh --import-pending-creates`, and must know its id;
-here the cloud's own record tells it.
+here the cloud's own record tells it, or the cluster.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 from sandbox.cloud.store import Record, Store
 from sandbox.cloud.values import SIGNATURE
+from sandbox.cluster import ControlPlane
 from sandbox.home import Home
 from sandbox.pulumi_engine import PulumiEngine
 from sandbox.sharing import tenants
 
 _FILLED_IN = "__defaults"
 """The input in which the Pulumi bridge lists what it filled in; the cloud does not keep it."""
+_NAMED_BY_PULUMI = "pulumi.com/autonamed"
+"""The annotation by which the Kubernetes provider marks an object whose name it chose (`SetAutonameAnnotation` in
+`provider/pkg/metadata/naming.go`, read on 2026-11-29)."""
 
 
 class LeftBehind(Exception):
     """The cloud has resources that no state knows; the message names them, and says what to do."""
 
 
-def take_in(running: PulumiEngine, tell: Callable[[str], None]) -> None:
-    """Takes what the cloud has made since into the state, as if the engine had lived to see it.
+def take_in(running: PulumiEngine, planes: Iterable[ControlPlane], tell: Callable[[str], None]) -> None:
+    """Takes what was made since in the cloud, and in the stack's clusters, into the state, as if the engine had lived to
+    see it.
 
-    In a cloud that several stacks share nothing is taken in: it may be another one's.
+    Of a cloud that several stacks share nothing is taken in: it may be another one's.
     """
     home = running.home
-    if home.shares_cloud or tenants(home):
-        return
     state = running.stack.export_stack()
     deployment = cast(dict[str, Any], state.deployment or {})
     resources: list[dict[str, Any]] = deployment.get("resources") or []
-    found = _made(home, deployment.get("pending_operations") or [], {each["urn"] for each in resources})
+    there = {each["urn"] for each in resources}
+    operations: list[dict[str, Any]] = deployment.get("pending_operations") or []
+    begun: list[dict[str, Any]] = [each["resource"] for each in operations if each["type"] == "creating"]
+    # A note has no inputs where the resource takes none, and nothing then tells it from another one.
+    begun = [resource for resource in begun if resource["urn"] not in there and "inputs" in resource]
+    shared = home.shares_cloud or bool(tenants(home))
+    made: list[dict[str, Any]] = [*([] if shared else _made_in_cloud(home, begun)), *_made_in_clusters(planes, begun)]
+    found: dict[str, dict[str, Any]] = {each["urn"]: each for each in made}
     if not found:
         return
     # Whoever imports a state drops all notes of the engine's with it, and warns of each, so drop them here.
@@ -70,20 +80,32 @@ def require_nothing_left(home: Home, known: Iterable[str]) -> None:
         )
 
 
-def _made(home: Home, operations: list[dict[str, Any]], there: set[str]) -> dict[str, dict[str, Any]]:
-    """The resources, as they belong into the state, of all creations that ended in the cloud alone, by URN."""
-    found: dict[str, dict[str, Any]] = {}
+def _made_in_cloud(home: Home, begun: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Those that the cloud has, as they belong into the state."""
     records = Store(home.cloud).read().resources
-    for operation in operations:
-        resource: dict[str, Any] = operation["resource"]
-        if operation["type"] != "creating" or resource["urn"] in there:
-            continue
+    for resource in begun:
         secret = {name: value for name, value in resource["inputs"].items() if SIGNATURE in json.dumps(value)}
         for id_, record in records.items():
             if record.token == resource["type"] and _asked(record, resource["inputs"], secret):
-                outputs = {**record.outputs, **secret}
-                found[resource["urn"]] = {**resource, "id": id_, "outputs": outputs}
-    return found
+                yield {**resource, "id": id_, "outputs": {**record.outputs, **secret}}
+
+
+def _made_in_clusters(planes: Iterable[ControlPlane], begun: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Those objects that have a name of Pulumi's choice: the next command would make them again, under another name.
+
+    An object with a name of its own needs nothing: the provider applies it once more, and waits until it is ready.
+    """
+    running = [plane for plane in planes if plane.running()]
+    for resource in begun:
+        inputs: dict[str, Any] = resource["inputs"]
+        metadata: dict[str, Any] = inputs.get("metadata") or {}
+        annotations: dict[str, str] = metadata.get("annotations") or {}
+        if annotations.get(_NAMED_BY_PULUMI) != "true":
+            continue
+        name, namespace = metadata["name"], metadata.get("namespace", "default")
+        query = ("get", inputs["kind"], name, "--namespace", namespace, "--ignore-not-found", "--output=name")
+        if any(plane.kubectl(*query).strip() for plane in running):
+            yield {**resource, "id": f"{namespace}/{name}", "outputs": inputs}
 
 
 def _asked(record: Record, inputs: dict[str, Any], secret: Iterable[str]) -> bool:
