@@ -291,7 +291,8 @@ def _check(options: argparse.Namespace, chosen: Callable[[Profile], str | None],
 
 
 def _behave(options: argparse.Namespace) -> int:
-    _say(behave(_home(options), options))
+    home = _home(options)
+    _say(behave(home, lambda: _running_plane(home), options))
     return 0
 
 

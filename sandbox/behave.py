@@ -3,9 +3,10 @@ which what stands for them reads."""
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.cluster import hub_behaviour, node_disk
+from sandbox.cluster import ControlPlane, hub_behaviour, node_disk, node_faults
 from sandbox.cluster.hub_behaviour import HubBehaviour
 from sandbox.cluster.nccl import behaviour as nccl_behaviour
 from sandbox.cluster.node_disk import NodeDisk
@@ -19,17 +20,22 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     whose.add_argument("--fabric", action="store_true", help="what a test between nodes finds")
     whose.add_argument("--hub", action="store_true", help="what pods find at Hugging Face")
     whose.add_argument("--nodes", action="store_true", help="what programs find on their nodes")
+    whose.add_argument("--node", metavar="NAME", help="what befalls one node of the cluster")
     command.add_argument(
         "how",
         nargs="?",
         default="",
         help="of a model slow-start=20s, slow-tokens=0.2s, first-token=1s, stall or fail; with commas; or nothing. "
-        f"Of the fabric {nccl_behaviour.FORMS}; of the hub {hub_behaviour.FORMS}; of nodes {node_disk.FORMS}.",
+        f"Of the fabric {nccl_behaviour.FORMS}; of the hub {hub_behaviour.FORMS}; of nodes {node_disk.FORMS}; "
+        f"of a node {node_faults.FORMS}.",
     )
 
 
-def behave(home: Home, options: argparse.Namespace) -> str:
-    """Does what the arguments say, and returns it in words. Raises UnknownBehaviour."""
+def behave(home: Home, plane: Callable[[], ControlPlane], options: argparse.Namespace) -> str:
+    """Does what the arguments say, and returns it in words; only what befalls a node needs the control plane.
+
+    Raises UnknownBehaviour, and ClusterError if there is no such node.
+    """
     how: str = options.how
     said = how or "as it should"
     if options.fabric:
@@ -44,6 +50,9 @@ def behave(home: Home, options: argparse.Namespace) -> str:
         NodeDisk.parse(how)
         _write(home.node_behaviour, how)
         return f"each node: {said}"
+    if options.node is not None:
+        node_faults.befall(plane(), options.node, how)
+        return f"node {options.node}: {said}"
     Behaviour.parse(how)
     write_of_models(home, {**of_models(home), options.model: how})
     return f"servers of {options.model}: {how or 'as they should'}"

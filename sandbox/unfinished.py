@@ -28,8 +28,7 @@ class LeftBehind(Exception):
 
 
 def take_in(running: PulumiEngine, planes: Iterable[ControlPlane], tell: Callable[[str], None]) -> None:
-    """Takes what was made since in the cloud, and in the stack's clusters, into the state, as if the engine had lived to
-    see it.
+    """Takes what was made since in the cloud and the stack's clusters into the state, as if the engine had seen it.
 
     Of a cloud that several stacks share nothing is taken in: it may be another one's.
     """

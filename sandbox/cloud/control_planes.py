@@ -35,7 +35,7 @@ class Effects(Protocol):
         ...
 
     def asleep(self, state: State) -> bool:
-        """Whether something that the state records does not run."""
+        """Whether something that the state records does not run, or runs though nobody can reach it."""
         ...
 
     def wake(self, state: State) -> None: ...
@@ -57,13 +57,19 @@ class Paper:
 
 
 class ControlPlanes:
-    """Runs a control plane for each cluster, in a folder with the cluster's name."""
+    """Runs a control plane for each cluster, in a folder with the cluster's name.
 
-    def __init__(self, folder: Path, tools: ClusterTools, tables: Tables, workloads: Workloads | None) -> None:
+    `reachable`: False stops the control planes of clusters that are there already, and nobody answers.
+    """
+
+    def __init__(
+        self, folder: Path, tools: ClusterTools, tables: Tables, workloads: Workloads | None, *, reachable: bool = True
+    ) -> None:
         self._folder = folder
         self._tools = tools
         self._tables = tables
         self._workloads = workloads
+        self._reachable = reachable
 
     def plane(self, cluster_id: str) -> ControlPlane:
         return ControlPlane(self._folder / last(cluster_id), self._tools, self._workloads)
@@ -90,9 +96,13 @@ class ControlPlanes:
         _forget_pools(state, id_, record)
 
     def asleep(self, state: State) -> bool:
-        return any(not self.plane(id_).running() for id_, _ in state.of(CLUSTER))
+        return any(self.plane(id_).running() != self._reachable for id_, _ in state.of(CLUSTER))
 
     def wake(self, state: State) -> None:
+        if not self._reachable:
+            for id_, _ in state.of(CLUSTER):
+                self.plane(id_).stop()
+            return
         for token in (CLUSTER, NODE_POOL):
             for id_, record in list(state.of(token)):
                 state.resources[id_] = self.applied(state, id_, record)

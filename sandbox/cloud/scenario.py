@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import Field
+
 from sandbox.cloud.faults import Fault
 from sandbox.cloud.situation import Situation
 from sandbox.cloud.tables import Family, Reservation
@@ -15,6 +17,7 @@ class Scenario(Row):
     families: Mapping[str, Family] = {}
     reservations: tuple[Reservation, ...] | None = None
     faults: tuple[Fault, ...] = ()
+    reachable: bool = Field(default=True, description="whether the API servers of clusters can be reached")
     google: Situation = Situation()
     """What Google answers to the checks before anything is made."""
 

@@ -16,7 +16,7 @@ from sandbox.cloud.control_planes import ControlPlanes, Paper
 from sandbox.cloud.faults import Faults
 from sandbox.cloud.node_networks import NodeNetworks
 from sandbox.cloud.provider import Provider
-from sandbox.cloud.scenario import read_scenario
+from sandbox.cloud.scenario import Scenario, read_scenario
 from sandbox.cloud.store import Store
 from sandbox.cloud.tables import Tables
 from sandbox.cluster import Workloads
@@ -50,7 +50,7 @@ def serve_cloud(
     faults = Faults(told.faults)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_logging_to(state_file.parent / _LOG))
-        effects = Paper() if clusters is None else _control_planes(clusters, tools, tables, workloads)
+        effects = Paper() if clusters is None else _control_planes(clusters, tools, tables, workloads, told)
         if isinstance(effects, ControlPlanes):
             stack.enter_context(NodeNetworks(effects, store.read))
             stack.enter_context(Autoscaler(effects, store, tables))
@@ -68,11 +68,11 @@ def serve_cloud(
 
 
 def _control_planes(
-    clusters: Path, tools: ClusterTools | None, tables: Tables, workloads: Workloads | None
+    clusters: Path, tools: ClusterTools | None, tables: Tables, workloads: Workloads | None, told: Scenario
 ) -> ControlPlanes:
     if tools is None:
         raise ValueError("a folder for clusters needs the tools of a control plane")
-    return ControlPlanes(clusters, tools, tables, workloads)
+    return ControlPlanes(clusters, tools, tables, workloads, reachable=told.reachable)
 
 
 @contextmanager

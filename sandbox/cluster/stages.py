@@ -13,6 +13,8 @@ from sandbox.cluster.workloads import Workloads
 # supervisor says by the annotation, and not when its node takes it. The labels are the LeaderWorkerSet chart's own.
 PROCESS_LABELS = {"app.kubernetes.io/name": "lws", "control-plane": "controller-manager"}
 SERVING_ANNOTATION = "sandbox/serving"
+SILENT_ANNOTATION = "sandbox/silent"
+"""On a node whose kubelet has fallen silent: kwok would say at once that it is Ready."""
 
 STAGE_FILES = (
     "node/fast/node-initialize.yaml",
@@ -122,7 +124,17 @@ def _pod_delete(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, A
     ]
 
 
-_STAGE_CHANGES = {"pod-ready": _pod_ready, "pod-complete": _pod_complete, "pod-delete": _pod_delete}
+def _node_initialize(stage: dict[str, Any], workloads: Workloads) -> list[dict[str, Any]]:
+    speaks = {"key": f'.metadata.annotations["{SILENT_ANNOTATION}"]', "operator": "DoesNotExist"}
+    return [_with_requirements(stage, "node-initialize", speaks)]
+
+
+_STAGE_CHANGES = {
+    "node-initialize": _node_initialize,
+    "pod-ready": _pod_ready,
+    "pod-complete": _pod_complete,
+    "pod-delete": _pod_delete,
+}
 
 
 def _with_requirements(stage: dict[str, Any], name: str, *requirements: dict[str, Any]) -> dict[str, Any]:

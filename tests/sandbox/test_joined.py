@@ -12,6 +12,7 @@ from sandbox.cloud import serve_cloud
 from sandbox.cluster import ControlPlane
 from sandbox.project import PROJECT_ID
 from sandbox.tools import cluster_tools
+from tests.sandbox.by_hand import delete_cluster
 from tests.sandbox.cloud_client import PROJECT, REGION, Client, Resource, build, h200_platform, tear_down
 from tests.sandbox.conftest import Checkout
 from tests.sandbox.stacks import edited, objects, values
@@ -22,6 +23,7 @@ OWNER = "owner"
 OWNERS_PROJECT = "acme-platform"
 """A project of its own: the network is shared with the stack's as a Shared VPC's host, and the cluster is joined."""
 
+DELETE_UNREACHABLE = "PULUMI_K8S_DELETE_UNREACHABLE"
 
 THEIRS = {"project": OWNERS_PROJECT, "name": "h200-cluster", "systemPool": "system", "provides": ["nodePools"]}
 
@@ -155,3 +157,18 @@ def test_a_stack_in_somebody_elses_network_leaves_it_as_it_was(checkout: Checkou
     assert cluster["subnetwork"].endswith(f"projects/{OWNERS_PROJECT}/regions/{REGION}/subnetworks/spare")
     checkout.succeed("destroy", "inside")
     assert everything(given) == before
+
+
+def test_a_stack_in_a_given_cluster_that_is_gone_says_how_it_goes_down(
+    checkout: Checkout, given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(checkout.folder / "Pulumi.dev.yaml", checkout.folder / "Pulumi.orphan.yaml")
+    edited(checkout, "orphan", cluster={"existing": {"name": "plain-cluster", "systemPool": "system"}})
+    checkout.succeed("up", "orphan", CLOUD=OWNER)
+    delete_cluster(given, "plain-cluster")
+    refused = checkout.make("destroy", "orphan")
+    said = refused.stdout + refused.stderr
+    assert refused.returncode != 0
+    assert "configured Kubernetes cluster is unreachable" in said and DELETE_UNREACHABLE in said, said
+    monkeypatch.setenv(DELETE_UNREACHABLE, "true")
+    assert "stack orphan is gone" in checkout.succeed("destroy", "orphan")
