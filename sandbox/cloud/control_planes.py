@@ -6,14 +6,14 @@ from typing import Protocol
 
 from sandbox.cloud.kinds import Refused
 from sandbox.cloud.nodes import POOL_LABEL, nodes_of_pool
-from sandbox.cloud.references import last
+from sandbox.cloud.references import last, project_of
 from sandbox.cloud.resources.cluster import with_control_plane
-from sandbox.cloud.resources.common import CLUSTER, NODE_POOL
+from sandbox.cloud.resources.common import CLUSTER, FIREWALL, NODE_POOL
 from sandbox.cloud.resources.pool_size import pools_of
 from sandbox.cloud.store import Record, State
 from sandbox.cloud.system_pods import system_daemon_set
 from sandbox.cloud.tables import Tables
-from sandbox.cloud.values import Properties
+from sandbox.cloud.values import Properties, Value
 from sandbox.cloud.versions import NETWORKING_DEVICE_CLASSES, at_least
 from sandbox.cluster import ClusterError, ClusterFeatures, ControlPlane, Workloads
 from sandbox.cluster.layout import CA_FILE
@@ -60,16 +60,25 @@ class ControlPlanes:
     """Runs a control plane for each cluster, in a folder with the cluster's name.
 
     `reachable`: False stops the control planes of clusters that are there already, and nobody answers.
+    `balancers_stay`: True leaves the firewall rules of a deleted cluster's load balancers behind.
     """
 
     def __init__(
-        self, folder: Path, tools: ClusterTools, tables: Tables, workloads: Workloads | None, *, reachable: bool = True
+        self,
+        folder: Path,
+        tools: ClusterTools,
+        tables: Tables,
+        workloads: Workloads | None,
+        *,
+        reachable: bool = True,
+        balancers_stay: bool = False,
     ) -> None:
         self._folder = folder
         self._tools = tools
         self._tables = tables
         self._workloads = workloads
         self._reachable = reachable
+        self._balancers_stay = balancers_stay
 
     def plane(self, cluster_id: str) -> ControlPlane:
         return ControlPlane(self._folder / last(cluster_id), self._tools, self._workloads)
@@ -87,6 +96,8 @@ class ControlPlanes:
     def deleted(self, state: State, id_: str, record: Record) -> None:
         try:
             if record.token == CLUSTER:
+                if self._balancers_stay:
+                    state.resources.update(_firewalls_of_balancers(self.plane(id_), id_, record))
                 self.plane(id_).destroy()
                 self._trust()
             elif record.token == NODE_POOL and self.plane(_cluster_of(id_)).running():
@@ -148,6 +159,20 @@ def _features(cluster: Properties) -> ClusterFeatures:
         managed_prometheus=bool(cluster.flag("monitoringConfig.managedPrometheus.enabled")),
         managed_dranet=at_least(cluster.text("masterVersion") or "", NETWORKING_DEVICE_CLASSES),
     )
+
+
+def _firewalls_of_balancers(plane: ControlPlane, cluster: str, record: Record) -> dict[str, Record]:
+    """The firewall rules that GKE made for Services of type LoadBalancer, by id.
+
+    Their names are those of `MakeFirewallName` and `DefaultLoadBalancerName` (cloud-provider-gcp
+    `providers/gce/gce_loadbalancer_naming.go`, k8s.io/cloud-provider `cloud.go`, read on 2026-11-29).
+    """
+    services = json.loads(plane.kubectl("get", "services", "--all-namespaces", "--output=json"))["items"]
+    uids = [each["metadata"]["uid"] for each in services if each["spec"].get("type") == "LoadBalancer"]
+    inputs: dict[str, Value] = {"network": record.properties.text("network"), "sourceRanges": ["0.0.0.0/0"]}
+    names = [f"k8s-fw-{('a' + uid.replace('-', ''))[:32]}" for uid in uids]
+    found = {f"projects/{project_of(cluster)}/global/firewalls/{name}": name for name in names}
+    return {id_: Record(FIREWALL, {**inputs, "name": name}, {**inputs, "name": name}) for id_, name in found.items()}
 
 
 def _cluster_of(pool_id: str) -> str:

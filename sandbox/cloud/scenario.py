@@ -18,6 +18,9 @@ class Scenario(Row):
     reservations: tuple[Reservation, ...] | None = None
     faults: tuple[Fault, ...] = ()
     reachable: bool = Field(default=True, description="whether the API servers of clusters can be reached")
+    load_balancers_stay: bool = Field(
+        default=False, description="whether the firewall rules of load balancers outlive their cluster"
+    )
     google: Situation = Situation()
     """What Google answers to the checks before anything is made."""
 

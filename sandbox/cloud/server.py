@@ -72,7 +72,14 @@ def _control_planes(
 ) -> ControlPlanes:
     if tools is None:
         raise ValueError("a folder for clusters needs the tools of a control plane")
-    return ControlPlanes(clusters, tools, tables, workloads, reachable=told.reachable)
+    return ControlPlanes(
+        clusters,
+        tools,
+        tables,
+        workloads,
+        reachable=told.reachable,
+        balancers_stay=told.load_balancers_stay,
+    )
 
 
 @contextmanager

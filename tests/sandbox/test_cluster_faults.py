@@ -3,6 +3,7 @@
 The tests follow each other on one stack that is up.
 """
 
+import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.sandbox.by_hand import delete_at_google
 from tests.sandbox.conftest import Checkout
 from tests.sandbox.stacks import edited, objects, values
 from tests.sandbox.waiting import wait_for
@@ -42,7 +44,7 @@ def up(checkout: Checkout) -> Iterator[Checkout]:
     checkout.succeed("up", "dev")
     (checkout.folder / UNREACHABLE).write_text("reachable: false\n")
     yield checkout
-    assert "stack dev is gone" in checkout.succeed("destroy", "dev", SANDBOX_SCENARIO=UNREACHABLE)
+    checkout.make("destroy", "dev")
     assert checkout.processes() == []
     assert not (checkout.folder / ".sandbox").exists()
 
@@ -112,3 +114,24 @@ def test_a_preempted_node_comes_back_and_serves_again_without_a_command(up: Chec
     assert after["spec"]["nodeName"] == before == gpu_node(up)
     preview = up.succeed("preview", "dev")
     assert " to update" not in preview and " to create" not in preview
+
+
+def test_destroy_names_the_rule_that_a_load_balancer_left_and_goes_on_once_it_is_gone(up: Checkout) -> None:
+    up.succeed("kubectl", "dev", ARGS="-n serving create service loadbalancer mine --tcp=80:8000")
+    (up.folder / "stay.yaml").write_text("loadBalancersStay: true\n")
+    run = up.make("destroy", "dev", SANDBOX_SCENARIO="stay.yaml")
+    said = run.stdout + run.stderr
+    assert run.returncode != 0 and "is gone" not in said
+    left = re.search(
+        r"The network resource '\S+' is already being used by '\S+/(firewalls/k8s-fw-a\w{31})'", said
+    )
+    assert left, said
+    delete_at_google(up.folder / ".sandbox" / "dev", left[1])
+    assert "stack dev is gone" in up.succeed("destroy", "dev")
+
+
+def test_a_stack_whose_cluster_cannot_be_reached_goes_down(up: Checkout) -> None:
+    up.succeed("up", "dev")
+    assert "stack dev is gone" in up.succeed("destroy", "dev", SANDBOX_SCENARIO=UNREACHABLE)
+    assert up.processes() == []
+    assert not (up.folder / ".sandbox").exists()
