@@ -75,6 +75,7 @@ class Kernels(Entry):
 
     plain_experts: Kernel = Field(default=Kernel.TRITON, description="for experts in 16 bits")
     mxfp4_experts: Kernel = Field(default=Kernel.TRITON, description="for experts in MXFP4")
+    nvfp4_experts: Kernel = Field(default=Kernel.MARLIN, description="for experts in NVFP4")
     marlin_fp8: frozenset[Literal["dense", "experts"]] = Field(
         default=frozenset(), description="layers in fp8 that run on Marlin's kernel: dense ones, experts"
     )

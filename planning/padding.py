@@ -18,6 +18,9 @@ mxfp4.py, mxfp4_round_up_hidden_size_and_intermediate_size)."""
 _PLAIN_TILES = {Kernel.TRITON: 1, Kernel.TENSORRT: 128}
 """What each kernel rounds the width of an expert in 16 bits up to (vllm/model_executor/layers/fused_moe/oracle/
 unquantized.py, unquantized_round_up_hidden_size_and_intermediate_size)."""
+_NVFP4_TILES = {True: (64, 256), False: (128, 256)}
+"""The same of TensorRT-LLM's kernel for experts in NVFP4, with a gate and without (vllm/model_executor/layers/
+quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on 2026-11-29)."""
 _INTEGER_TILE = 128
 """Rows of int4 experts are a multiple of it (vLLM's own code, asked for 96 and 192 rows)."""
 _UNGATED_TILE = 128
@@ -33,6 +36,8 @@ def padded_experts(
     shard = width / tensor
     if isinstance(kept, Plain):
         return rounded_up(shard, _plain_tile(model, kernels)), kept
+    if _on_tensorrt(kept, kernels):
+        return rounded_up(shard, _NVFP4_TILES[model.gated_mlp][0]), replace(kept, padded=True)
     tile = _tile(kept, kernels, gated=model.gated_mlp)
     if tensor == 1:
         return rounded_up(shard, tile), kept
@@ -48,7 +53,14 @@ def padded_hidden(kept: Plain | Quantised, hidden: int, kernels: Kernels) -> flo
     """The model's width as its experts' kernel has it."""
     if isinstance(kept, Quantised) and kept.form is WeightFormat.MXFP4:
         return rounded_up(hidden, _MXFP4_TILES[kernels.mxfp4_experts][1])
+    if _on_tensorrt(kept, kernels):
+        return rounded_up(hidden, _NVFP4_TILES[True][1])
     return hidden
+
+
+def _on_tensorrt(kept: Plain | Quantised, kernels: Kernels) -> bool:
+    """Whether these experts are in NVFP4 on TensorRT-LLM's kernel."""
+    return isinstance(kept, Quantised) and kept.form is WeightFormat.NVFP4 and kernels.nvfp4_experts is Kernel.TENSORRT
 
 
 def _plain_tile(model: Model, kernels: Kernels) -> int:

@@ -41,6 +41,8 @@ class Quantised:
     quantization: Quantization
     finer: int | None = None
     """A finer block or group than the checkpoint's; None: the checkpoint's own."""
+    padded: bool = False
+    """The sides are the kernel's already: nothing is rounded up any more."""
     marlin: bool = False
     """On Marlin's kernel, if the format is fp8 or MXFP4: of fp8 it keeps a scale in 16 bits for each column of each
     block (vllm/model_executor/layers/quantization/utils/marlin_utils_fp8.py, prepare_fp8_layer_for_marlin)."""
@@ -52,7 +54,7 @@ class Quantised:
     def matrices(self, outputs: float, inputs: float, count: int, copies: int = 1) -> Iterator[Tensor]:
         """The weights as plain ones have them, and their scales as tensors of their own."""
         form, quantization = self.form, self.quantization
-        if form is WeightFormat.NVFP4:
+        if form is WeightFormat.NVFP4 and not self.padded:
             outputs, inputs = rounded_up(outputs, _NVFP4_OUTPUTS), rounded_up(inputs, _NVFP4_INPUTS)
         elements = outputs * inputs * copies
         yield (elements * form.bytes_per_element, count)

@@ -122,9 +122,7 @@ def test_destroy_names_the_rule_that_a_load_balancer_left_and_goes_on_once_it_is
     run = up.make("destroy", "dev", SANDBOX_SCENARIO="stay.yaml")
     said = run.stdout + run.stderr
     assert run.returncode != 0 and "is gone" not in said
-    left = re.search(
-        r"The network resource '\S+' is already being used by '\S+/(firewalls/k8s-fw-a\w{31})'", said
-    )
+    left = re.search(r"The network resource '\S+' is already being used by '\S+/(firewalls/k8s-fw-a\w{31})'", said)
     assert left, said
     delete_at_google(up.folder / ".sandbox" / "dev", left[1])
     assert "stack dev is gone" in up.succeed("destroy", "dev")

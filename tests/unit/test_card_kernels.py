@@ -58,6 +58,8 @@ def asked_weights(name: str, capability: str, tensor: int) -> int:
         (MIXTURE, "a100-80gb", 4),
         (MIXTURE, "rtx-pro-6000", 4),
         ("deepseek-ai/DeepSeek-V2-Lite-Chat", "b200", 8),
+        ("nvidia/Gemma-4-26B-A4B-NVFP4", "gb300", 4),
+        ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4", "gb300", 4),
         ("Qwen/Qwen3-VL-30B-A3B-Instruct", "b200", 8),
         ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "b200", 4),
         ("google/gemma-4-26B-A4B-it", "b200", 8),

@@ -68,7 +68,7 @@ def test_the_pinned_release_is_measured_on_the_card_it_was_measured_on(capsys: p
     assert told["vllm_version"] == "0.33.0"
     assert told["basis"] == "measured"
     told = answer(capsys, "fit", "--model", "Qwen/Qwen3-32B", "--accelerator", "gb300")
-    assert told["basis"] == "extrapolated"
+    assert told["basis"] == "recorded"
 
 
 def test_what_does_not_start_is_an_answer_with_the_missing_gib_and_the_length_that_does(
