@@ -99,6 +99,10 @@ def _use(name: str, folder: Path) -> None:
         if other != folder and _name(other) == name:
             (other / _USERS / note).unlink(missing_ok=True)
     (folder / _USERS).mkdir(exist_ok=True)
+    for old in _notes(folder):
+        # A checkout that is gone is never noted again: without this its note would stay until the tools go.
+        if not _is_there(old):
+            old.unlink(missing_ok=True)
     (folder / _USERS / note).write_text(str(_CHECKOUT), encoding="utf-8")
 
 
@@ -148,8 +152,16 @@ def _name(folder: Path) -> str:
 
 
 def _checkouts(folder: Path) -> tuple[Path, ...]:
-    noted = [Path(note.read_text(encoding="utf-8")) for note in sorted((folder / _USERS).glob("*"))]
-    return tuple(checkout for checkout in noted if (checkout / "sandbox" / "tools").is_dir())
+    return tuple(Path(note.read_text(encoding="utf-8")) for note in _notes(folder) if _is_there(note))
+
+
+def _notes(folder: Path) -> list[Path]:
+    return sorted((folder / _USERS).glob("*"))
+
+
+def _is_there(note: Path) -> bool:
+    """Whether the checkout that a note names still is one."""
+    return (Path(note.read_text(encoding="utf-8")) / "sandbox" / "tools").is_dir()
 
 
 def _size(folder: Path) -> int:

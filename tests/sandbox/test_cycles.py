@@ -72,12 +72,13 @@ def _supervises(process: Path, place: Path) -> bool:
 
 
 def tools() -> dict[str, int]:
-    """The folders and files of the tools' cache, with their sizes in bytes."""
+    """The files of the tools' cache with their sizes in bytes, but for the notes of which checkouts use it: others on
+    this machine come and go."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inference-platform" / "tools"
     return {
         str(path.relative_to(cache)): path.stat().st_size
         for path in cache.rglob("*")
-        if path.is_file() and path.suffix not in (".lock", ".log")
+        if path.is_file() and path.suffix not in (".lock", ".log") and path.parent.name != ".used-by"
     }
 
 

@@ -59,6 +59,16 @@ def test_a_checkout_that_was_deleted_uses_nothing(tmp_path: Path, monkeypatch: p
     assert not [each for each in cache.iterdir() if each.is_dir()]
 
 
+def test_notes_of_checkouts_that_are_gone_do_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    for number in range(5):
+        use(monkeypatch, tmp_path / f"of-a-test-{number}", NEW)
+        (tmp_path / f"of-a-test-{number}").rename(tmp_path / f"gone-{number}")
+    use(monkeypatch, tmp_path / "stays", NEW)
+    assert len(list((cache / f"pulumi-{NEW}" / ".used-by").iterdir())) == 1
+
+
 def test_what_is_pruned_under_a_checkouts_hands_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noted = _cache._use  # pyright: ignore[reportPrivateUsage]
     pruned: list[int] = []
