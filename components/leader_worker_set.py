@@ -48,7 +48,11 @@ class LeaderWorkerSet(pulumi.ComponentResource):
                 parent=self,
                 # Without the quota no pod of that priority is admitted.
                 depends_on=[home, quota],
-                transforms=[_prioritise(plan.priority_class), *([_keep_kinds] if args.keeps_kinds else [])],
+                transforms=[
+                    _prioritise(plan.priority_class),
+                    _say_scopes,
+                    *([_keep_kinds] if args.keeps_kinds else []),
+                ],
             ),
         )
         self.register_outputs({})
@@ -64,6 +68,13 @@ def _prioritise(priority_class: str) -> pulumi.ResourceTransform:
         return pulumi.ResourceTransformResult(props=props, opts=args.opts)
 
     return prioritise
+
+
+def _say_scopes(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    """A transform that lets the webhooks be made again after a kill."""
+    if not args.type_.endswith("WebhookConfiguration"):
+        return None
+    return pulumi.ResourceTransformResult(props=manifests.with_scopes(dict(args.props)), opts=args.opts)
 
 
 def _keep_kinds(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:

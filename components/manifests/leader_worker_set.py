@@ -32,6 +32,19 @@ def with_priority(deployment: dict[str, Any], priority_class: str) -> dict[str, 
     return {**deployment, "spec": {**spec, "template": {**template, "spec": pod}}}
 
 
+def with_scopes(configuration: dict[str, Any]) -> dict[str, Any]:
+    """The chart's webhooks with the scope of their rules, which the API server fills in as `*`.
+
+    Server-side apply compares a list of rules whole: made twice, as after a kill between the creation and the engine's
+    note of it, the chart's words conflict with what the server made of them (Kubernetes 1.36, seen on 2026-11-29).
+    """
+    webhooks = [
+        {**webhook, "rules": [{"scope": "*", **rule} for rule in webhook["rules"]]}
+        for webhook in configuration["webhooks"]
+    ]
+    return {**configuration, "webhooks": webhooks}
+
+
 def disruption_budget(plan: LeaderWorkerSetPlan) -> Manifest:
     """The disruption budget: drains evict one replica at a time."""
     return {
