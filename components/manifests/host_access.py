@@ -5,9 +5,14 @@ nothing; this policy is that profile.
 """
 
 import json
+from typing import Any
 
 from components.manifests.types import Manifest
 from planning.plan import HostAccessPlan, NamespacePlan
+
+_ANY: dict[str, Any] = {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
+"""What the API server fills in where nothing is said of what matches (Kubernetes 1.36, seen on 2026-11-29). Server-side
+apply compares it whole, so without these words an object that was made before a kill could not be made again."""
 
 _CONTAINERS = "object.spec.containers"
 _INIT_CONTAINERS = "(has(object.spec.initContainers) ? object.spec.initContainers : [])"
@@ -22,14 +27,16 @@ def admission_policy(namespace: NamespacePlan, allowed: HostAccessPlan) -> Manif
         "spec": {
             "failurePolicy": "Fail",
             "matchConstraints": {
+                **_ANY,
                 "resourceRules": [
                     {
                         "apiGroups": [""],
                         "apiVersions": ["v1"],
                         "operations": ["CREATE", "UPDATE"],
                         "resources": ["pods", "pods/ephemeralcontainers"],
+                        "scope": "*",
                     }
-                ]
+                ],
             },
             "validations": [{"expression": expression, "message": message} for expression, message in _rules(allowed)],
         },
@@ -45,6 +52,7 @@ def binding(namespace: NamespacePlan) -> Manifest:
             "policyName": _name(namespace),
             "validationActions": ["Deny"],
             "matchResources": {
+                **_ANY,
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace.name}},
             },
         },
