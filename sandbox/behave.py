@@ -20,7 +20,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     whose.add_argument("--fabric", action="store_true", help="what a test between nodes finds")
     whose.add_argument("--hub", action="store_true", help="what pods find at Hugging Face")
     whose.add_argument("--nodes", action="store_true", help="what programs find on their nodes")
-    whose.add_argument("--node", metavar="NAME", help="what befalls one node of the cluster")
+    whose.add_argument("--node", metavar="NAME", help="what happens to one node of the cluster")
     command.add_argument(
         "how",
         nargs="?",
@@ -32,7 +32,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def behave(home: Home, plane: Callable[[], ControlPlane], options: argparse.Namespace) -> str:
-    """Does what the arguments say, and returns it in words; only what befalls a node needs the control plane.
+    """Does what the arguments say, and returns it in words; only what happens to a node needs the control plane.
 
     Raises UnknownBehaviour, and ClusterError if there is no such node.
     """
@@ -51,7 +51,7 @@ def behave(home: Home, plane: Callable[[], ControlPlane], options: argparse.Name
         _write(home.node_behaviour, how)
         return f"each node: {said}"
     if options.node is not None:
-        node_faults.befall(plane(), options.node, how)
+        node_faults.happen_to(plane(), options.node, how)
         return f"node {options.node}: {said}"
     Behaviour.parse(how)
     write_of_models(home, {**of_models(home), options.model: how})

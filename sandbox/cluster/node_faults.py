@@ -1,4 +1,4 @@
-"""What befalls a node: its kubelet falls silent, or Google takes a Spot machine back."""
+"""What happens to a node: its kubelet falls silent, or Google takes a Spot machine back."""
 
 import json
 import time
@@ -16,7 +16,7 @@ _GRACE_SECONDS = 25
 (https://cloud.google.com/kubernetes-engine/docs/how-to/preemptible-vms, read on 2026-11-29)."""
 
 
-def befall(plane: ControlPlane, node: str, how: str) -> None:
+def happen_to(plane: ControlPlane, node: str, how: str) -> None:
     """Does to a node what is asked for; nothing: its kubelet works again. Raises UnknownBehaviour, and ClusterError if
     the cluster has no such node."""
     match how.strip():
@@ -27,7 +27,7 @@ def befall(plane: ControlPlane, node: str, how: str) -> None:
         case "preempted":
             _preempt(plane, node)
         case _:
-            raise UnknownBehaviour(f"{how!r} is nothing that befalls a node; write {FORMS}, or nothing")
+            raise UnknownBehaviour(f"{how!r} is nothing that happens to a node; write {FORMS}, or nothing")
 
 
 def _fall_silent(plane: ControlPlane, node: str) -> None:
