@@ -18,9 +18,10 @@ mxfp4.py, mxfp4_round_up_hidden_size_and_intermediate_size)."""
 _PLAIN_TILES = {Kernel.TRITON: 1, Kernel.TENSORRT: 128}
 """What each kernel rounds the width of an expert in 16 bits up to (vllm/model_executor/layers/fused_moe/oracle/
 unquantized.py, unquantized_round_up_hidden_size_and_intermediate_size)."""
-_NVFP4_TILES = {True: (64, 256), False: (128, 256)}
-"""The same of TensorRT-LLM's kernel for experts in NVFP4, with a gate and without (vllm/model_executor/layers/
-quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on 2026-11-29)."""
+_NVFP4_GATED, _NVFP4_UNGATED, _NVFP4_WIDTH = 64, 128, 256
+"""The same of TensorRT-LLM's kernel for NVFP4: an expert's width with a gate and without, and the model's
+(vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
+2026-11-29)."""
 _INTEGER_TILE = 128
 """Rows of int4 experts are a multiple of it (vLLM's own code, asked for 96 and 192 rows)."""
 _UNGATED_TILE = 128
@@ -37,7 +38,7 @@ def padded_experts(
     if isinstance(kept, Plain):
         return rounded_up(shard, _plain_tile(model, kernels)), kept
     if _on_tensorrt(kept, kernels):
-        return rounded_up(shard, _NVFP4_TILES[model.gated_mlp][0]), replace(kept, padded=True)
+        return rounded_up(shard, _NVFP4_GATED if model.gated_mlp else _NVFP4_UNGATED), replace(kept, padded=True)
     tile = _tile(kept, kernels, gated=model.gated_mlp)
     if tensor == 1:
         return rounded_up(shard, tile), kept
@@ -54,7 +55,7 @@ def padded_hidden(kept: Plain | Quantised, hidden: int, kernels: Kernels) -> flo
     if isinstance(kept, Quantised) and kept.form is WeightFormat.MXFP4:
         return rounded_up(hidden, _MXFP4_TILES[kernels.mxfp4_experts][1])
     if _on_tensorrt(kept, kernels):
-        return rounded_up(hidden, _NVFP4_TILES[True][1])
+        return rounded_up(hidden, _NVFP4_WIDTH)
     return hidden
 
 

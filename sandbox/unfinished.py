@@ -19,8 +19,8 @@ from sandbox.sharing import tenants
 _FILLED_IN = "__defaults"
 """The input in which the Pulumi bridge lists what it filled in; the cloud does not keep it."""
 _NAMED_BY_PULUMI = "pulumi.com/autonamed"
-"""The annotation by which the Kubernetes provider marks an object whose name it chose (`SetAutonameAnnotation` in
-`provider/pkg/metadata/naming.go`, read on 2026-11-29)."""
+"""The annotation by which the Kubernetes provider marks an object whose name it chose (pulumi-kubernetes,
+`AssignNameIfAutonamable` in `provider/pkg/metadata/naming.go`, read on 2026-11-29)."""
 
 
 class LeftBehind(Exception):

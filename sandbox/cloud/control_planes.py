@@ -169,10 +169,16 @@ def _firewalls_of_balancers(plane: ControlPlane, cluster: str, record: Record) -
     """
     services = json.loads(plane.kubectl("get", "services", "--all-namespaces", "--output=json"))["items"]
     uids = [each["metadata"]["uid"] for each in services if each["spec"].get("type") == "LoadBalancer"]
-    inputs: dict[str, Value] = {"network": record.properties.text("network"), "sourceRanges": ["0.0.0.0/0"]}
-    names = [f"k8s-fw-{('a' + uid.replace('-', ''))[:32]}" for uid in uids]
-    found = {f"projects/{project_of(cluster)}/global/firewalls/{name}": name for name in names}
-    return {id_: Record(FIREWALL, {**inputs, "name": name}, {**inputs, "name": name}) for id_, name in found.items()}
+    found: dict[str, Record] = {}
+    for uid in uids:
+        name = f"k8s-fw-{('a' + uid.replace('-', ''))[:32]}"
+        rule: dict[str, Value] = {
+            "name": name,
+            "network": record.properties.text("network"),
+            "sourceRanges": ["0.0.0.0/0"],
+        }
+        found[f"projects/{project_of(cluster)}/global/firewalls/{name}"] = Record(FIREWALL, rule, rule)
+    return found
 
 
 def _cluster_of(pool_id: str) -> str:

@@ -56,8 +56,7 @@ def _preempt(plane: ControlPlane, node: str) -> None:
     deadline = time.monotonic() + _GRACE_SECONDS / SHUTDOWN_SPEED
     while plane.kubectl("get", *on_it, "--output=name") and time.monotonic() < deadline:
         time.sleep(0.2)
-    plane.kubectl("delete", "node", node)
-    plane.kubectl("delete", *on_it, "--force", "--wait=false")
+    plane.delete_nodes(f"kubernetes.io/hostname={node}")
     plane.apply_nodes([_afresh(made)])
 
 

@@ -24,6 +24,12 @@ def values(checkout: Checkout, stack: str) -> dict[str, Any]:
     return {key.removeprefix("inference-platform:"): value for key, value in config.items()}
 
 
+def recorded(checkout: Checkout, stack: str) -> dict[str, Any]:
+    """What the Pulumi engine's state holds of a stack."""
+    (file,) = (checkout.folder / ".sandbox" / stack / "state" / ".pulumi" / "stacks").rglob(f"{stack}.json")
+    return json.loads(file.read_text())["checkpoint"]["latest"]
+
+
 def objects(checkout: Checkout, stack: str, kinds: str, namespace: str | None = None) -> list[dict[str, Any]]:
     where = f"-n {namespace}" if namespace else "-A"
     return json.loads(checkout.make("kubectl", stack, ARGS=f"get {kinds} {where} -o json").stdout)["items"]

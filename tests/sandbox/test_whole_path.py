@@ -11,7 +11,7 @@ import yaml
 from components.manifests.labels import ON_EVERYTHING
 from sandbox.project import CANARY_TOKEN
 from tests.sandbox.conftest import Checkout
-from tests.sandbox.stacks import edited, values
+from tests.sandbox.stacks import edited, recorded, values
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -41,8 +41,7 @@ def _labels(item: dict[str, Any]) -> dict[str, str]:
 
 def _registered_objects(checkout: Checkout, stack: str) -> list[dict[str, Any]]:
     """The Kubernetes objects in the Pulumi engine's state; the state has a Secret's content only encrypted."""
-    (state,) = (checkout.folder / ".sandbox" / stack / "state" / ".pulumi" / "stacks").rglob(f"{stack}.json")
-    resources = json.loads(state.read_text())["checkpoint"]["latest"]["resources"]
+    resources = recorded(checkout, stack)["resources"]
     inputs = [each["inputs"] for each in resources if each["type"].startswith("kubernetes:") and "inputs" in each]
     return [
         {key: value for key, value in each.items() if not key.startswith("__")}

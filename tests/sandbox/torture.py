@@ -25,6 +25,7 @@ from typing import Any
 import yaml
 
 from tests.sandbox.conftest import CHECKOUT, Checkout, copy_checkout
+from tests.sandbox.stacks import recorded
 
 GROUP = "group"
 _GROUP_STACK = {
@@ -72,7 +73,8 @@ class Row:
 def picture(checkout: Checkout, stack: str) -> dict[str, list[str]]:
     """What there is: the resources in the state and in the cloud with what was asked for, the objects in the
     cluster."""
-    latest, cloud = _states(checkout, stack)
+    latest = recorded(checkout, stack)
+    cloud = json.loads((checkout.folder / ".sandbox" / stack / "cloud.json").read_text())
     objects = checkout.succeed("kubectl", stack, ARGS=f"get {_KINDS} --all-namespaces --output=name").splitlines()
     there = {each["urn"] for each in latest["resources"]}
 
@@ -151,13 +153,6 @@ def kill(checkout: Checkout, command: int) -> None:
         except OSError:
             continue
     os.killpg(command, signal.SIGKILL)
-
-
-def _states(checkout: Checkout, stack: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The Pulumi engine's state, and the cloud's."""
-    home = checkout.folder / ".sandbox" / stack
-    (state,) = (home / "state" / ".pulumi" / "stacks").rglob(f"{stack}.json")
-    return json.loads(state.read_text())["checkpoint"]["latest"], json.loads((home / "cloud.json").read_text())
 
 
 def _difference(undisturbed: dict[str, list[str]], now: dict[str, list[str]]) -> str:
