@@ -61,8 +61,9 @@ def _preempt(plane: ControlPlane, node: str) -> None:
 
 
 def _afresh(node: dict[str, Any]) -> dict[str, Any]:
-    """The node as its machine registers again."""
-    metadata = {key: node["metadata"][key] for key in ("name", "labels", "annotations") if key in node["metadata"]}
+    """The node as its machine registers again, with a kubelet that works."""
+    annotations = {key: value for key, value in node["metadata"]["annotations"].items() if key != SILENT_ANNOTATION}
+    metadata = {"name": node["metadata"]["name"], "labels": node["metadata"]["labels"], "annotations": annotations}
     spec = {key: value for key, value in node["spec"].items() if key != "unschedulable"}
-    status = {key: value for key, value in node["status"].items() if key in ("capacity", "allocatable", "addresses")}
+    status = {key: node["status"][key] for key in ("capacity", "allocatable", "addresses", "nodeInfo")}
     return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec, "status": status}

@@ -61,9 +61,9 @@ def refused(checkout: Checkout, **variables: str) -> str:
     return run.stdout + run.stderr
 
 
-def gpu_node(checkout: Checkout) -> str:
+def gpu_node(checkout: Checkout) -> dict[str, Any]:
     (node,) = objects(checkout, "dev", "nodes -l cloud.google.com/gke-nodepool=l4")
-    return node["metadata"]["name"]
+    return node
 
 
 def servers(checkout: Checkout) -> list[dict[str, Any]]:
@@ -95,7 +95,7 @@ def test_a_cluster_that_cannot_be_reached_is_named_and_the_next_up_completes(up:
 
 
 def test_verify_names_a_node_that_is_not_ready_and_passes_when_it_is_back(up: Checkout) -> None:
-    node = gpu_node(up)
+    node = gpu_node(up)["metadata"]["name"]
     behave(up, node, "not-ready")
     run = up.make("verify", "dev")
     assert run.returncode != 0 and "0 nodes are Ready" in run.stdout, run.stdout
@@ -107,11 +107,14 @@ def test_verify_names_a_node_that_is_not_ready_and_passes_when_it_is_back(up: Ch
 def test_a_preempted_node_comes_back_and_serves_again_without_a_command(up: Checkout) -> None:
     before = gpu_node(up)
     (pod,) = servers(up)
-    behave(up, before, "preempted")
+    name = before["metadata"]["name"]
+    behave(up, name, "not-ready")
+    behave(up, name, "preempted")
     wait_for("the model serves again", lambda: up.make("verify", "dev").returncode == 0)
     (after,) = servers(up)
     assert after["metadata"]["uid"] != pod["metadata"]["uid"]
-    assert after["spec"]["nodeName"] == before == gpu_node(up)
+    assert after["spec"]["nodeName"] == name == gpu_node(up)["metadata"]["name"]
+    assert gpu_node(up)["status"]["nodeInfo"] == before["status"]["nodeInfo"]
     preview = up.succeed("preview", "dev")
     assert " to update" not in preview and " to create" not in preview
 
