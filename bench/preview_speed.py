@@ -13,7 +13,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from sandbox.cloud import serve_cloud
 from sandbox.home import Home
 from sandbox.profile import read_profile
 from sandbox.pulumi_engine import pulumi_engine
+from sandbox.scratch import scratch_folder
 from tests.graph.recorder import NAMESPACE, record, stack_config
 
 CHECKOUT = Path(__file__).parents[1]
@@ -71,8 +71,8 @@ def main(arguments: list[str]) -> None:
 def _report(label: str, stack_file: str, config: dict[str, str], pairs: int) -> int:
     """Measures one stack, prints a line of it, and says how much it registers."""
     graph = record(STACK, preview=True, config=config)
-    with tempfile.TemporaryDirectory(prefix="inference-platform-bench-") as scratch:
-        typed, floor = Path(scratch, "typed"), Path(scratch, "floor")
+    with scratch_folder("bench") as scratch:
+        typed, floor = scratch / "typed", scratch / "floor"
         for folder, program in ((typed, CHECKOUT / "__main__.py"), (floor, CHECKOUT / "bench" / "untyped_program.py")):
             folder.mkdir()
             shutil.copyfile(program, folder / "__main__.py")
@@ -122,8 +122,8 @@ def _stack_of(count: int) -> tuple[str, dict[str, str]]:
     }
 
 
-def _cost(folder: Path, scratch: str) -> Cost:
-    home = Path(scratch, "home")
+def _cost(folder: Path, scratch: Path) -> Cost:
+    home = scratch / "home"
     home.mkdir()
     # As Pulumi runs a program: with its bytecode kept, whatever this process was told.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -9,12 +9,12 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from review import Planned, build_review, read_events, to_comment, to_html
 from review.rules import judged
+from sandbox.scratch import scratch_folder
 
 CHECKOUT = Path(__file__).parents[1]
 RECORDED = CHECKOUT / "tests" / "review" / "recorded"
@@ -73,11 +73,11 @@ def _many(resources: int) -> float:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        before = _unpacked("base.plan.json.gz", Path(folder))
+    with scratch_folder("bench") as folder:
+        before = _unpacked("base.plan.json.gz", folder)
         for change in ("nothing-changed", "accelerator-swapped", "network-changed"):
-            events = _unpacked(f"{change}.events.jsonl.gz", Path(folder))
-            after = _unpacked(f"{change}.plan.json.gz", Path(folder))
+            events = _unpacked(f"{change}.events.jsonl.gz", folder)
+            after = _unpacked(f"{change}.plan.json.gz", folder)
             # The runs take turns, since a processor is slower while it is shared.
             pairs = [
                 (_seconds("-c", "import pydantic"), _seconds("-c", _REPORT, events, before, after)) for _ in range(RUNS)

@@ -8,7 +8,6 @@ A finding without a row is an error, and so is a row that is no longer needed.
 import argparse
 import re
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from maintenance.linters.pods import PodObject, Role, pod_objects, read
 from maintenance.linters.tools import Linters, linters
 from sandbox.home import Home
 from sandbox.render import RenderError, render
+from sandbox.scratch import scratch_folder
 from sandbox.tools import ToolsError, cluster_tools, lws_chart
 
 CHECKOUT = Path(__file__).parents[1]
@@ -47,8 +47,7 @@ def waivers() -> set[Waiver]:
 
 def lint(tools: Linters, stack: str, say: Callable[[str], None]) -> list[tuple[PodObject | None, Finding]]:
     """The findings of the linters in a stack's manifests, each with the object that makes the pods in question."""
-    with tempfile.TemporaryDirectory(prefix="inference-platform-lint-") as scratch:
-        work = Path(scratch)
+    with scratch_folder("lint") as work:
         problem = _render(stack, work / "rendered")
         if problem:
             return [(None, Finding("make render", "failed", "Stack", stack, problem))]

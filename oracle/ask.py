@@ -7,7 +7,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from oracle import environment
 from oracle.card import card_of
 from oracle.environment import EnvironmentUnavailable
 from oracle.question import Config, Question
+from sandbox.scratch import scratch_folder
 
 Answer = dict[str, Any]
 """weights, block_bytes and groups; or a refusal, in vLLM's words; or a failure, where the oracle cannot say."""
@@ -132,16 +132,15 @@ def _read(process: "subprocess.Popen[str]") -> Answer:
 def _vllm(capability: str) -> Generator["subprocess.Popen[str]"]:
     """A process in which vLLM is loaded as on a card of that capability."""
     interpreter = environment.make()
-    with tempfile.TemporaryDirectory(prefix="oracle-") as name:
-        scratch = Path(name)
-        arguments = ["-m", "inside", card_of(capability).model_dump_json(), str(libcuda(scratch)), name]
+    with scratch_folder("oracle") as scratch:
+        arguments = ["-m", "inside", card_of(capability).model_dump_json(), str(libcuda(scratch)), str(scratch)]
         errors = scratch / "errors"
         with (
             errors.open("w", encoding="utf-8") as log,
             subprocess.Popen(
                 [str(interpreter), *arguments],
                 cwd=INSIDE.parent,
-                env={**environment.variables(), "TMPDIR": name},
+                env={**environment.variables(), "TMPDIR": str(scratch)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

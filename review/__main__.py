@@ -3,7 +3,6 @@
 import argparse
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,6 +14,7 @@ from review.events import EventLog, no_log, read_events
 from review.html import to_html
 from review.markdown import to_comment
 from review.rules import judged
+from sandbox.scratch import scratch_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,8 +71,8 @@ def _events(options: argparse.Namespace, base: Path | None) -> tuple[EventLog | 
             return None, no_log(options.events, error)
     note = ""
     # The events hold every resource's inputs, so they are not kept.
-    with tempfile.TemporaryDirectory(prefix="inference-platform-events-") as scratch:
-        file = Path(scratch) / "events.jsonl"
+    with scratch_folder("events") as scratch:
+        file = scratch / "events.jsonl"
         if base and not _preview(options.stack, base, file):
             base, note = None, "its program could not be built in the sandbox, so everything counts as new."
         if base is None and not _preview(options.stack, None, file):

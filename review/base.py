@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from review.plans import PlanView, read_plan
 from review.secrets import scrub
+from sandbox.scratch import scratch_folder
 
 _MAIN = ("origin/main", "main", "origin/master", "master")
 
@@ -44,8 +44,10 @@ def worktree(checkout: Path, ref: str) -> Generator[Path]:
     commit = _git(checkout, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if commit.returncode != 0:
         raise NoBase(f"{ref} names no commit here; fetch it first, or write BASE= one that is here")
-    with tempfile.TemporaryDirectory(prefix="inference-platform-base-") as scratch:
-        folder = Path(scratch) / "base"
+    with scratch_folder("base") as scratch:
+        # Of a killed command git still knows the folder.
+        _git(checkout, "worktree", "prune")
+        folder = scratch / "base"
         added = _git(checkout, "worktree", "add", "--detach", "--quiet", str(folder), commit.stdout.strip())
         if added.returncode != 0:
             raise NoBase(added.stderr.strip())

@@ -5,7 +5,6 @@ The cloud is the stand-in, the Pulumi engine and the Kubernetes provider are rea
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from sandbox.policy_pack import executable_pack
 from sandbox.profile import read_profile
 from sandbox.pulumi_engine import PulumiEngine, pulumi_engine
 from sandbox.render import on_paper
+from sandbox.scratch import scratch_folder
 from sandbox.sharing import lend
 
 Report = Callable[[str], None]
@@ -37,8 +37,8 @@ def preview_change(
 
     Raises BaseError if `base` cannot be built.
     """
-    with tempfile.TemporaryDirectory(prefix="sandbox-change-") as scratch:
-        folder = Path(scratch) / "home"
+    with scratch_folder("change") as scratch:
+        folder = scratch / "home"
         home = lasting.beside(folder)
         lend(lasting, home)
         if base is not None:

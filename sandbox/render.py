@@ -4,7 +4,6 @@ The state is thrown away, no cluster is started, and no secret's value is ever w
 """
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +13,7 @@ import yaml
 
 from sandbox.home import Home
 from sandbox.pulumi_engine import pulumi_engine
+from sandbox.scratch import scratch_folder
 from sandbox.sharing import lend
 
 REDACTED = "redacted"
@@ -29,10 +29,10 @@ def render(lasting: Home, out: Path, report: Callable[[str], None]) -> list[Path
     `out` must be empty, or hold nothing but what an earlier call wrote; else RenderError.
     """
     _refuse_foreign_files(out)
-    with tempfile.TemporaryDirectory(prefix="sandbox-render-") as scratch:
-        home = lasting.beside(Path(scratch) / "home")
+    with scratch_folder("render") as scratch:
+        home = lasting.beside(scratch / "home")
         lend(lasting, home)
-        rendered = Path(scratch) / "rendered"
+        rendered = scratch / "rendered"
         with pulumi_engine(
             home,
             report,

@@ -2,13 +2,11 @@
 
 import json
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,6 +22,7 @@ from sandbox.google.projects import projects, services
 from sandbox.google.registry import registry
 from sandbox.google.reply import Asked, Reply, Route, denied, not_found, plain, refused, switched_off
 from sandbox.google.secrets import secrets
+from sandbox.scratch import scratch_folder
 
 _OPEN = ("/hub/", "/registry/", "/token")
 """Paths at which Google's own token is not wanted."""
@@ -78,8 +77,8 @@ def serve_google(world: World) -> Generator[StandIn]:
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"
     try:
-        with tempfile.TemporaryDirectory(prefix="google-") as folder:
-            key = write_key(Path(folder), address, world.project)
+        with scratch_folder("google") as folder:
+            key = write_key(folder, address, world.project)
             yield StandIn(address, environment(address, key), exchanges)
     finally:
         server.shutdown()

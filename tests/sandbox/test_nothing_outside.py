@@ -11,6 +11,8 @@ import pytest
 from tests.sandbox.conftest import Checkout, copy_checkout
 from tests.sandbox.waiting import wait_for
 
+COMMANDS = ("plan", "doctor", "render", "report", "preview", "up", "kubectl", "status", "verify", "destroy")
+
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -36,7 +38,7 @@ def _left(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize("target", ["plan", "preview", "up", "kubectl", "status", "verify", "destroy"])
+@pytest.mark.parametrize("target", COMMANDS)
 def test_a_command_leaves_no_file_or_folder_outside(there: Checkout, outside: Path, target: str) -> None:
     arguments = {"ARGS": "get pods -A"} if target == "kubectl" else {}
     there.succeed(target, "dev", **arguments)
@@ -62,6 +64,22 @@ def test_after_a_killed_command_the_next_one_tidies_up(there: Checkout, outside:
     assert _left(outside) == []
     assert not (there.folder / ".sandbox").exists()
     wait_for("no process", lambda: there.processes() == [])
+
+
+@pytest.mark.parametrize("target", ["doctor", "render", "report"])
+def test_a_killed_command_that_needs_no_sandbox_leaves_nothing_outside(
+    there: Checkout, outside: Path, target: str
+) -> None:
+    place = there.folder / ".scratch"
+    command = ["make", "--no-print-directory", target, "STACK=dev"]
+    with subprocess.Popen(
+        command, cwd=there.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as running:
+        wait_for("a file", lambda: any(path.is_file() for path in place.glob("*/**/*")))
+        os.killpg(running.pid, signal.SIGKILL)
+    assert _left(outside) == []
+    there.make("doctor", "dev")
+    assert not list(place.glob("*/"))
 
 
 def test_what_the_pulumi_engine_says_of_an_unreadable_state_is_told(there: Checkout) -> None:

@@ -3,13 +3,15 @@
 import argparse
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from math import ceil
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 from config import ConfigurationError, read_stack_file
 from planning.performance.expected import ExpectedService
@@ -66,9 +68,8 @@ def _try(options: argparse.Namespace, model: ModelServerPlan, expected: Expected
     with _target(options, model, folder) as (target, simulated):
         words = command(client(Path.cwd()), target, expected.objective, requests, folder.resolve())
         print(f"{requests} requests, about {requests / expected.objective.requests_per_second:.0f} s: {shown(words)}")
-        # The client leaves files in its temporary folder. Its name is short, since there are sockets in it.
-        with TemporaryDirectory(prefix="load-") as temporary, (folder / "client.log").open("wb") as log:
-            environment = {**os.environ, "TMPDIR": temporary}
+        with client_temporary(folder) as temporary, (folder / "client.log").open("wb") as log:
+            environment = {**os.environ, "TMPDIR": str(temporary)}
             status = subprocess.run(
                 words, stdout=log, stderr=subprocess.STDOUT, check=False, env=environment
             ).returncode
@@ -82,6 +83,19 @@ def _try(options: argparse.Namespace, model: ModelServerPlan, expected: Expected
     plots = folder / "plots"
     print(f"its plots are in {plots}" if draws_plots() else "it draws no plots here, for which it needs Chrome")
     return 0 if met else 1
+
+
+@contextmanager
+def client_temporary(out: Path) -> Generator[Path]:
+    """The client leaves files in its temporary folder, whose name is short, since there are sockets in it. It is named
+    after the results' folder, so that what a killed test left goes with the next one."""
+    folder = Path(gettempdir()) / f"load-{sha256(str(out.resolve()).encode()).hexdigest()[:12]}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
