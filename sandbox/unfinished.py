@@ -1,11 +1,14 @@
 """Creations that a killed Pulumi engine did not see end.
 
 The engine notes a creation in its state before it asks for it, and the cloud goes on with it also when the engine is
-killed. On Google a person takes such a resource in by `pulumi refresh --import-pending-creates`, and must know its id;
-here the cloud's own record tells it, or the cluster.
+killed. On Google a person takes such a resource in by `pulumi import`, and must know its id; here the cloud's own
+record tells it, or the cluster. `pulumi refresh --import-pending-creates` forgets the note and takes nothing in:
+`pendingCreatesToImports` in `pkg/cmd/pulumi/operations/refresh.go` of Pulumi marks the note, and no engine reads the
+mark (read and tried on 2026-11-29).
 """
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
@@ -49,11 +52,23 @@ def take_in(running: PulumiEngine, planes: Iterable[ControlPlane], tell: Callabl
     # Whoever imports a state drops all notes of the engine's with it, and warns of each, so drop them here.
     state.deployment = {**deployment, "resources": [*resources, *found.values()], "pending_operations": []}
     running.stack.import_stack(state)
-    for urn, each in found.items():
+    for each in made:
         tell(
             f"{each['type']} {each['id']} was made while a command was killed; it is in the state now. On Google: "
-            f"`pulumi refresh --import-pending-creates '{urn}' --import-pending-creates {each['id']}`"
+            f"`{import_command(each, each['id'])}`"
         )
+
+
+def import_command(noted: dict[str, Any], id_: str) -> str:
+    """The command line that takes a resource into the state, by the engine's note of its creation and its id."""
+    urn, provider = noted["urn"], noted["provider"].rsplit("::", 1)[0]
+    return shlex.join(
+        [
+            *("pulumi", "import", noted["type"], urn.rsplit("::", 1)[1], id_),
+            *("--parent", f"parent={noted['parent']}", "--provider", f"provider={provider}"),
+            *("--protect=false", "--generate-code=false"),
+        ]
+    )
 
 
 def require_nothing_left(home: Home, known: Iterable[str]) -> None:
@@ -71,8 +86,7 @@ def require_nothing_left(home: Home, known: Iterable[str]) -> None:
                     f"stack {home.stack} is not gone: its cloud has what no state knows, as after a kill:",
                     *left,
                     "On Google they would stay and could cost money, until somebody deletes them by hand.",
-                    "Those of which the state has a note are taken in before a destroy: `pulumi refresh",
-                    "--import-pending-creates URN --import-pending-creates ID`.",
+                    "Those of which the state has a note are taken in before a destroy, by `pulumi import`.",
                     f"Here {kept} is kept for a look; `rm -r {kept} {kept}.lock` removes it for good.",
                 ]
             )

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,7 @@ from tests.sandbox.test_plain_way import TOKEN, Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+POOL, NAT = "gcp:container/nodePool:NodePool", "gcp:compute/routerNat:RouterNat"
 LEFT_OUT = ("Service", "IAMMember")
 """Types that Google takes a second time as if it were the first, so that nobody need look for their ids."""
 
@@ -102,6 +105,40 @@ def test_and_what_the_stack_file_says_otherwise_shows_before_it_is_done(given: G
     given.pulumi("config", "set", "--path", "cluster.releaseChannel", "rapid")
     step = given.steps()["gcp:container/cluster:Cluster::gke-cluster"]
     assert step["op"] == "update" and [*step["detailedDiff"]] == ["releaseChannel.channel"]
+
+
+def test_a_creation_that_a_kill_cut_off_is_taken_in_by_the_pages_own_commands(given: Given) -> None:
+    pool = _forget(given, [POOL, NAT])[POOL]
+    page = (CHECKOUT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^  (pulumi stack export \| jq .*?)^  ```", page, re.MULTILINE | re.DOTALL)
+    printed = given.project.run("sh", "-c", command)
+    assert printed.returncode == 0, printed.stderr
+    lines = {line.split("'")[1]: line for line in printed.stdout.splitlines()}
+    assert set(lines) == {POOL, NAT}
+    given.pulumi(*shlex.split(lines[POOL].replace(" ID ", f" {pool['id']} "))[1:], "--yes")
+    given.pulumi("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
+    deployment = json.loads(given.pulumi("stack", "export"))["deployment"]
+    assert [each["id"] for each in deployment["resources"] if each["urn"] == pool["urn"]] == [pool["id"]]
+    # Nobody took this one in, and its note is forgotten all the same.
+    assert not [each for each in deployment["resources"] if each["type"] == NAT]
+    assert not deployment.get("pending_operations")
+    assert {step["op"] for key, step in given.steps().items() if key.startswith(POOL)} <= {"same"}
+
+
+def _forget(given: Given, types: list[str]) -> dict[str, dict[str, Any]]:
+    """Leaves the state as if the engine had been killed while it made the last resource of each type; returns them."""
+    (file,) = given.project.folder.parent.glob("backend/.pulumi/stacks/*/dev.json")
+    content = json.loads(file.read_text())
+    deployment = content["checkpoint"]["latest"]
+    taken = {each["type"]: each for each in deployment["resources"] if each["type"] in types}
+    assert set(taken) == set(types)
+    deployment["resources"] = [each for each in deployment["resources"] if each not in taken.values()]
+    deployment["pending_operations"] = [
+        {"type": "creating", "resource": {key: part for key, part in each.items() if key not in ("id", "outputs")}}
+        for each in taken.values()
+    ]
+    file.write_text(json.dumps(content))
+    return taken
 
 
 def _is(entry: dict[str, Any], key: str) -> bool:
