@@ -19,6 +19,7 @@ from typing import Any, cast
 from pulumi import automation as auto
 
 from sandbox.cloud import serve_cloud
+from sandbox.cluster.processes import wait_until
 from sandbox.home import Home
 from sandbox.leftovers import end_leftovers
 from sandbox.project import CANARY_TOKEN
@@ -31,6 +32,8 @@ _CHARTS = Path(__file__).parent / "charts"
 """Stand-ins for charts whose registry a sandbox may not reach."""
 
 _CLUSTER = "gcp:container/cluster:Cluster"
+_DYING_SECONDS = 3.0
+"""A process that was killed gives back its memory before it lets go of the lock."""
 
 
 class Busy(Exception):
@@ -165,13 +168,19 @@ def _only_one(home: Home) -> Generator[int]:
     end_leftovers(home.scratch)
     descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"another command is at work on stack {home.stack}; wait for it to end") from None
+        if not wait_until(lambda: _taken(descriptor), _DYING_SECONDS):
+            raise Busy(f"another command is at work on stack {home.stack}; wait for it to end")
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
