@@ -8,21 +8,28 @@ from catalog._config_reader import UnreadableConfigError, mapping, whole_number
 from catalog._formats import LinearPart, Quantization, WeightFormat
 from catalog._module_names import Match
 
+_MARLIN_GROUPS = (-1, 32, 64, 128)
+"""Weights that share a scale, as Marlin's kernel has them; vLLM has another for awq, and none for gptq."""
+_ROUNDED = ("auto_round:auto_gptq", "auto_round:auto_awq")
+
 
 def integer_groups(config: Mapping[str, Any], method: str, checkpoint: Checkpoint) -> Quantization:
-    bits = whole_number("quantization_config.bits", config.get("bits", config.get("w_bit", 4)))
-    if bits not in (4, 8):
+    bits = whole_number("quantization_config.bits", config.get("w_bit") or config.get("bits", 4))
+    if bits not in (4, 8) or (bits == 8 and "awq" in method):
         raise UnreadableConfigError(f"quantization_config: {bits} bits of {method} are not modelled")
-    group = config.get("group_size", config.get("q_group_size", 128))
-    if "gptq" in method:
-        _refuse_old_gptq(config, group)
+    group = config.get("q_group_size") or config.get("group_size", 128)
     size = whole_number("quantization_config.group_size", group)
+    if "gptq" in method:
+        _refuse_old_gptq(config, size, checkpoint)
+    if method in ("auto-round", "inc"):
+        _refuse_other_rounding(config)
+    as_awq = "awq" in method or str(config.get("packing_format", "")).endswith("awq")
     asymmetric = bool(config.get("zero_point", "awq" in method)) or config.get("sym") is False
     main = Quantization(
         format=WeightFormat.INT8 if bits == 8 else WeightFormat.INT4,
         group=size if size > 0 else None,
         zero_points=asymmetric,
-        wide_zero_points=asymmetric and "awq" in method,
+        wide_zero_points=asymmetric and as_awq and size in _MARLIN_GROUPS,
         finer_expert_groups=True,
     )
     # A part of a name, so that an expression is none (auto_awq.py, 0.33.0); GPTQ's `dynamic` alone has those.
@@ -31,6 +38,8 @@ def integer_groups(config: Mapping[str, Any], method: str, checkpoint: Checkpoin
     for name, change in mapping(config.get("dynamic")).items():
         if name.startswith("-:"):
             skipped.append(f"re:{name.removeprefix('-:')}")
+        elif mapping(change).get("sym") is False or mapping(change).get("desc_act"):
+            raise UnreadableConfigError(f"quantization_config: vLLM 0.33 serves no GPTQ as dynamic wants {name}")
         elif mapping(change).get("bits", bits) != bits or mapping(change).get("group_size", group) != group:
             raise UnreadableConfigError(f"quantization_config: dynamic gives {name} another format: not modelled")
     for name, change in mapping(config.get("extra_config")).items():
@@ -53,9 +62,23 @@ def _quantised_alone(config: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def _refuse_old_gptq(config: Mapping[str, Any], group: Any) -> None:
-    """vLLM 0.33.0, quantization/auto_gptq.py and utils/gptq_utils.py."""
-    if config.get("desc_act") and group != -1:
+def _refuse_old_gptq(config: Mapping[str, Any], size: int, checkpoint: Checkpoint) -> None:
+    """vLLM 0.33.0, quantization/auto_gptq.py, utils/gptq_utils.py and utils/marlin_utils.py."""
+    if config.get("desc_act") and size != -1:
         raise UnreadableConfigError("quantization_config: vLLM 0.33 serves no GPTQ with desc_act and groups")
     if config.get("sym") is False:
         raise UnreadableConfigError("quantization_config: vLLM 0.33 serves no GPTQ without sym")
+    if size not in _MARLIN_GROUPS:
+        raise UnreadableConfigError(f"quantization_config: vLLM 0.33 serves no GPTQ in groups of {size}")
+    if size == -1 and config.get("bits") == 8 and LinearPart.EXPERTS in checkpoint.parts:
+        raise UnreadableConfigError("quantization_config: vLLM 0.33 serves no experts in GPTQ of 8 bits without groups")
+
+
+def _refuse_other_rounding(config: Mapping[str, Any]) -> None:
+    """AutoRound also writes floating formats (vLLM 0.33.0, quantization/inc/inc.py)."""
+    kind = config.get("data_type", "int")
+    if kind != "int":
+        raise UnreadableConfigError(f"quantization_config: auto-round with a data_type of {kind} is not modelled")
+    packing = config.get("packing_format") or _ROUNDED[0]
+    if packing not in _ROUNDED:
+        raise UnreadableConfigError(f"quantization_config: vLLM 0.33 serves no integers that are packed as {packing}")

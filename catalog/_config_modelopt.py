@@ -14,11 +14,12 @@ _MODELOPT = {
     "FP8_PER_CHANNEL_PER_TOKEN": WeightFormat.FP8,
     "FP8_PB_WO": WeightFormat.FP8,
     "NVFP4": WeightFormat.NVFP4,
-    "NVFP4_AWQ": WeightFormat.NVFP4,
     "W4A16_NVFP4": WeightFormat.NVFP4,
-    "W4A8_NVFP4_FP8": WeightFormat.NVFP4,
     "MXFP8": WeightFormat.MXFP8,
 }
+_OF_ITS_OWN_FILE = {"FP8", "FP8_PER_CHANNEL_PER_TOKEN", "FP8_PB_WO", "NVFP4", "MIXED_PRECISION"}
+"""Algorithms that vLLM takes from a file that ModelOpt signs as its producer (transformers_utils/
+model_arch_config_convertor.py, _normalize_quantization_config, 0.33.0)."""
 
 
 def is_modelopt(beside: Mapping[str, Any]) -> bool:
@@ -28,12 +29,18 @@ def is_modelopt(beside: Mapping[str, Any]) -> bool:
 
 
 def modelopt(config: Mapping[str, Any], checkpoint: Checkpoint) -> Quantization | None:
-    config = {**config, **mapping(config.get("quantization"))}
-    if config.get("quant_algo") is None and "quant_algo" in config:
+    signed = mapping(config.get("producer")).get("name") == "modelopt"
+    nested = mapping(config.get("quantization"))
+    config = {**config, **nested}
+    if config.get("quant_algo") is None and ("quant_algo" in config or signed):
         return None  # the cache alone is meant, and vLLM then takes neither
     algorithm = str(config.get("quant_algo", "")).upper()
+    if signed and algorithm not in _OF_ITS_OWN_FILE:
+        raise UnreadableConfigError(f"quantization_config: vLLM 0.33 takes no {algorithm} from ModelOpt's own file")
     cache = _modelopt_cache(config)
-    skipped = names_in(config, "exclude_modules", "ignore")
+    # An empty list comes first as well (modelopt.py, from_config).
+    lists = ("exclude_modules",) if nested else ("ignore",) if "ignore" in config else ("exclude_modules",)
+    skipped = names_in(config, *lists)
     if algorithm == "MIXED_PRECISION":
         stored = mapping(config.get("quantized_layers"))
         if not stored:

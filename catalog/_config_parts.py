@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from catalog._config_reader import UnreadableConfigError
+from catalog._config_reader import UnreadableConfigError, whole_number
 from catalog._formats import LinearPart, Quantization, StoredOtherwise, WeightFormat
 from catalog._module_names import Match, ModuleList, ModuleNames
 
@@ -39,7 +39,7 @@ def excepting(
             return None
         return None if checkpoint.names.named(part, layer, known, match) else main.format
 
-    return _described(main, format_of, checkpoint)
+    return described(main, format_of, checkpoint)
 
 
 def nothing_but(main: Quantization, only: list[str], checkpoint: Checkpoint) -> Quantization:
@@ -50,7 +50,7 @@ def nothing_but(main: Quantization, only: list[str], checkpoint: Checkpoint) -> 
         named = part not in _WHOLE and checkpoint.names.named(part, layer, known, Match.SUBSTRING)
         return main.format if named else None
 
-    return _described(main, format_of, checkpoint)
+    return described(main, format_of, checkpoint)
 
 
 def mixed(
@@ -58,7 +58,7 @@ def mixed(
 ) -> Quantization:
     """Parts take the format of the group that names them; the first group's is the main one."""
     known = ModuleList(skipped)
-    by_name = [(set(targets), _patterns(targets), scheme) for targets, scheme in groups]
+    by_name = [(set(targets), patterns(targets), scheme) for targets, scheme in groups]
 
     def format_of(part: LinearPart, layer: int | None) -> WeightFormat | None:
         if checkpoint.names.named(part, layer, known, match):
@@ -70,10 +70,10 @@ def mixed(
         whole = next((scheme.format for targets, scheme in groups if is_everything(targets)), None)
         return None if part in _WHOLE else whole
 
-    return _described(_together([scheme for _, scheme in groups]), format_of, checkpoint)
+    return described(together([scheme for _, scheme in groups]), format_of, checkpoint)
 
 
-def _together(schemes: list[Quantization]) -> Quantization:
+def together(schemes: list[Quantization]) -> Quantization:
     """The first scheme, with the blocks and groups of the others. Raises UnreadableConfigError where they differ."""
     main = schemes[0]
     for scheme in schemes[1:]:
@@ -91,7 +91,7 @@ def _together(schemes: list[Quantization]) -> Quantization:
     return main
 
 
-def _patterns(targets: list[str]) -> ModuleList:
+def patterns(targets: list[str]) -> ModuleList:
     return ModuleList(target for target in targets if target.startswith("re:") or "*" in target)
 
 
@@ -99,7 +99,7 @@ def is_everything(targets: list[str]) -> bool:
     return any(target in ("Linear", "re:.*") for target in targets)
 
 
-def _described(main: Quantization, format_of: FormatOf, checkpoint: Checkpoint) -> Quantization:
+def described(main: Quantization, format_of: FormatOf, checkpoint: Checkpoint) -> Quantization:
     """The shortest description that gives the same answer for every part and layer."""
     otherwise: list[StoredOtherwise] = []
     for part in sorted(checkpoint.parts):
@@ -115,7 +115,10 @@ def _described(main: Quantization, format_of: FormatOf, checkpoint: Checkpoint) 
             if form != main.format_of(part, numbers[0]):
                 every = len(numbers) == checkpoint.layers
                 otherwise.append(StoredOtherwise(part=part, format=form, layers=None if every else tuple(numbers)))
-    return main.model_copy(update={"otherwise": tuple(otherwise)})
+    formats = {main.format, *(other.format for other in otherwise)}
+    unused = {} if formats & {WeightFormat.INT4, WeightFormat.INT8} else {"group": None}
+    unused |= {} if WeightFormat.FP8 in formats else {"block": None}
+    return main.model_copy(update={"otherwise": tuple(otherwise), **unused})
 
 
 def names_in(config: Mapping[str, Any], *keys: str) -> list[str]:
@@ -129,3 +132,11 @@ def names_in(config: Mapping[str, Any], *keys: str) -> list[str]:
         if value:
             return [str(name) for name in cast(list[Any], value)]
     return []
+
+
+def square_block(sides: Any) -> int:
+    """The rows and columns that share a scale, which are as many."""
+    block = [whole_number("quantization_config: the side of a block", int(side)) for side in cast(list[Any], sides)]
+    if len(block) != 2 or block[0] != block[1]:
+        raise UnreadableConfigError(f"quantization_config: blocks of {' x '.join(map(str, block))} are not modelled")
+    return block[0]

@@ -30,6 +30,7 @@ _UNMODELLED = {
     "use_double_wide_mlp": "feed-forward layers of two widths",
     "hc_count": "hyper-connections",
     "hc_mult": "hyper-connections",
+    "dual_chunk_attention_config": "attention in two kinds of chunks, of which vLLM 0.33 starts none,",
 }
 # State-space layers are modelled for the architectures that name them here alone.
 _STATE_SPACE = {"mamba_d_state", "ssm_state_size", "state_size"}
@@ -49,6 +50,8 @@ def refuse_unmodelled(architecture: str, config: Mapping[str, Any], reader: Conf
     for key, what in _UNMODELLED.items():
         if _says_something(key, config.get(key)) or _says_something(key, reader.get(key)):
             raise UnreadableConfigError(f"{key}: {what} is not modelled; {_ADVICE}")
+    if reader.get("is_causal") is False:
+        raise UnreadableConfigError("is_causal: an encoder, whose tokens all see each other, is not modelled")
     if architecture != "NemotronHForCausalLM":
         for key in _STATE_SPACE:
             if reader.get(key):

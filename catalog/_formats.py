@@ -121,6 +121,9 @@ class Quantization(Entry):
     finer_expert_groups: bool = Field(
         default=False, description="a shard may cut a group of an expert, whose scale is then repeated (awq, gptq)"
     )
+    whole_expert_blocks: bool = Field(
+        default=False, description="a shard may cut no block of an expert in fp8 (compressed-tensors)"
+    )
     otherwise: tuple[StoredOtherwise, ...] = Field(
         default=(), description="parts in another format, or in the model's dtype; the last that names a part holds"
     )

@@ -76,6 +76,8 @@ _OUTSIDE: dict[LinearPart, tuple[str, ...]] = {
         "visual.blocks.0.mlp.gate_proj",
         "vision_tower.encoder.layers.0.mlp.fc1",
         "model.vision_tower.encoder.layers.0.mlp.gate_proj",
+        "vision_tower.vision_model.encoder.layers.0.mlp.fc1",
+        "model.vision_tower.vision_model.encoder.layers.0.mlp.fc1",
         "vision_model.encoder.layers.0.mlp.fc1",
         "model.vision_model.encoder.layers.0.mlp.fc1",
     ),
@@ -136,9 +138,8 @@ class ModuleNames:
 
 
 def _named(module: str, shards: tuple[str, ...], entries: list[str], match: Match) -> bool:
-    whole = [entry for entry in entries if not entry.startswith("re:")] if shards else entries
-    if any(_matches(module, entry, match) for entry in whole):
-        return True
+    if any(_matches(module, entry, match) for entry in entries):
+        return True  # also by an expression (quantization/utils/config_utils.py, find_matching_patterns)
     found = [any(_matches(shard, entry, match) for entry in entries) for shard in shards]
     if any(found) and not all(found):
         raise UnreadableConfigError(
@@ -164,7 +165,8 @@ class ModuleList:
 
     def about(self, layer: int | None) -> list[str]:
         """Entries that may name something in that layer, or outside the layers."""
-        return self._of_any if layer is None else self._of_any + self._of_layer.get(layer, [])
+        # Outside the layers, an encoder is known by its first.
+        return self._of_any + self._of_layer.get(layer or 0, [])
 
 
 _ONE_LAYER = re.compile(r"layers\.(\d+)\.")

@@ -23,7 +23,8 @@ _NVFP4_GATED, _NVFP4_UNGATED, _NVFP4_WIDTH = 64, 128, 256
 (vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
 2026-11-29)."""
 _INTEGER_TILE = 128
-"""Rows of int4 experts are a multiple of it (vLLM's own code, asked for 96 and 192 rows)."""
+"""Rows of experts in integers by groups, or in MXFP8, are a multiple of it (vLLM's own code, asked for 96 and 192
+rows)."""
 _UNGATED_TILE = 128
 """Rows of fp8 experts without a gate are a multiple of it (vLLM's own code, asked for Nemotron's 232 to 1,856)."""
 _FINEST_BLOCK = 32
@@ -77,7 +78,8 @@ def _finer(model: Model, kept: Quantised, size: float) -> int | None:
     vllm/model_executor/layers/fused_moe/oracle/fp8.py, quantization/moe_wna16.py.
     """
     block, group = kept.quantization.block, kept.quantization.group
-    if kept.form is WeightFormat.INT4 and group is not None and kept.quantization.finer_expert_groups:
+    integer = kept.form in (WeightFormat.INT4, WeightFormat.INT8)
+    if integer and group is not None and kept.quantization.finer_expert_groups:
         while size % group:
             group //= 2
         return group
@@ -94,7 +96,9 @@ def _tile(kept: Quantised, kernels: Kernels, *, gated: bool) -> int:
             return _UNGATED_TILE
         case WeightFormat.MXFP4:
             return _MXFP4_TILES[kernels.mxfp4_experts][0]
-        case WeightFormat.INT4:
+        case WeightFormat.INT4 | WeightFormat.MXFP8:
+            return _INTEGER_TILE
+        case WeightFormat.INT8 if kept.quantization.group is not None:
             return _INTEGER_TILE
         case _:
             return 1

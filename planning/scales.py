@@ -46,9 +46,9 @@ def cut_expert_scales(model: Model, tensor: int, *, refines: bool) -> str | None
         return f"the experts' intermediate size {size} is no multiple of it"
     if quantization is not None and (why := _cut_groups(quantization, size // tensor)) is not None:
         return why
-    block = quantization.block if quantization else None
-    if block is None or size // tensor % block == 0:
+    if quantization is None or (block := quantization.block) is None or size // tensor % block == 0:
         return None
+    refines = refines and not quantization.whole_expert_blocks
     if refines and size % block == 0 and model.hidden_size % block == 0 and not experts.bias:
         return None
     return f"{size // tensor} rows of an expert are no multiple of the quantisation block of {block}"

@@ -15,9 +15,17 @@ def main() -> None:
 
 
 def _judged(answer: Answer) -> Answer:
-    """An assertion without words, and a class of transformers that refuses its own config, end a server as well."""
+    """What else ends a server: an assertion without words, a class of transformers that refuses its own config, and
+    what vLLM raises of a format that it has no kernel for, or no more."""
     failure = str(answer.get("failure", ""))
-    return {"refusal": failure} if failure.startswith(("AssertionError", "StrictDataclass")) else answer
+    ends = (
+        "AssertionError",
+        "StrictDataclass",
+        "DeprecationWarning",
+        'RuntimeError: "Unsupported',
+        'TypeError: "Flash',
+    )
+    return {"refusal": failure} if failure.startswith(ends) else answer
 
 
 if __name__ == "__main__":

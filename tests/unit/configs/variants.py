@@ -15,6 +15,7 @@ ANSWERS = Path(__file__).with_suffix(".json")
 """The answers of vLLM 0.33.0 for capability 9.0, by variant and shape."""
 
 UNMODELLED = {
+    "auto-round-mxfp4": "a data_type of mx_fp",
     "gptq-dynamic-bits": "dynamic gives",
     "modelopt-nvfp4-cache": "a KV cache in nvfp4",
 }
