@@ -70,6 +70,9 @@ def _indivisible(model: Model, tensor: int) -> str | None:
         return f"the vocabulary of {model.vocabulary}, padded to a multiple of 64, is no multiple of it"
     if model.intermediate_size is not None and model.intermediate_size % tensor:
         return f"the intermediate size {model.intermediate_size} is no multiple of it"
+    for width in model.vision.cut_sizes if model.vision is not None else ():
+        if width % tensor:
+            return f"the width {width} of the image encoder is no multiple of it"
     return cut_scales(model, tensor)
 
 
