@@ -162,8 +162,8 @@ def _group(reader: ConfigReader, kind: str, count: int) -> AttentionGroup:
                 key_head_dim=reader.integer("linear_key_head_dim"),
                 value_head_dim=reader.integer("linear_value_head_dim"),
                 convolution=reader.integer_or(4, "linear_conv_kernel_dim"),
-                # vllm/model_executor/models/config.py: the config's mamba_ssm_dtype, or else the model's own.
-                state_bytes_per_element=_state_bytes(reader.get("mamba_ssm_dtype")),
+                # vllm/model_executor/models/config.py: Qwen3.5's class alone looks at the config's.
+                state_bytes_per_element=_state_bytes(_own_state(reader)),
             )
         case "state_space":
             return StateSpace(
@@ -179,6 +179,10 @@ def _group(reader: ConfigReader, kind: str, count: int) -> AttentionGroup:
             return NoAttention(layers=count)
         case _:
             raise UnreadableConfigError(f"layer_types: attention of the kind {kind} is not modelled")
+
+
+def _own_state(reader: ConfigReader) -> Any:
+    return reader.get("mamba_ssm_dtype") if reader.kind.startswith("qwen3_5") else None
 
 
 def _state_bytes(dtype: Any) -> int:

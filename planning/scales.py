@@ -19,6 +19,10 @@ from catalog.model import (
     WeightFormat,
 )
 
+_FLOATS_BY_SCALE = {WeightFormat.NVFP4: 16, WeightFormat.MXFP4: 32, WeightFormat.MXFP8: 32}
+"""Weights of a floating format that share a scale: quantization/modelopt.py refuses a shard that cuts them, and
+compressed-tensors takes a rank's scales from the wrong place."""
+
 Cut = tuple[LinearPart, str, int]
 """A part, what is cut, and the whole width of its inputs."""
 
@@ -71,7 +75,7 @@ def _unit(model: Model, quantization: Quantization, part: LinearPart, tensor: in
         return quantization.block if tensor > 1 else None
     if form in (WeightFormat.INT4, WeightFormat.INT8):
         return quantization.group
-    return None
+    return None if form is None else _FLOATS_BY_SCALE.get(form)
 
 
 def _some_layer(model: Model, quantization: Quantization, part: LinearPart) -> int:
