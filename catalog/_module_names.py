@@ -105,6 +105,8 @@ class ModuleNames:
 
     beside_dense: bool
     latent: bool = False
+    drafts_from: int | None = None
+    """The number of the first layer for speculative decoding, where those are named apart from the others ("mtp")."""
 
     def of(self, part: LinearPart, layer: int | None) -> tuple[Spelling, ...]:
         """Every name that the part may have in a list; `layer` None for a part that lies outside the layers."""
@@ -115,7 +117,9 @@ class ModuleNames:
             spellings = _EXPERTS_BESIDE_DENSE
         if part is LinearPart.ATTENTION and self.latent:
             spellings = _LATENT
+        drafting = self._drafting(layer)
         starts = [f"{prefix}layers.{layer}." for prefix in _PREFIXES]
+        starts = starts if drafting is None else [f"{_DRAFTS}.layers.{drafting}."]
         return tuple(
             (start + name, tuple(start + shard for shard in shards)) for start in starts for name, shards in spellings
         )
@@ -129,12 +133,19 @@ class ModuleNames:
 
     def named(self, part: LinearPart, layer: int | None, entries: "ModuleList", match: Match) -> bool:
         """Whether the entries name the part. Raises UnreadableConfigError where they name half of a fused layer."""
-        candidates = entries.about(layer)
+        drafting = self._drafting(layer)
+        candidates = entries.about(layer) if drafting is None else entries.about_draft(drafting)
         if not candidates:
             return False
         if part is LinearPart.EXPERTS:
             return any(_names_experts(name, entry, match) for name, _ in self.of(part, layer) for entry in candidates)
         return any(_named(module, shards, candidates, match) for module, shards in self.of(part, layer))
+
+    def _drafting(self, layer: int | None) -> int | None:
+        """The number among the layers that draft, of one that is named so."""
+        if layer is None or self.drafts_from is None or layer < self.drafts_from:
+            return None
+        return layer - self.drafts_from
 
 
 def _named(module: str, shards: tuple[str, ...], entries: list[str], match: Match) -> bool:
@@ -153,12 +164,15 @@ class ModuleList:
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._of_layer: dict[int, list[str]] = {}
+        self._of_draft: dict[int | None, list[str]] = {}
         self._of_any: list[str] = []
         for entry in entries:
             if _is_irrelevant(entry):
                 continue
             number = _ONE_LAYER.search(entry)
-            if number is None or entry.startswith("re:"):
+            if entry.startswith(_DRAFTS):
+                self._of_draft.setdefault(int(number[1]) if number else None, []).append(entry)
+            elif number is None or entry.startswith("re:"):
                 self._of_any.append(entry)
             else:
                 self._of_layer.setdefault(int(number[1]), []).append(entry)
@@ -168,15 +182,20 @@ class ModuleList:
         # Outside the layers, an encoder is known by its first.
         return self._of_any + self._of_layer.get(layer or 0, [])
 
+    def about_draft(self, number: int) -> list[str]:
+        """Entries that may name something in that layer of those that draft."""
+        return self._of_any + self._of_draft.get(None, []) + self._of_draft.get(number, [])
 
+
+_DRAFTS = "mtp"
 _ONE_LAYER = re.compile(r"layers\.(\d+)\.")
 """The dot behind the number: `layers.1*` is about ten more."""
 
 
 def _is_irrelevant(entry: str) -> bool:
-    """What names no linear layer that is modelled: norms, routers, the draft layers."""
+    """What names no linear layer that is modelled: norms, routers."""
     skipped = ("norm", "norm.bias", "e_score_correction_bias", "mlp.gate", "block_sparse_moe.gate", "mixer.gate")
-    return entry.endswith(skipped) or entry.startswith("mtp")
+    return entry.endswith(skipped)
 
 
 def _names_experts(name: str, entry: str, match: Match) -> bool:

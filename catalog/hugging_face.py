@@ -74,6 +74,8 @@ _OUTPUT_GATE = {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"}
 # Here `intermediate_size` is that of one expert.
 _EXPERTS_ONLY = {"mixtral", "gpt_oss", "minimax_m2"}
 
+# qwen3_next_mtp.py, qwen3_5_mtp.py and nemotron_h_mtp.py: "mtp.layers.0" and on.
+_DRAFTS_APART = {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "nemotron_h"}
 _WHOLE_HEADS = {"llama", "gemma2", "gemma3_text", "deepseek_v2"}
 # What another class reads of its own config, and leaves behind in one that is called something else.
 _UNREAD_BY_DENSE = {
@@ -157,10 +159,14 @@ def _model(config: Config, id: str, quantization: Mapping[str, Any] | None) -> M
         "quantization": quantization_of(
             *_quantization(outer, text, quantization),
             Checkpoint(
-                # The draft layers come after the others, and lists name them in the same way.
+                # The draft layers come after the others; most classes have them named in the same way.
                 layers=layers_of(reader) + _draft_layers(reader),
                 parts=_parts(attention, experts, vision),
-                names=ModuleNames(experts is not None and experts.beside_dense, latent),
+                names=ModuleNames(
+                    beside_dense=experts is not None and experts.beside_dense,
+                    latent=latent,
+                    drafts_from=layers_of(reader) if reader.kind in _DRAFTS_APART else None,
+                ),
             ),
         ),
     }
