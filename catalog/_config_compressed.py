@@ -149,10 +149,11 @@ def _groups(config: Mapping[str, Any]) -> list[_Group]:
         if weights.get("actorder") is True or str(weights.get("actorder")).lower() in ("group", "dynamic"):
             raise UnreadableConfigError("quantization_config: vLLM 0.33 serves no weights in the order of activations")
         packing = str(said.get("format") or config.get("format") or "")
-        numbers = _Numbers.of(weights)
-        groups.append(
-            _Group(targets, numbers, _Numbers.of(inputs) if inputs else None, packing, _stored(numbers, weights))
-        )
+        numbers, entering = _Numbers.of(weights), _Numbers.of(inputs) if inputs else None
+        stored = _stored(numbers, weights)
+        if entering is not None and entering.floating and not numbers.floating:  # _is_fp8_w4a8_sm90
+            stored = stored.model_copy(update={"only_on": "9.0"})
+        groups.append(_Group(targets, numbers, entering, packing, stored))
     if not groups:
         raise UnreadableConfigError("quantization_config: compressed-tensors without config_groups of weights")
     return groups

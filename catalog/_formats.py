@@ -124,6 +124,11 @@ class Quantization(Entry):
     whole_expert_blocks: bool = Field(
         default=False, description="a shard may cut no block of an expert in fp8 (compressed-tensors)"
     )
+    only_on: str | None = Field(
+        default=None,
+        examples=["9.0"],
+        description="the one compute capability on whose cards vLLM serves it; none: on all",
+    )
     otherwise: tuple[StoredOtherwise, ...] = Field(
         default=(), description="parts in another format, or in the model's dtype; the last that names a part holds"
     )

@@ -45,6 +45,9 @@ def tensor_objection(
         return f"{node.machine_type} joins {domain} GPUs, and tensor parallel stays among them"
     if tensor > node.gpus and tensor % node.gpus:
         return f"it fills no whole nodes of {node.gpus} GPUs"
+    only_on = model.quantization.only_on if model.quantization is not None else None
+    if only_on not in (None, node.card.capability):
+        return f"vLLM serves its format on cards of compute capability {only_on} alone"
     if model.recorded_only:  # what vLLM refuses of it is in its record
         return None
     return _indivisible(model, tensor) or _odd_experts(model, tensor, expert_parallel, refines=refines)

@@ -6,6 +6,7 @@ import pytest
 
 from catalog import ACCELERATORS, PINS
 from catalog.engine import Kernel
+from catalog.hugging_face import model_from_config
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import Way, record_of
 from planning.engine import ServeSettings, engine_of, graph_rules
@@ -16,6 +17,7 @@ from planning.recorded import recorded_answer
 from planning.server import Server
 from planning.shape import GpuNode, ShapeRequest
 from planning.weights import COMMUNICATOR, Sharding, stages_of
+from tests.unit.configs import llama
 from tests.unit.questions import question
 
 ENGINE = engine_of(PINS.vllm)
@@ -155,3 +157,20 @@ def test_kernels_are_named_for_capabilities_that_cards_have() -> None:
     known = {accelerator.compute_capability for accelerator in ACCELERATORS.values()}
     assert set(ENGINE.kernels) <= known
     assert ENGINE.kernels_on("9.0").plain_experts is Kernel.TRITON
+
+
+def test_integers_by_inputs_in_fp8_are_served_on_hopper_alone() -> None:
+    """vLLM 0.33.0, compressed_tensors.py, _is_fp8_w4a8_sm90; its own code refuses it for capability 8.9 and 12.0."""
+    weights = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128}
+    inputs = {"num_bits": 8, "type": "float", "strategy": "token", "dynamic": True}
+    stored = {
+        "quant_method": "compressed-tensors",
+        "format": "pack-quantized",
+        "ignore": ["lm_head"],
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": inputs}},
+    }
+    model = model_from_config(llama(32, 4096, 14336, 32) | {"quantization_config": stored}, "a/model")
+    wanted = ShapeRequest(PINS.vllm, max_model_len=4096)
+    assert fit(question(model, "h100", wanted)).fits
+    for accelerator in ("l4", "a100-80gb", "rtx-pro-6000"):
+        assert "capability 9.0 alone" in fit(question(model, accelerator, wanted)).reasons[0]
