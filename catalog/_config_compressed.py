@@ -150,7 +150,7 @@ def _groups(config: Mapping[str, Any]) -> list[_Group]:
             raise UnreadableConfigError("quantization_config: vLLM 0.33 serves no weights in the order of activations")
         packing = str(said.get("format") or config.get("format") or "")
         numbers, entering = _Numbers.of(weights), _Numbers.of(inputs) if inputs else None
-        stored = _stored(numbers, weights)
+        stored = _stored(numbers, weights, alone=entering is None)
         if entering is not None and entering.floating and not numbers.floating:  # _is_fp8_w4a8_sm90
             stored = stored.model_copy(update={"only_on": "9.0"})
         groups.append(_Group(targets, numbers, entering, packing, stored))
@@ -159,7 +159,8 @@ def _groups(config: Mapping[str, Any]) -> list[_Group]:
     return groups
 
 
-def _stored(numbers: _Numbers, weights: Mapping[str, Any]) -> Quantization:
+def _stored(numbers: _Numbers, weights: Mapping[str, Any], *, alone: bool) -> Quantization:
+    """`alone`: activations stay in 16 bits (compressed_tensors_moe.py, use_a16)."""
     match numbers.bits, numbers.floating:
         case 8, True if numbers.group == 32 and str(weights.get("scale_dtype")).endswith("uint8"):
             return Quantization(format=WeightFormat.MXFP8)
@@ -172,7 +173,8 @@ def _stored(numbers: _Numbers, weights: Mapping[str, Any]) -> Quantization:
                 whole_expert_blocks=block is not None,
             )
         case 4, True:
-            return Quantization(format=WeightFormat.MXFP4 if numbers.group == 32 else WeightFormat.NVFP4)
+            nvfp4 = WeightFormat.NVFP4_A16 if alone else WeightFormat.NVFP4
+            return Quantization(format=WeightFormat.MXFP4 if numbers.group == 32 else nvfp4)
         case 4 | 8, False:
             return Quantization(
                 format=WeightFormat.INT4 if numbers.bits == 4 else WeightFormat.INT8,

@@ -14,7 +14,7 @@ _MODELOPT = {
     "FP8_PER_CHANNEL_PER_TOKEN": WeightFormat.FP8,
     "FP8_PB_WO": WeightFormat.FP8,
     "NVFP4": WeightFormat.NVFP4,
-    "W4A16_NVFP4": WeightFormat.NVFP4,
+    "W4A16_NVFP4": WeightFormat.NVFP4_A16,
     "MXFP8": WeightFormat.MXFP8,
 }
 _OF_ITS_OWN_FILE = {"FP8", "FP8_PER_CHANNEL_PER_TOKEN", "FP8_PB_WO", "NVFP4", "MIXED_PRECISION"}

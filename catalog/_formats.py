@@ -22,6 +22,8 @@ class WeightFormat(StrEnum):
     INT4 = "int4"
     MXFP4 = "mxfp4"
     NVFP4 = "nvfp4"
+    NVFP4_A16 = "nvfp4_a16"
+    """The same numbers, for weights alone: another kernel computes with activations in 16 bits."""
 
     @property
     def bytes_per_element(self) -> float:
@@ -43,6 +45,7 @@ _BYTES = {
     WeightFormat.INT4: 0.5,
     WeightFormat.MXFP4: 0.5,
     WeightFormat.NVFP4: 0.5,
+    WeightFormat.NVFP4_A16: 0.5,
 }
 
 

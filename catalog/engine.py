@@ -64,6 +64,7 @@ class Kernel(StrEnum):
 
     TRITON = "triton"
     MARLIN = "marlin"
+    HUMMING = "humming"
     TENSORRT = "tensorrt"
 
 
@@ -75,7 +76,8 @@ class Kernels(Entry):
 
     plain_experts: Kernel = Field(default=Kernel.TRITON, description="for experts in 16 bits")
     mxfp4_experts: Kernel = Field(default=Kernel.TRITON, description="for experts in MXFP4")
-    nvfp4_experts: Kernel = Field(default=Kernel.MARLIN, description="for experts in NVFP4")
+    nvfp4_experts: Kernel = Field(default=Kernel.HUMMING, description="for experts in NVFP4")
+    nvfp4_a16_experts: Kernel = Field(default=Kernel.HUMMING, description="for experts in NVFP4 for weights alone")
     marlin_fp8: frozenset[Literal["dense", "experts"]] = Field(
         default=frozenset(), description="layers in fp8 that run on Marlin's kernel: dense ones, experts"
     )

@@ -22,6 +22,10 @@ _NVFP4_GATED, _NVFP4_UNGATED, _NVFP4_WIDTH = 64, 128, 256
 """The same of TensorRT-LLM's kernel for NVFP4: an expert's width with a gate and without, and the model's
 (vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
 2026-11-29)."""
+_MARLIN_UNIT, _MARLIN_TILE, _MARLIN_WIDE_TILE = 128, 64, 128
+"""Marlin's kernel for NVFP4 rounds an expert's width up to the first tile if the model's width is a multiple of the
+unit, and to the second if not (vllm/model_executor/layers/quantization/utils/marlin_utils_fp4.py,
+prepare_nvfp4_moe_layer_for_marlin, read on 2026-11-29)."""
 _INTEGER_TILE = 128
 """Rows of experts in integers by groups, or in MXFP8, are a multiple of it (vLLM's own code, asked for 96 and 192
 rows)."""
@@ -38,8 +42,9 @@ def padded_experts(
     shard = width / tensor
     if isinstance(kept, Plain):
         return rounded_up(shard, _plain_tile(model, kernels)), kept
-    if _on_tensorrt(kept, kernels):
-        return rounded_up(shard, _NVFP4_GATED if model.gated_mlp else _NVFP4_UNGATED), replace(kept, padded=True)
+    nvfp4 = _nvfp4_tile(model, kept, kernels)
+    if nvfp4 is not None:
+        return rounded_up(shard, nvfp4), replace(kept, padded=True)
     tile = _tile(kept, kernels, gated=model.gated_mlp)
     if tensor == 1:
         return rounded_up(shard, tile), kept
@@ -55,14 +60,31 @@ def padded_hidden(kept: Plain | Quantised, hidden: int, kernels: Kernels) -> flo
     """The model's width as its experts' kernel has it."""
     if isinstance(kept, Quantised) and kept.form is WeightFormat.MXFP4:
         return rounded_up(hidden, _MXFP4_TILES[kernels.mxfp4_experts][1])
-    if _on_tensorrt(kept, kernels):
+    if _nvfp4_kernel(kept, kernels) is Kernel.TENSORRT:
         return rounded_up(hidden, _NVFP4_WIDTH)
     return hidden
 
 
-def _on_tensorrt(kept: Plain | Quantised, kernels: Kernels) -> bool:
-    """Whether these experts are in NVFP4 on TensorRT-LLM's kernel."""
-    return isinstance(kept, Quantised) and kept.form is WeightFormat.NVFP4 and kernels.nvfp4_experts is Kernel.TENSORRT
+def _nvfp4_kernel(kept: Plain | Quantised, kernels: Kernels) -> Kernel | None:
+    """The kernel of experts in NVFP4; None: they are not (vllm/model_executor/layers/fused_moe/oracle/nvfp4.py)."""
+    match kept.form if isinstance(kept, Quantised) else None:
+        case WeightFormat.NVFP4:
+            return kernels.nvfp4_experts
+        case WeightFormat.NVFP4_A16:
+            return kernels.nvfp4_a16_experts
+        case _:
+            return None
+
+
+def _nvfp4_tile(model: Model, kept: Quantised, kernels: Kernels) -> int | None:
+    """What TensorRT-LLM's and Marlin's kernels round an expert's width up to; None: another one has these experts."""
+    match _nvfp4_kernel(kept, kernels):
+        case Kernel.TENSORRT:
+            return _NVFP4_GATED if model.gated_mlp else _NVFP4_UNGATED
+        case Kernel.MARLIN:
+            return _MARLIN_WIDE_TILE if model.hidden_size % _MARLIN_UNIT else _MARLIN_TILE
+        case _:
+            return None
 
 
 def _plain_tile(model: Model, kernels: Kernels) -> int:

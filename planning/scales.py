@@ -19,7 +19,12 @@ from catalog.model import (
     WeightFormat,
 )
 
-_FLOATS_BY_SCALE = {WeightFormat.NVFP4: 16, WeightFormat.MXFP4: 32, WeightFormat.MXFP8: 32}
+_FLOATS_BY_SCALE = {
+    WeightFormat.NVFP4: 16,
+    WeightFormat.NVFP4_A16: 16,
+    WeightFormat.MXFP4: 32,
+    WeightFormat.MXFP8: 32,
+}
 """Weights of a floating format that share a scale: quantization/modelopt.py refuses a shard that cuts them, and
 compressed-tensors takes a rank's scales from the wrong place."""
 

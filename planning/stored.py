@@ -12,10 +12,10 @@ Tensor = tuple[float, int]
 _WIDE_ZERO_POINT = 2
 """Bytes: the kernel that vLLM 0.33 takes on Hopper for awq's dense layers unpacks them."""
 
-
+_NVFP4 = (WeightFormat.NVFP4, WeightFormat.NVFP4_A16)
 _NVFP4_OUTPUTS, _NVFP4_INPUTS = 256, 128
-"""The sides of a matrix, fused projections together, are multiples of these for the kernel of vLLM 0.33 on Hopper
-(its own code, asked for Nemotron's 232 to 3,712 rows and hidden size of 2,688)."""
+"""The sides of a matrix, fused projections together, are multiples of these for Humming, the kernel of vLLM 0.33 on
+Hopper (its own code, asked for Nemotron's 232 to 3,712 rows and hidden size of 2,688)."""
 
 
 def rounded_up(size: float, tile: int) -> float:
@@ -54,7 +54,7 @@ class Quantised:
     def matrices(self, outputs: float, inputs: float, count: int, copies: int = 1) -> Iterator[Tensor]:
         """The weights as plain ones have them, and their scales as tensors of their own."""
         form, quantization = self.form, self.quantization
-        if form is WeightFormat.NVFP4 and not self.padded:
+        if form in _NVFP4 and not self.padded:
             outputs, inputs = rounded_up(outputs, _NVFP4_OUTPUTS), rounded_up(inputs, _NVFP4_INPUTS)
         elements = outputs * inputs * copies
         yield (elements * form.bytes_per_element, count)
@@ -75,7 +75,7 @@ class Quantised:
                     yield (outputs * groups * copies * zero, count)
             case WeightFormat.FP8 | WeightFormat.INT8:
                 yield ((1 if quantization.one_scale else outputs) * copies * 4, count)
-            case WeightFormat.NVFP4:
+            case WeightFormat.NVFP4 | WeightFormat.NVFP4_A16:
                 yield (elements / 16, count)
             case WeightFormat.MXFP4 if self.marlin:
                 yield (elements / 32, count)

@@ -1,13 +1,14 @@
 """What a release's kernels pad on cards other than Hopper is in the formulas, where nobody asked vLLM's own code."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from catalog import ACCELERATORS, PINS
 from catalog.engine import Kernel
 from catalog.hugging_face import model_from_config
-from catalog.model import MODELS, KvCacheDtype, Model
+from catalog.model import MODELS, KvCacheDtype, Model, WeightFormat
 from catalog.recorded import Way, record_of
 from planning.engine import ServeSettings, engine_of, graph_rules
 from planning.fit import fit
@@ -62,6 +63,10 @@ def asked_weights(name: str, capability: str, tensor: int) -> int:
         ("deepseek-ai/DeepSeek-V2-Lite-Chat", "b200", 8),
         ("nvidia/Gemma-4-26B-A4B-NVFP4", "gb300", 4),
         ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4", "gb300", 4),
+        ("nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "gb300", 1),
+        ("nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "gb300", 2),
+        ("nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "b200", 4),
+        ("nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "l4", 2),
         ("Qwen/Qwen3-VL-30B-A3B-Instruct", "b200", 8),
         ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "b200", 4),
         ("google/gemma-4-26B-A4B-it", "b200", 8),
@@ -81,6 +86,17 @@ def test_weights_that_nobody_asked_about_are_what_vllm_says_of_them(name: str, a
     assert gpu_memory(like).weights_gib == pytest.approx(
         gpu_memory(server(MODELS[name], accelerator, tensor)).weights_gib, rel=0.01
     )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "form"), [(None, WeightFormat.NVFP4_A16), ({"num_bits": 4, "type": "float"}, WeightFormat.NVFP4)]
+)
+def test_weights_alone_in_nvfp4_are_read_as_such(inputs: dict[str, Any] | None, form: WeightFormat) -> None:
+    weights = {"num_bits": 4, "type": "float", "group_size": 16, "strategy": "tensor_group"}
+    group = {"targets": ["Linear"], "weights": weights, "input_activations": inputs}
+    stored = {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}}
+    model = model_from_config(llama(32, 4096, 14336, 32) | {"quantization_config": stored}, "a/model")
+    assert model.quantization is not None and model.quantization.format is form
 
 
 @pytest.mark.parametrize(("accelerator", "blocks"), [("a100-80gb", 2), ("l4", 2), ("h200", 3), ("b200", 3)])
