@@ -1,6 +1,7 @@
 """Edits the stack files of a checkout of the tests' own, and looks into what is up there."""
 
 import json
+import subprocess
 from typing import Any
 
 import yaml
@@ -33,3 +34,25 @@ def recorded(checkout: Checkout, stack: str) -> dict[str, Any]:
 def objects(checkout: Checkout, stack: str, kinds: str, namespace: str | None = None) -> list[dict[str, Any]]:
     where = f"-n {namespace}" if namespace else "-A"
     return json.loads(checkout.make("kubectl", stack, ARGS=f"get {kinds} {where} -o json").stdout)["items"]
+
+
+def applied_again(checkout: Checkout, stack: str) -> tuple[set[str], subprocess.CompletedProcess[str]]:
+    """Tries to make each of a stack's Kubernetes objects once more; returns their kinds, and what became of it.
+
+    It does so as another field manager, as Pulumi chooses one for each creation: where the API server fills something
+    into a list that it compares whole, the program's own words conflict with it. The engine's state has a Secret's
+    content only encrypted, so Secrets are left out.
+    """
+    resources = recorded(checkout, stack)["resources"]
+    inputs = [each["inputs"] for each in resources if each["type"].startswith("kubernetes:") and "inputs" in each]
+    items = [
+        {key: value for key, value in each.items() if not key.startswith("__")}
+        for each in inputs
+        if each.get("kind", "Secret") != "Secret"
+    ]
+    file = checkout.folder / f"again-{stack}.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    arguments = f"apply --server-side --dry-run=server --field-manager=again -f {file.name}"
+    run = checkout.make("kubectl", stack, ARGS=arguments)
+    file.unlink()
+    return {each["kind"] for each in items}, run

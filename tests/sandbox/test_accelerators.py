@@ -17,6 +17,7 @@ import yaml
 from catalog import ACCELERATORS
 from sandbox.cloud.tables import NicKind, Tables
 from tests.sandbox.conftest import CHECKOUT, Checkout, copy_checkout
+from tests.sandbox.stacks import applied_again
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -159,6 +160,8 @@ class Journey:
     pods: list[dict[str, Any]]
     claims: list[dict[str, Any]]
     slices: list[dict[str, Any]]
+    again: str
+    """Why an object of the stack could not be made once more; empty if none was refused."""
     down: tuple[int, str]
     left: list[str]
 
@@ -166,6 +169,7 @@ class Journey:
 def travel(checkout: Checkout, stack: str) -> Journey:
     up = checkout.make("up", stack)
     seen = look(checkout, stack)
+    again = refused_again(checkout, stack) if up.returncode == 0 else ""
     down = checkout.make("destroy", stack)
     home = checkout.folder / ".sandbox" / stack
     left = [str(path) for path in (home, home.with_suffix(".lock")) if path.exists()]
@@ -176,9 +180,15 @@ def travel(checkout: Checkout, stack: str) -> Journey:
         pods=[each for each in seen if each["kind"] == "Pod"],
         claims=[each for each in seen if each["kind"] == "ResourceClaim"],
         slices=[each for each in seen if each["kind"] == "ResourceSlice"],
+        again=again,
         down=(down.returncode, down.stdout + down.stderr),
         left=left,
     )
+
+
+def refused_again(checkout: Checkout, stack: str) -> str:
+    _, run = applied_again(checkout, stack)
+    return run.stderr if run.returncode else ""
 
 
 def look(checkout: Checkout, stack: str) -> list[dict[str, Any]]:
@@ -252,6 +262,10 @@ def test_up_and_destroy_succeed_and_leave_nothing(journey: Journey) -> None:
     assert journey.up[0] == 0, journey.up[1][-5000:]
     assert journey.down[0] == 0, journey.down[1][-5000:]
     assert journey.left == []
+
+
+def test_every_object_can_be_made_again_as_after_a_kill(journey: Journey) -> None:
+    assert journey.again == ""
 
 
 def test_nodes_carry_the_labels_taints_and_resources_that_gke_gives_the_machine(stack: str, journey: Journey) -> None:
