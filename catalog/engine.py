@@ -3,6 +3,7 @@
 Every field must be in the release's entry: one release's behaviour is never taken for another's.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
@@ -66,6 +67,7 @@ class Kernel(StrEnum):
     MARLIN = "marlin"
     HUMMING = "humming"
     TENSORRT = "tensorrt"
+    CUTLASS = "cutlass"
 
 
 class Kernels(Entry):
@@ -94,6 +96,10 @@ class Kernels(Entry):
         default=frozenset({KvCacheDtype.FP8, KvCacheDtype.FP8_E4M3, KvCacheDtype.FP8_E5M2}),
         description="formats of the flag for which sparse attention packs its cache",
     )
+    no_fp8_cache: frozenset[Literal["latent", "wide", "uneven"]] = Field(
+        default=frozenset(),
+        description="attention without a cache in fp8: latent one, heads wider than 256, values not as wide as keys",
+    )
     fp8_cache_unasked: frozenset[str] = Field(
         default=frozenset(), description="architectures that take a cache in fp8 where the flag asks for none"
     )
@@ -104,8 +110,20 @@ class Kernels(Entry):
         return hash(tuple(self.__dict__.values()))
 
 
+@dataclass(frozen=True)
+class ExpertCuts:
+    """What a release does on a card with experts that ranks cut."""
+
+    refines: bool
+    """Blocks of fp8 that a shard cuts are made finer, which Marlin's kernel cannot."""
+    nvfp4: Kernel
+    """The kernel of experts in NVFP4."""
+
+
 HOPPER = Kernels()
 """What is picked on capability 9.0, where the formulas were read first."""
+
+FINEST_CUTS = ExpertCuts(refines=True, nvfp4=HOPPER.nvfp4_experts)
 
 
 class Engine(Entry):
@@ -158,9 +176,11 @@ class Engine(Entry):
         """What it picks on cards of that compute capability."""
         return self.kernels.get(capability, HOPPER)
 
-    def refines_on(self, capability: str) -> bool:
-        """Whether blocks of fp8 that a shard of experts cuts are made finer there, which Marlin's kernel cannot."""
-        return self.refines_expert_blocks and "experts" not in self.kernels_on(capability).marlin_fp8
+    def cuts_on(self, capability: str) -> ExpertCuts:
+        """What it does there with experts that ranks cut."""
+        kernels = self.kernels_on(capability)
+        refines = self.refines_expert_blocks and "experts" not in kernels.marlin_fp8
+        return ExpertCuts(refines, kernels.nvfp4_experts)
 
     def states_on(self, capability: str) -> StateRules:
         """What it does with states on cards of that compute capability."""

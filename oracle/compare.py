@@ -181,9 +181,9 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
     engine = engine_of(PINS.vllm)
     experts = question.expert_parallel if model.is_moe else None
     objection = (
-        tensor_objection(model, node, question.tensor, experts, refines=engine.refines_on(node.card.capability))
+        tensor_objection(model, node, question.tensor, experts, cuts=engine.cuts_on(node.card.capability))
         or pipeline_objection(model, node, question.tensor, question.pipeline)
-        or cache_objection(model, question.cache)
+        or cache_objection(model, question.cache, engine.kernels_on(node.card.capability))
         or draft_objection(model, ShapeRequest(PINS.vllm, own_draft=question.draft_tokens > 0))
     )
     if objection is not None:

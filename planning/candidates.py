@@ -24,7 +24,7 @@ def evaluate(question: ShapeQuestion, tensor: int, pipeline: int) -> Candidate:
     model, request, engine = question.model, question.request, question.engine
     experts = request.expert_parallel
     if experts is None:
-        experts = expert_parallel_needed(model, tensor, refines=engine.refines_on(question.node.card.capability))
+        experts = expert_parallel_needed(model, tensor, cuts=engine.cuts_on(question.node.card.capability))
     sharding = Sharding(tensor, pipeline, tensor if experts and model.is_moe else 1)
     server = Server(model, question.node.card, sharding, resolve(question), engine)
     memory = gpu_memory(server)
@@ -97,8 +97,9 @@ def resolve(question: ShapeQuestion) -> ServeSettings:
     )
 
 
-def refuse_impossible(model: Model, request: ShapeRequest) -> None:
+def refuse_impossible(question: ShapeQuestion) -> None:
     """What no shape can cure."""
+    model, request = question.model, question.request
     limits = {"model_context": model.context}
     for name, wanted in (("max_model_len", request.max_model_len), ("min_context", request.min_context)):
         if wanted is not None and wanted > model.context:
@@ -110,7 +111,7 @@ def refuse_impossible(model: Model, request: ShapeRequest) -> None:
             f"min_context {request.min_context} is more than max_model_len {request.max_model_len}",
             {"min_context": request.min_context or 0, "max_model_len": request.max_model_len},
         )
-    objection = cache_objection(model, request.kv_cache_dtype)
+    objection = cache_objection(model, request.kv_cache_dtype, question.kernels)
     if objection is not None:
         raise ShapeRefused(f"kv_cache_dtype: {objection}", {})
     objection = batch_objection(model, request)
@@ -154,11 +155,11 @@ def shapes_of(question: ShapeQuestion) -> list[tuple[int, int]]:
     """Legal shapes, fewest GPUs first. Raises ShapeRefused for a fixed value that is not legal."""
     model, node, request = question.model, question.node, question.request
     tensor, pipeline = request.tensor_parallel, request.pipeline_parallel
-    refines = question.engine.refines_on(node.card.capability)
+    cuts = question.engine.cuts_on(node.card.capability)
     if tensor is not None:
-        objection = tensor_objection(model, node, tensor, request.expert_parallel, refines=refines)
+        objection = tensor_objection(model, node, tensor, request.expert_parallel, cuts=cuts)
         if objection is not None:
-            legal = legal_tensor_parallel(model, node, request.expert_parallel, refines=refines)
+            legal = legal_tensor_parallel(model, node, request.expert_parallel, cuts=cuts)
             values = ", ".join(map(str, legal))
             raise ShapeRefused(f"tensor parallel {tensor}: {objection}; legal values: {values}", {"legal": legal})
     tensors = (
@@ -166,7 +167,7 @@ def shapes_of(question: ShapeQuestion) -> list[tuple[int, int]]:
         if tensor is not None
         else [
             value
-            for value in legal_tensor_parallel(model, node, request.expert_parallel, refines=refines)
+            for value in legal_tensor_parallel(model, node, request.expert_parallel, cuts=cuts)
             if node.gpus % value == 0 or value % node.gpus == 0
         ]
     )

@@ -142,15 +142,15 @@ def _refused(question: ShapeQuestion, tensor: int, pipeline: int, why: str) -> F
 
 def _illegal(question: ShapeQuestion, tensor: int, pipeline: int) -> str | None:
     model, node, request = question.model, question.node, question.request
-    refines = question.engine.refines_on(node.card.capability)
-    objection = tensor_objection(model, node, tensor, request.expert_parallel, refines=refines)
+    cuts = question.engine.cuts_on(node.card.capability)
+    objection = tensor_objection(model, node, tensor, request.expert_parallel, cuts=cuts)
     if objection is not None:
-        legal = ", ".join(map(str, legal_tensor_parallel(model, node, request.expert_parallel, refines=refines)))
+        legal = ", ".join(map(str, legal_tensor_parallel(model, node, request.expert_parallel, cuts=cuts)))
         return f"tensor parallel {tensor} is not legal: {objection}; legal values: {legal}"
     objection = pipeline_objection(model, node, tensor, pipeline)
     if objection is not None:
         return f"pipeline parallel {pipeline} is not legal: {objection}"
-    objection = cache_objection(model, request.kv_cache_dtype)
+    objection = cache_objection(model, request.kv_cache_dtype, question.kernels)
     if objection is not None:
         return f"kv cache dtype: {objection}"
     for objection in (batch_objection(model, request), draft_objection(model, request)):

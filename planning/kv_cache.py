@@ -48,15 +48,37 @@ class CacheSettings:
     """What the release picks on the card."""
 
     def of(self, model: Model) -> KvCacheDtype:
-        """The dtype that vLLM takes: for `auto` what the class takes on that card or the checkpoint asks for."""
-        asked = self.dtype
-        if asked is KvCacheDtype.AUTO and model.architecture in self.kernels.fp8_cache_unasked:
-            asked = KvCacheDtype.FP8_E4M3
-        if _is_sparse(model) and asked in self.kernels.packed_caches:
-            return KvCacheDtype.FP8_DS_MLA
-        if asked is KvCacheDtype.AUTO and model.quantization is not None:
-            return model.quantization.kv_cache
-        return asked
+        """The dtype that vLLM takes."""
+        return cache_dtype(model, self.dtype, self.kernels)
+
+
+def cache_dtype(model: Model, asked: KvCacheDtype, kernels: Kernels) -> KvCacheDtype:
+    """The dtype that vLLM takes: for `auto` what the class takes on that card or the checkpoint asks for."""
+    if asked is KvCacheDtype.AUTO and model.architecture in kernels.fp8_cache_unasked:
+        asked = KvCacheDtype.FP8_E4M3
+    if _is_sparse(model) and asked in kernels.packed_caches:
+        return KvCacheDtype.FP8_DS_MLA
+    if asked is KvCacheDtype.AUTO and model.quantization is not None:
+        return model.quantization.kv_cache
+    return asked
+
+
+def no_fp8_cache(model: Model, kernels: Kernels) -> str | None:
+    """The attention of the model whose cache cannot be in fp8 on that card; None: it can."""
+    for group in model.attention:
+        match group:
+            case MlaAttention() if "latent" in kernels.no_fp8_cache:
+                return "latent attention"
+            case FullAttention() | SlidingAttention() | ChunkedAttention():
+                width = group.head_dim or model.head_dim
+                if "wide" in kernels.no_fp8_cache and width > _WIDEST_FLASH_HEAD:
+                    return f"heads {width} wide"
+                values = None if isinstance(group, ChunkedAttention) else group.value_head_dim
+                if "uneven" in kernels.no_fp8_cache and values not in (None, width):
+                    return f"keys {width} and values {values} wide"
+            case _:
+                pass
+    return None
 
 
 def _is_sparse(model: Model) -> bool:

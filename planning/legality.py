@@ -3,6 +3,7 @@
 from functools import lru_cache
 from math import ceil
 
+from catalog.engine import FINEST_CUTS, ExpertCuts, Kernels
 from catalog.model import (
     HeadedAttention,
     KvCacheDtype,
@@ -11,33 +12,38 @@ from catalog.model import (
     Model,
     StateSpace,
 )
+from planning.kv_cache import cache_dtype, no_fp8_cache
 from planning.scales import cut_expert_scales, cut_scales
 from planning.shape import GpuNode
 
 
-def cache_objection(model: Model, dtype: KvCacheDtype) -> str | None:
-    """Why the model's cache cannot have that dtype, or None."""
+def cache_objection(model: Model, dtype: KvCacheDtype, kernels: Kernels) -> str | None:
+    """Why the model's cache cannot have that dtype where the release picks these kernels, or None."""
     latent = all(isinstance(group, MlaAttention) for group in model.attention)
     if dtype is KvCacheDtype.FP8_DS_MLA and not latent and not model.recorded_only:
         return f"{model.id} has no latent attention, which {dtype} packs"
-    return None
+    if model.recorded_only or not cache_dtype(model, dtype, kernels).quantised:
+        return None
+    kind = no_fp8_cache(model, kernels)
+    if kind is None:
+        return None
+    asks = " (the checkpoint asks for it; bfloat16 is possible)" if dtype is KvCacheDtype.AUTO else ""
+    return f"on that card vLLM has no cache in fp8 for {kind}, which {model.id} has{asks}"
 
 
 @lru_cache(maxsize=4096)
 def legal_tensor_parallel(
-    model: Model, node: GpuNode, expert_parallel: bool | None = None, *, refines: bool = True
+    model: Model, node: GpuNode, expert_parallel: bool | None = None, *, cuts: ExpertCuts = FINEST_CUTS
 ) -> tuple[int, ...]:
     """Every tensor-parallel size that vLLM accepts for the model inside one NVLink domain."""
     sizes = range(1, node.tensor_domain + 1)
-    return tuple(
-        size for size in sizes if tensor_objection(model, node, size, expert_parallel, refines=refines) is None
-    )
+    return tuple(size for size in sizes if tensor_objection(model, node, size, expert_parallel, cuts=cuts) is None)
 
 
 def tensor_objection(
-    model: Model, node: GpuNode, tensor: int, expert_parallel: bool | None = None, *, refines: bool = True
+    model: Model, node: GpuNode, tensor: int, expert_parallel: bool | None = None, *, cuts: ExpertCuts = FINEST_CUTS
 ) -> str | None:
-    """Why that size is not legal, or None. `refines`: blocks of fp8 of experts are cut finer."""
+    """Why that size is not legal, or None."""
     if tensor < 1:
         return "it must be at least 1"
     domain = node.tensor_domain
@@ -50,7 +56,7 @@ def tensor_objection(
         return f"vLLM serves its format on cards of compute capability {only_on} alone"
     if model.recorded_only:  # what vLLM refuses of it is in its record
         return None
-    return _indivisible(model, tensor) or _odd_experts(model, tensor, expert_parallel, refines=refines)
+    return _indivisible(model, tensor) or _odd_experts(model, tensor, expert_parallel, cuts=cuts)
 
 
 def _indivisible(model: Model, tensor: int) -> str | None:
@@ -79,21 +85,21 @@ def _indivisible(model: Model, tensor: int) -> str | None:
     return cut_scales(model, tensor)
 
 
-def _odd_experts(model: Model, tensor: int, expert_parallel: bool | None, *, refines: bool) -> str | None:
+def _odd_experts(model: Model, tensor: int, expert_parallel: bool | None, *, cuts: ExpertCuts) -> str | None:
     """Why experts cannot be cut so. With expert parallel they stay whole, but there must be one for every rank."""
     if model.experts is None:
         return None
-    if expert_parallel or (expert_parallel is None and expert_parallel_needed(model, tensor, refines=refines)):
+    if expert_parallel or (expert_parallel is None and expert_parallel_needed(model, tensor, cuts=cuts)):
         if model.experts.count < tensor:
             return f"{model.experts.count} experts are fewer than the ranks"
         return None
-    return cut_expert_scales(model, tensor, refines=refines)
+    return cut_expert_scales(model, tensor, cuts=cuts)
 
 
 @lru_cache(maxsize=4096)
-def expert_parallel_needed(model: Model, tensor: int, *, refines: bool = True) -> bool:
+def expert_parallel_needed(model: Model, tensor: int, *, cuts: ExpertCuts = FINEST_CUTS) -> bool:
     """Whether tensor parallel alone cannot cut the experts, so that they must be dealt out whole."""
-    return not model.recorded_only and cut_expert_scales(model, tensor, refines=refines) is not None
+    return not model.recorded_only and cut_expert_scales(model, tensor, cuts=cuts) is not None
 
 
 def pipeline_objection(model: Model, node: GpuNode, tensor: int, pipeline: int) -> str | None:

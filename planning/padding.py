@@ -19,8 +19,9 @@ _PLAIN_TILES = {Kernel.TRITON: 1, Kernel.TENSORRT: 128}
 """What each kernel rounds the width of an expert in 16 bits up to (vllm/model_executor/layers/fused_moe/oracle/
 unquantized.py, unquantized_round_up_hidden_size_and_intermediate_size)."""
 _NVFP4_GATED, _NVFP4_UNGATED, _NVFP4_WIDTH = 64, 128, 256
-"""The same of TensorRT-LLM's kernel for NVFP4: an expert's width with a gate and without, and the model's
-(vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
+"""The same of TensorRT-LLM's kernel for NVFP4: an expert's width with a gate and without, and the model's. CUTLASS's
+rounds the width without a gate alike and leaves the model's; with a gate it refuses what is no multiple already (
+vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
 2026-11-29)."""
 _MARLIN_UNIT, _MARLIN_TILE, _MARLIN_WIDE_TILE = 128, 64, 128
 """Marlin's kernel for NVFP4 rounds an expert's width up to the first tile if the model's width is a multiple of the
@@ -77,9 +78,9 @@ def _nvfp4_kernel(kept: Plain | Quantised, kernels: Kernels) -> Kernel | None:
 
 
 def _nvfp4_tile(model: Model, kept: Quantised, kernels: Kernels) -> int | None:
-    """What TensorRT-LLM's and Marlin's kernels round an expert's width up to; None: another one has these experts."""
+    """What these kernels round an expert's width up to; None: another one has the experts."""
     match _nvfp4_kernel(kept, kernels):
-        case Kernel.TENSORRT:
+        case Kernel.TENSORRT | Kernel.CUTLASS:
             return _NVFP4_GATED if model.gated_mlp else _NVFP4_UNGATED
         case Kernel.MARLIN:
             return _MARLIN_WIDE_TILE if model.hidden_size % _MARLIN_UNIT else _MARLIN_TILE

@@ -32,7 +32,7 @@ def choose_shape(question: ShapeQuestion) -> ShapePlan:
     Raises ShapeRefused. A fixed shape that is legal and fits is never refused; one that wastes GPUs carries a warning.
     """
     request = question.request
-    refuse_impossible(question.model, request)
+    refuse_impossible(question)
     shapes = shapes_of(question)
     feasible: list[Candidate] = []
     rejected: list[Rejected] = []

@@ -8,6 +8,7 @@ whole blocks (_maybe_allow_fp8_block_shape_mismatch, layers/linear.py).
 
 from collections.abc import Iterator
 
+from catalog.engine import ExpertCuts, Kernel
 from catalog.model import (
     HeadedAttention,
     LinearAttention,
@@ -19,6 +20,9 @@ from catalog.model import (
     WeightFormat,
 )
 
+_CUTLASS_ROWS = 64
+"""Rows of a gated expert in NVFP4 are a multiple of it, or vLLM ends (vllm/model_executor/layers/quantization/utils/
+flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on 2026-11-29)."""
 _FLOATS_BY_SCALE = {
     WeightFormat.NVFP4: 16,
     WeightFormat.NVFP4_A16: 16,
@@ -44,9 +48,8 @@ def cut_scales(model: Model, tensor: int) -> str | None:
     return None
 
 
-def cut_expert_scales(model: Model, tensor: int, *, refines: bool) -> str | None:
-    """Why tensor parallel cannot cut the experts, or None. `refines`: the release cuts blocks of fp8 finer on that
-    card, or pads."""
+def cut_expert_scales(model: Model, tensor: int, *, cuts: ExpertCuts) -> str | None:
+    """Why tensor parallel cannot cut the experts, or None."""
     experts, quantization = model.experts, model.quantization
     if experts is None or tensor == 1:
         return None
@@ -55,9 +58,12 @@ def cut_expert_scales(model: Model, tensor: int, *, refines: bool) -> str | None
         return f"the experts' intermediate size {size} is no multiple of it"
     if quantization is not None and (why := _cut_groups(quantization, size // tensor)) is not None:
         return why
+    nvfp4 = quantization is not None and quantization.format_of(LinearPart.EXPERTS) is WeightFormat.NVFP4
+    if nvfp4 and cuts.nvfp4 is Kernel.CUTLASS and model.gated_mlp and size // tensor % _CUTLASS_ROWS:
+        return f"{size // tensor} rows of an expert are no multiple of the {_CUTLASS_ROWS} that CUTLASS takes in NVFP4"
     if quantization is None or (block := quantization.block) is None or size // tensor % block == 0:
         return None
-    refines = refines and not quantization.whole_expert_blocks
+    refines = cuts.refines and not quantization.whole_expert_blocks
     if refines and size % block == 0 and model.hidden_size % block == 0 and not experts.bias:
         return None
     return f"{size // tensor} rows of an expert are no multiple of the quantisation block of {block}"

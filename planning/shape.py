@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from catalog.accelerator import Accelerator, Basis, MachineType
-from catalog.engine import Engine
+from catalog.engine import Engine, Kernels
 from catalog.model import KvCacheDtype, Model
 from config.models import Objective
 from planning.decision import Decision
@@ -121,6 +121,11 @@ class ShapeQuestion:
     def engine(self) -> Engine:
         """Raises UnknownRelease."""
         return engine_of(self.request.vllm)
+
+    @property
+    def kernels(self) -> Kernels:
+        """Those that the release picks on the card. Raises UnknownRelease."""
+        return self.engine.kernels_on(self.node.card.capability)
 
     @property
     def where(self) -> str:

@@ -60,7 +60,7 @@ def choose_service(question: ShapeQuestion, objective: ServiceObjective) -> Serv
     """
     model = question.model
     question = _for_requests_of(objective, question)
-    refuse_impossible(model, question.request)
+    refuse_impossible(question)
     system = _system(question)
     answers = KeptAnswers(model, system, lambda deployment: LibrarySteps(model, system, deployment))
     try:

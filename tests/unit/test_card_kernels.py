@@ -67,6 +67,8 @@ def asked_weights(name: str, capability: str, tensor: int) -> int:
         ("nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "gb300", 2),
         ("nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "b200", 4),
         ("nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-NVFP4", "l4", 2),
+        ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4", "rtx-pro-6000", 4),
+        ("nvidia/MiniMax-M2.5-NVFP4", "rtx-pro-6000", 8),
         ("Qwen/Qwen3-VL-30B-A3B-Instruct", "b200", 8),
         ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "b200", 4),
         ("google/gemma-4-26B-A4B-it", "b200", 8),
@@ -167,6 +169,39 @@ def test_blocks_of_fp8_that_a_shard_of_experts_cuts_are_refused_on_a100() -> Non
     dealt_out = fit(question(model, "a100-80gb", ShapeRequest(PINS.vllm, tensor_parallel=4), "a2-ultragpu-4g"))
     assert dealt_out.fits
     assert dealt_out.expert_parallel
+
+
+@pytest.mark.parametrize(
+    ("name", "accelerator", "asked", "possible"),
+    [
+        ("nvidia/Gemma-4-31B-IT-NVFP4", "a100-80gb", KvCacheDtype.AUTO, False),
+        ("nvidia/Gemma-4-31B-IT-NVFP4", "a100-80gb", KvCacheDtype.BFLOAT16, True),
+        ("nvidia/Gemma-4-31B-IT-NVFP4", "l4", KvCacheDtype.AUTO, True),
+        ("deepseek-ai/DeepSeek-V2-Lite-Chat", "a100-80gb", KvCacheDtype.FP8, False),
+        ("deepseek-ai/DeepSeek-V2-Lite-Chat", "h200", KvCacheDtype.FP8, True),
+        ("Qwen/Qwen3-8B", "a100-80gb", KvCacheDtype.FP8, True),
+        ("XiaomiMiMo/MiMo-V2-Flash", "b200", KvCacheDtype.FP8, False),
+        ("XiaomiMiMo/MiMo-V2-Flash", "h200", KvCacheDtype.FP8, True),
+    ],
+)
+def test_a_cache_in_fp8_is_refused_where_no_kernel_of_the_card_reads_one(
+    name: str, accelerator: str, asked: KvCacheDtype, possible: bool
+) -> None:
+    """Also where the checkpoint asks for it; what vLLM's own code says of these shapes is recorded."""
+    largest = max(ACCELERATORS[accelerator].machine_types, key=lambda machine: machine.gpus).name
+    request = ShapeRequest(PINS.vllm, tensor_parallel=4, max_model_len=4096, kv_cache_dtype=asked)
+    told = fit(question(unasked(name), accelerator, request, largest)).reasons
+    assert any("no cache in fp8" in reason for reason in told) is not possible
+
+
+def test_gated_experts_in_nvfp4_that_ranks_cut_unevenly_are_dealt_out_whole_on_rtx_pro() -> None:
+    """vLLM 0.33.0 ends there with "Intermediate size padding for w1 and w3 ... not currently supported"."""
+    model = unasked("nvidia/Gemma-4-26B-A4B-NVFP4")
+    cut = ShapeRequest(PINS.vllm, tensor_parallel=2, expert_parallel=False, max_model_len=4096)
+    refused = fit(question(model, "rtx-pro-6000", cut, "g4-standard-96"))
+    assert "352 rows of an expert are no multiple of the 64" in refused.reasons[0]
+    assert fit(question(model, "rtx-pro-6000", replace(cut, expert_parallel=None), "g4-standard-96")).expert_parallel
+    assert fit(question(model, "b200", cut)).fits
 
 
 def test_kernels_are_named_for_capabilities_that_cards_have() -> None:
