@@ -297,7 +297,21 @@ def _patch_symmetric_memory() -> None:
         return
     hardware.get_max_active_clusters = lambda *_args, **_kwargs: 1
     hardware.__init__ = _nothing
-    runtime.from_dlpack = lambda *_args, **_kwargs: None
+    runtime.from_dlpack = lambda source, *_args, **_kwargs: _Described(source)
+    importlib.import_module("cutlass.cute").compile = _nothing
+
+
+class _Described:
+    """A tensor as CUTLASS's language describes it to its compiler, which compiles nothing: only its dtype is read."""
+
+    def __init__(self, source: Any) -> None:
+        cutlass, torch = importlib.import_module("cutlass"), importlib.import_module("torch")
+        kinds = {torch.bfloat16: cutlass.BFloat16, torch.float16: cutlass.Float16, torch.float32: cutlass.Float32}
+        tensor = getattr(source, "tensor", source)
+        self.element_type = kinds.get(getattr(tensor, "dtype", None))
+
+    def __getattr__(self, _name: str) -> Any:
+        return lambda *_args, **_kwargs: self
 
 
 def _patch_humming(card: Card) -> None:
