@@ -152,7 +152,7 @@ def _groups(config: Mapping[str, Any]) -> list[_Group]:
         numbers, entering = _Numbers.of(weights), _Numbers.of(inputs) if inputs else None
         stored = _stored(numbers, weights, alone=entering is None)
         if entering is not None and entering.floating and not numbers.floating:  # _is_fp8_w4a8_sm90
-            stored = stored.model_copy(update={"only_on": "9.0"})
+            stored = stored.model_copy(update={"only_on": frozenset({"9.0"})})
         groups.append(_Group(targets, numbers, entering, packing, stored))
     if not groups:
         raise UnreadableConfigError("quantization_config: compressed-tensors without config_groups of weights")

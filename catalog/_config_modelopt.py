@@ -17,6 +17,9 @@ _MODELOPT = {
     "W4A16_NVFP4": WeightFormat.NVFP4_A16,
     "MXFP8": WeightFormat.MXFP8,
 }
+_NOT_BY_MARLIN = frozenset({"9.0", "10.0", "10.3", "12.0"})
+"""Where layers run on Marlin's kernel, vLLM 0.33.0 ends with "no attribute 'orig_dtype'" (kernels/linear/scaled_mm/
+marlin.py; its own code, asked on 2026-11-29 for all but 10.3, whose kernels are those of 10.0)."""
 _OF_ITS_OWN_FILE = {"FP8", "FP8_PER_CHANNEL_PER_TOKEN", "FP8_PB_WO", "NVFP4", "MIXED_PRECISION"}
 """Algorithms that vLLM takes from a file that ModelOpt signs as its producer (transformers_utils/
 model_arch_config_convertor.py, _normalize_quantization_config, 0.33.0)."""
@@ -50,6 +53,7 @@ def modelopt(config: Mapping[str, Any], checkpoint: Checkpoint) -> Quantization 
     main = Quantization(
         format=_modelopt_format(algorithm),
         block=128 if algorithm == "FP8_PB_WO" else None,
+        only_on=_NOT_BY_MARLIN if algorithm == "FP8_PB_WO" else frozenset(),
         one_scale=algorithm == "FP8",
         kv_cache=cache,
     )

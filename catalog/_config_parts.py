@@ -86,7 +86,7 @@ def together(schemes: list[Quantization]) -> Quantization:
                 "block": main.block or scheme.block,
                 "group": main.group or scheme.group,
                 "zero_points": main.zero_points or scheme.zero_points,
-                "only_on": main.only_on or scheme.only_on,
+                "only_on": main.only_on & scheme.only_on or main.only_on | scheme.only_on,
             }
         )
     return main

@@ -127,10 +127,10 @@ class Quantization(Entry):
     whole_expert_blocks: bool = Field(
         default=False, description="a shard may cut no block of an expert in fp8 (compressed-tensors)"
     )
-    only_on: str | None = Field(
-        default=None,
+    only_on: frozenset[str] = Field(
+        default=frozenset(),
         examples=["9.0"],
-        description="the one compute capability on whose cards vLLM serves it; none: on all",
+        description="the compute capabilities on whose cards vLLM serves it; empty: on all",
     )
     otherwise: tuple[StoredOtherwise, ...] = Field(
         default=(), description="parts in another format, or in the model's dtype; the last that names a part holds"

@@ -26,6 +26,8 @@ class Traits:
     """The tokens of one image see each other, whatever their order (`is_mm_prefix_lm`)."""
     largest_graph: int = 0
     """The tokens of the largest CUDA graph, where the class sets it (GptOssForCausalLMConfig); 0: it does not."""
+    sinks: bool = False
+    """Its attention has sinks, which few kernels take (models/gpt_oss.py)."""
     code_of_checkpoint: bool = False
     """vLLM and transformers have no class for its config: the server ends at its start without the code that lies
     beside the checkpoint (`--trust-remote-code`)."""
@@ -72,7 +74,7 @@ MODELLED: dict[str, Traits] = {
     "Qwen2MoeForCausalLM": _BOTH,
     "Qwen3MoeForCausalLM": _BOTH,
     "GptOssForCausalLM": Traits(
-        embeddings_on_every_stage=True, head_on_every_stage=True, silu_experts=False, largest_graph=1024
+        sinks=True, embeddings_on_every_stage=True, head_on_every_stage=True, silu_experts=False, largest_graph=1024
     ),
     "MiniMaxM2ForCausalLM": _USUAL,
     "Glm4MoeForCausalLM": _USUAL,

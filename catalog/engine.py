@@ -96,9 +96,9 @@ class Kernels(Entry):
         default=frozenset({KvCacheDtype.FP8, KvCacheDtype.FP8_E4M3, KvCacheDtype.FP8_E5M2}),
         description="formats of the flag for which sparse attention packs its cache",
     )
-    no_fp8_cache: frozenset[Literal["latent", "wide", "uneven"]] = Field(
+    no_fp8_cache: frozenset[Literal["latent", "wide", "uneven", "sinks"]] = Field(
         default=frozenset(),
-        description="attention without a cache in fp8: latent one, heads wider than 256, values not as wide as keys",
+        description="attention without a cache in fp8: latent, over 256 wide, values not as wide as keys, with sinks",
     )
     fp8_cache_unasked: frozenset[str] = Field(
         default=frozenset(), description="architectures that take a cache in fp8 where the flag asks for none"

@@ -65,6 +65,8 @@ def cache_dtype(model: Model, asked: KvCacheDtype, kernels: Kernels) -> KvCacheD
 
 def no_fp8_cache(model: Model, kernels: Kernels) -> str | None:
     """The attention of the model whose cache cannot be in fp8 on that card; None: it can."""
+    if "sinks" in kernels.no_fp8_cache and traits_of(model.architecture).sinks:
+        return "attention with sinks"
     for group in model.attention:
         match group:
             case MlaAttention() if "latent" in kernels.no_fp8_cache:

@@ -3,14 +3,16 @@
 from functools import lru_cache
 from math import ceil
 
-from catalog.engine import FINEST_CUTS, ExpertCuts, Kernels
+from catalog.engine import FINEST_CUTS, ExpertCuts, Kernel, Kernels
 from catalog.model import (
     HeadedAttention,
     KvCacheDtype,
     LinearAttention,
+    LinearPart,
     MlaAttention,
     Model,
     StateSpace,
+    WeightFormat,
 )
 from planning.kv_cache import cache_dtype, no_fp8_cache
 from planning.scales import cut_expert_scales, cut_scales
@@ -51,12 +53,24 @@ def tensor_objection(
         return f"{node.machine_type} joins {domain} GPUs, and tensor parallel stays among them"
     if tensor > node.gpus and tensor % node.gpus:
         return f"it fills no whole nodes of {node.gpus} GPUs"
-    only_on = model.quantization.only_on if model.quantization is not None else None
-    if only_on not in (None, node.card.capability):
-        return f"vLLM serves its format on cards of compute capability {only_on} alone"
+    only_on = model.quantization.only_on if model.quantization is not None else frozenset[str]()
+    if only_on and node.card.capability not in only_on:
+        return f"vLLM serves its format on cards of compute capability {', '.join(sorted(only_on))} alone"
     if model.recorded_only:  # what vLLM refuses of it is in its record
         return None
-    return _indivisible(model, tensor) or _odd_experts(model, tensor, expert_parallel, cuts=cuts)
+    return (
+        _biased(model, cuts) or _indivisible(model, tensor) or _odd_experts(model, tensor, expert_parallel, cuts=cuts)
+    )
+
+
+def _biased(model: Model, cuts: ExpertCuts) -> str | None:
+    """Humming's kernel of experts takes a bias of all parts or of none, and in NVFP4 it gets none (vLLM 0.33.0 ends
+    with "bias is required by humming"; its own code, asked for gpt-oss on 2026-11-29)."""
+    if model.experts is None or not model.experts.bias or model.quantization is None:
+        return None
+    if cuts.nvfp4 is not Kernel.HUMMING or model.quantization.format_of(LinearPart.EXPERTS) is not WeightFormat.NVFP4:
+        return None
+    return "vLLM ends at start with experts in NVFP4 that have biases, on that card"
 
 
 def _indivisible(model: Model, tensor: int) -> str | None:

@@ -180,6 +180,9 @@ def test_blocks_of_fp8_that_a_shard_of_experts_cuts_are_refused_on_a100() -> Non
         ("deepseek-ai/DeepSeek-V2-Lite-Chat", "a100-80gb", KvCacheDtype.FP8, False),
         ("deepseek-ai/DeepSeek-V2-Lite-Chat", "h200", KvCacheDtype.FP8, True),
         ("Qwen/Qwen3-8B", "a100-80gb", KvCacheDtype.FP8, True),
+        ("openai/gpt-oss-20b", "a100-80gb", KvCacheDtype.FP8, False),
+        ("openai/gpt-oss-20b", "l4", KvCacheDtype.FP8, True),
+        ("XiaomiMiMo/MiMo-V2-Flash", "rtx-pro-6000", KvCacheDtype.FP8, True),
         ("XiaomiMiMo/MiMo-V2-Flash", "b200", KvCacheDtype.FP8, False),
         ("XiaomiMiMo/MiMo-V2-Flash", "h200", KvCacheDtype.FP8, True),
     ],
@@ -225,3 +228,29 @@ def test_integers_by_inputs_in_fp8_are_served_on_hopper_alone() -> None:
     assert fit(question(model, "h100", wanted)).fits
     for accelerator in ("l4", "a100-80gb", "rtx-pro-6000"):
         assert "capability 9.0 alone" in fit(question(model, accelerator, wanted)).reasons[0]
+
+
+def test_modelopts_blocks_for_weights_alone_are_refused_where_marlin_would_have_them() -> None:
+    stored = {"quant_method": "modelopt", "quant_algo": "FP8_PB_WO", "ignore": ["lm_head"]}
+    model = model_from_config(llama(32, 4096, 14336, 32) | {"quantization_config": stored}, "a/model")
+    wanted = ShapeRequest(PINS.vllm, max_model_len=4096)
+    for accelerator, fits in (
+        ("h100", True),
+        ("b200", True),
+        ("rtx-pro-6000", True),
+        ("l4", False),
+        ("a100-80gb", False),
+    ):
+        told = fit(question(model, accelerator, wanted))
+        assert told.fits is fits, accelerator
+        assert fits or "capability 10.0, 10.3, 12.0, 9.0 alone" in told.reasons[0]
+
+
+def test_experts_in_nvfp4_with_biases_are_refused_on_hopper() -> None:
+    like = unasked("openai/gpt-oss-20b")
+    assert like.quantization is not None
+    stored = like.quantization.model_copy(update={"format": WeightFormat.NVFP4})
+    model = like.model_copy(update={"quantization": stored})
+    wanted = ShapeRequest(PINS.vllm, max_model_len=4096)
+    assert "experts in NVFP4 that have biases" in fit(question(model, "h200", wanted)).reasons[0]
+    assert fit(question(model, "b200", wanted)).fits
