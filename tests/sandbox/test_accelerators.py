@@ -27,7 +27,9 @@ STACKS = sorted(file.stem for file in CHECKOUT.glob("catalog/accelerators/*.yaml
 OTHER_WAYS = {file.name.split(".")[1]: file for file in Path(__file__).parent.glob("other_ways/*.yaml")}
 """H200 with other fabrics and capacities than its stack file's."""
 
-# An accelerator that nobody sells: a catalogue entry, a row for the stand-in and a stack file; no code.
+# An accelerator that nobody sells: a catalogue entry, its label in the installer's, a row for the stand-in and a stack
+# file; no code.
+INSTALLER = "catalog/releases/installers/gib-1.1.1.yaml"
 FICTIONAL = {
     "accelerator.yaml": "catalog/accelerators/z9.yaml",
     "sandbox.yaml": "sandbox.yaml",
@@ -238,6 +240,8 @@ def journeys(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     other = copy_checkout(tmp_path_factory.mktemp("fictional"))
     for name, target in FICTIONAL.items():
         shutil.copyfile(other.folder / "tests/sandbox/fictional" / name, other.folder / target)
+    installer = other.folder / INSTALLER
+    installer.write_text(installer.read_text().replace("gkeLabels: [", "gkeLabels: [zeta-z9-64gb, "))
     for file in OTHER_WAYS.values():
         shutil.copy(file, other.folder)
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
