@@ -52,20 +52,20 @@ def take_in(running: PulumiEngine, planes: Iterable[ControlPlane], tell: Callabl
     # Whoever imports a state drops all notes of the engine's with it, and warns of each, so drop them here.
     state.deployment = {**deployment, "resources": [*resources, *found.values()], "pending_operations": []}
     running.stack.import_stack(state)
-    for each in made:
+    for each in found.values():
         tell(
             f"{each['type']} {each['id']} was made while a command was killed; it is in the state now. On Google: "
-            f"`{import_command(each, each['id'])}`"
+            f"`{import_command(each)}`"
         )
 
 
-def import_command(noted: dict[str, Any], id_: str) -> str:
-    """The command line that takes a resource into the state, by the engine's note of its creation and its id."""
-    urn, provider = noted["urn"], noted["provider"].rsplit("::", 1)[0]
+def import_command(made: dict[str, Any]) -> str:
+    """The command line that takes a resource into the state: that of docs/operations.md, with the id."""
+    urn, provider = made["urn"], made["provider"].rsplit("::", 1)[0]
     return shlex.join(
         [
-            *("pulumi", "import", noted["type"], urn.rsplit("::", 1)[1], id_),
-            *("--parent", f"parent={noted['parent']}", "--provider", f"provider={provider}"),
+            *("pulumi", "import", made["type"], urn.rsplit("::", 1)[1], made["id"]),
+            *("--parent", f"parent={made['parent']}", "--provider", f"provider={provider}"),
             *("--protect=false", "--generate-code=false"),
         ]
     )

@@ -16,6 +16,7 @@ from sandbox.home import Home
 from sandbox.paper import paper_pulumi_engine
 from sandbox.project import PROJECT_ID
 from sandbox.tools import cluster_tools, lws_chart
+from sandbox.unfinished import import_command
 from tests.sandbox.conftest import CHECKOUT, copy_checkout
 from tests.sandbox.test_plain_way import TOKEN, Project
 
@@ -115,7 +116,9 @@ def test_a_creation_that_a_kill_cut_off_is_taken_in_by_the_pages_own_commands(gi
     assert printed.returncode == 0, printed.stderr
     lines = {line.split("'")[1]: line for line in printed.stdout.splitlines()}
     assert set(lines) == {POOL, NAT}
-    given.pulumi(*shlex.split(lines[POOL].replace(" ID ", f" {pool['id']} "))[1:], "--yes")
+    words = shlex.split(lines[POOL].replace(" ID ", f" {pool['id']} "))
+    assert words == shlex.split(import_command(pool)), "the sandbox prints the page's command"
+    given.pulumi(*words[1:], "--yes")
     given.pulumi("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
     deployment = json.loads(given.pulumi("stack", "export"))["deployment"]
     assert [each["id"] for each in deployment["resources"] if each["urn"] == pool["urn"]] == [pool["id"]]
