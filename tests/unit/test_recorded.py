@@ -226,6 +226,7 @@ def test_no_rule_of_ours_refuses_what_vllm_builds(file: Path) -> None:
         largest = GpuNode.of(entry, max(entry.machine_types, key=lambda machine: machine.gpus))
         for said in cases:
             if said.refusal is None and said.tensor <= largest.tensor_domain:
-                objection = tensor_objection(model, largest, said.tensor, said.expert_parallel or None)
+                cuts = ENGINE.cuts_on(capability)
+                objection = tensor_objection(model, largest, said.tensor, said.expert_parallel or None, cuts=cuts)
                 assert objection is None, (capability, said.tensor, objection)
                 assert cache_objection(model, said.cache, ENGINE.kernels_on(capability)) is None
