@@ -10,6 +10,7 @@ from math import gcd
 from catalog.architectures import traits_of
 from catalog.engine import Kernel, Kernels
 from catalog.model import Model, WeightFormat
+from planning.scales import GATED_NVFP4_ROWS
 from planning.stored import Plain, Quantised, rounded_up
 
 _MXFP4_TILES = {Kernel.TRITON: (64, 1), Kernel.MARLIN: (128, 256), Kernel.TENSORRT: (128, 256)}
@@ -18,11 +19,9 @@ mxfp4.py, mxfp4_round_up_hidden_size_and_intermediate_size)."""
 _PLAIN_TILES = {Kernel.TRITON: 1, Kernel.TENSORRT: 128}
 """What each kernel rounds the width of an expert in 16 bits up to (vllm/model_executor/layers/fused_moe/oracle/
 unquantized.py, unquantized_round_up_hidden_size_and_intermediate_size)."""
-_NVFP4_GATED, _NVFP4_UNGATED, _NVFP4_WIDTH = 64, 128, 256
-"""The same of TensorRT-LLM's kernel for NVFP4: an expert's width with a gate and without, and the model's. CUTLASS's
-rounds the width without a gate alike and leaves the model's; with a gate it refuses what is no multiple already (
-vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
-2026-11-29)."""
+_NVFP4_UNGATED, _NVFP4_WIDTH = 128, 256
+"""The same of TensorRT-LLM's kernel for NVFP4: an expert's width without a gate, and the model's. CUTLASS's rounds the
+former alike and leaves the latter (the function that GATED_NVFP4_ROWS names)."""
 _MARLIN_UNIT, _MARLIN_TILE, _MARLIN_WIDE_TILE = 128, 64, 128
 """Marlin's kernel for NVFP4 rounds an expert's width up to the first tile if the model's width is a multiple of the
 unit, and to the second if not (vllm/model_executor/layers/quantization/utils/marlin_utils_fp4.py,
@@ -81,7 +80,7 @@ def _nvfp4_tile(model: Model, kept: Quantised, kernels: Kernels) -> int | None:
     """What these kernels round an expert's width up to; None: another one has the experts."""
     match _nvfp4_kernel(kept, kernels):
         case Kernel.TENSORRT | Kernel.CUTLASS:
-            return _NVFP4_GATED if model.gated_mlp else _NVFP4_UNGATED
+            return GATED_NVFP4_ROWS if model.gated_mlp else _NVFP4_UNGATED
         case Kernel.MARLIN:
             return _MARLIN_WIDE_TILE if model.hidden_size % _MARLIN_UNIT else _MARLIN_TILE
         case _:

@@ -20,9 +20,10 @@ from catalog.model import (
     WeightFormat,
 )
 
-_CUTLASS_ROWS = 64
-"""Rows of a gated expert in NVFP4 are a multiple of it, or vLLM ends (vllm/model_executor/layers/quantization/utils/
-flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on 2026-11-29)."""
+GATED_NVFP4_ROWS = 64
+"""Rows of a gated expert in NVFP4 are a multiple of it: TensorRT-LLM's kernel pads them, and CUTLASS's ends vLLM (
+vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
+2026-11-29)."""
 _FLOATS_BY_SCALE = {
     WeightFormat.NVFP4: 16,
     WeightFormat.NVFP4_A16: 16,
@@ -59,8 +60,10 @@ def cut_expert_scales(model: Model, tensor: int, *, cuts: ExpertCuts) -> str | N
     if quantization is not None and (why := _cut_groups(quantization, size // tensor)) is not None:
         return why
     nvfp4 = quantization is not None and quantization.format_of(LinearPart.EXPERTS) is WeightFormat.NVFP4
-    if nvfp4 and cuts.nvfp4 is Kernel.CUTLASS and model.gated_mlp and size // tensor % _CUTLASS_ROWS:
-        return f"{size // tensor} rows of an expert are no multiple of the {_CUTLASS_ROWS} that CUTLASS takes in NVFP4"
+    if nvfp4 and cuts.nvfp4 is Kernel.CUTLASS and model.gated_mlp and size // tensor % GATED_NVFP4_ROWS:
+        return (
+            f"{size // tensor} rows of an expert are no multiple of the {GATED_NVFP4_ROWS} that CUTLASS takes in NVFP4"
+        )
     if quantization is None or (block := quantization.block) is None or size // tensor % block == 0:
         return None
     refines = cuts.refines and not quantization.whole_expert_blocks
