@@ -3,7 +3,6 @@
 The program is the folder's own __main__.py, run fresh each time; nothing in it knows where it runs.
 """
 
-import fcntl
 import os
 import runpy
 import shutil
@@ -22,6 +21,7 @@ from sandbox.cloud import serve_cloud
 from sandbox.cluster.processes import wait_until
 from sandbox.home import Home
 from sandbox.leftovers import end_leftovers
+from sandbox.locks import taken
 from sandbox.project import CANARY_TOKEN
 from sandbox.pulumi_command import InterruptibleCommand
 from sandbox.tools import ClusterTools, PulumiTools, cluster_tools, lws_chart, pulumi_environment, pulumi_tools
@@ -168,19 +168,11 @@ def _only_one(home: Home) -> Generator[int]:
     end_leftovers(home.scratch)
     descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if not wait_until(lambda: _taken(descriptor), _DYING_SECONDS):
+        if not wait_until(lambda: taken(descriptor), _DYING_SECONDS):
             raise Busy(f"another command is at work on stack {home.stack}; wait for it to end")
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager

@@ -6,8 +6,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from sandbox.locks import taken
 
 PLACE = Path(__file__).parents[1] / ".scratch"
 _LOCK = "lock"
@@ -22,7 +24,8 @@ def scratch_folder(use: str) -> Generator[Path]:
         for left in PLACE.glob("*/"):
             _remove_unless_held(left)
         folder = Path(tempfile.mkdtemp(prefix=f"{use}-", dir=PLACE))
-        held = _hold(folder)
+        held = os.open(folder, os.O_RDONLY)
+        taken(held)
     try:
         yield folder
     finally:
@@ -30,23 +33,13 @@ def scratch_folder(use: str) -> Generator[Path]:
         os.close(held)
 
 
-def _hold(folder: Path) -> int:
-    """Holds the folder as long as the descriptor is open: the system closes that of a process that dies.
-
-    Raises BlockingIOError if another one holds it.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
 def _remove_unless_held(folder: Path) -> None:
-    # The folder of a command that ends just now may be gone already.
-    with suppress(BlockingIOError, FileNotFoundError):
-        held = _hold(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # its command has just ended
+        return
+    try:
+        if taken(descriptor):
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(descriptor)

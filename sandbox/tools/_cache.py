@@ -4,7 +4,6 @@ An entry knows the checkouts that use it, so that `prune` can tell what none nee
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import platform
@@ -16,6 +15,8 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from sandbox.locks import taken
 
 Report = Callable[[str], None]
 
@@ -174,13 +175,9 @@ def _lock(name: str, report: Report) -> Generator[None]:
     """Lets one process at a time make an entry. The system releases the lock of a process that dies."""
     with (cache_folder() / f"{name}.lock").open("w") as handle:
         waited = 0.0
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if waited % SIGN_OF_LIFE_SECONDS == 0:
-                    report(f"waiting for another process that is making {name} ({waited:.0f} s)")
-                time.sleep(0.5)
-                waited += 0.5
+        while not taken(handle.fileno()):
+            if waited % SIGN_OF_LIFE_SECONDS == 0:
+                report(f"waiting for another process that is making {name} ({waited:.0f} s)")
+            time.sleep(0.5)
+            waited += 0.5
         yield
