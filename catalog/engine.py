@@ -61,13 +61,23 @@ class StateRules(Entry):
 
 
 class Kernel(StrEnum):
-    """Kernels that pad what they are given, each in its own way (planning/padding.py)."""
+    """Kernels, each of which pads or sets memory aside in its own way (planning/padding.py, buffers.py)."""
 
     TRITON = "triton"
     MARLIN = "marlin"
     HUMMING = "humming"
     TENSORRT = "tensorrt"
     CUTLASS = "cutlass"
+    FLASH_ATTENTION = "flash-attention"
+    FLASHMLA = "flashmla"
+    FLASHINFER = "flashinfer"
+
+
+class SparseKernels(Entry):
+    """The kernels of sparse attention. Only FlashMLA's sets memory aside with the weights (planning/buffers.py)."""
+
+    plain: Kernel = Field(default=Kernel.FLASH_ATTENTION, description="with a cache in 16 bits")
+    packed: Kernel = Field(default=Kernel.FLASHMLA, description="with a packed cache")
 
 
 class Kernels(Entry):
@@ -92,6 +102,11 @@ class Kernels(Entry):
         default=1, description="tokens of a block where images see ahead and heads are 256 or 512 wide, at least"
     )
     latent_workspace_mib: int = Field(default=0, description="that latent attention sets aside with its first layer")
+    ragged_prefill_mib: int = Field(
+        default=0,
+        description="that latent attention of some widths sets aside for its prefills",
+    )
+    sparse: SparseKernels | None = Field(default=SparseKernels(), description="none: it has no sparse attention")
     packed_caches: frozenset[KvCacheDtype] = Field(
         default=frozenset({KvCacheDtype.FP8, KvCacheDtype.FP8_E4M3, KvCacheDtype.FP8_E5M2}),
         description="formats of the flag for which sparse attention packs its cache",

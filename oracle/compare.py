@@ -28,7 +28,7 @@ from planning.engine import (
     graph_rules,
 )
 from planning.kv_cache import KvLayout, kv_layout
-from planning.legality import cache_objection, pipeline_objection, tensor_objection
+from planning.legality import attention_objection, cache_objection, pipeline_objection, tensor_objection
 from planning.memory import cache_settings, counted_weights
 from planning.recorded import Answer as Recorded
 from planning.recorded import recorded_answer
@@ -180,10 +180,12 @@ def _planned(model: Model, question: Question, node: GpuNode, *, formulas: bool)
     """What the plan counts, or why it refuses."""
     engine = engine_of(PINS.vllm)
     experts = question.expert_parallel if model.is_moe else None
+    kernels = engine.kernels_on(node.card.capability)
     objection = (
-        tensor_objection(model, node, question.tensor, experts, cuts=engine.cuts_on(node.card.capability))
+        attention_objection(model, kernels)
+        or tensor_objection(model, node, question.tensor, experts, cuts=engine.cuts_on(node.card.capability))
         or pipeline_objection(model, node, question.tensor, question.pipeline)
-        or cache_objection(model, question.cache, engine.kernels_on(node.card.capability))
+        or cache_objection(model, question.cache, kernels)
         or draft_objection(model, ShapeRequest(PINS.vllm, own_draft=question.draft_tokens > 0))
     )
     if objection is not None:

@@ -7,6 +7,7 @@ from catalog.architectures import traits_of
 from catalog.model import Model
 from planning.engine import ServeSettings, default_max_num_batched_tokens, default_max_num_seqs, graph_rules
 from planning.legality import (
+    attention_objection,
     cache_objection,
     expert_parallel_needed,
     legal_tensor_parallel,
@@ -111,6 +112,9 @@ def refuse_impossible(question: ShapeQuestion) -> None:
             f"min_context {request.min_context} is more than max_model_len {request.max_model_len}",
             {"min_context": request.min_context or 0, "max_model_len": request.max_model_len},
         )
+    objection = attention_objection(model, question.kernels)
+    if objection is not None:
+        raise ShapeRefused(objection, {})
     objection = cache_objection(model, request.kv_cache_dtype, question.kernels)
     if objection is not None:
         raise ShapeRefused(f"kv_cache_dtype: {objection}", {})

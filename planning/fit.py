@@ -7,7 +7,13 @@ from catalog.model import KvCacheDtype, Model
 from planning.candidates import batch_objection, draft_objection, evaluate, shortage, states_objection
 from planning.decision import Decision, rounded
 from planning.kv_cache import bytes_per_token
-from planning.legality import cache_objection, legal_tensor_parallel, pipeline_objection, tensor_objection
+from planning.legality import (
+    attention_objection,
+    cache_objection,
+    legal_tensor_parallel,
+    pipeline_objection,
+    tensor_objection,
+)
 from planning.loaded import shape_warnings
 from planning.memory import GpuMemory
 from planning.shape import ShapeQuestion
@@ -143,6 +149,9 @@ def _refused(question: ShapeQuestion, tensor: int, pipeline: int, why: str) -> F
 def _illegal(question: ShapeQuestion, tensor: int, pipeline: int) -> str | None:
     model, node, request = question.model, question.node, question.request
     cuts = question.engine.cuts_on(node.card.capability)
+    objection = attention_objection(model, question.kernels)
+    if objection is not None:
+        return objection
     objection = tensor_objection(model, node, tensor, request.expert_parallel, cuts=cuts)
     if objection is not None:
         legal = ", ".join(map(str, legal_tensor_parallel(model, node, request.expert_parallel, cuts=cuts)))

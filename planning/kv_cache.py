@@ -56,7 +56,7 @@ def cache_dtype(model: Model, asked: KvCacheDtype, kernels: Kernels) -> KvCacheD
     """The dtype that vLLM takes: for `auto` what the class takes on that card or the checkpoint asks for."""
     if asked is KvCacheDtype.AUTO and model.architecture in kernels.fp8_cache_unasked:
         asked = KvCacheDtype.FP8_E4M3
-    if _is_sparse(model) and asked in kernels.packed_caches:
+    if is_sparse(model) and asked in kernels.packed_caches:
         return KvCacheDtype.FP8_DS_MLA
     if asked is KvCacheDtype.AUTO and model.quantization is not None:
         return model.quantization.kv_cache
@@ -83,7 +83,8 @@ def no_fp8_cache(model: Model, kernels: Kernels) -> str | None:
     return None
 
 
-def _is_sparse(model: Model) -> bool:
+def is_sparse(model: Model) -> bool:
+    """Whether its latent attention has indexers."""
     return any(isinstance(group, MlaAttention) and group.indexer_heads for group in model.attention)
 
 

@@ -14,9 +14,16 @@ from catalog.model import (
     StateSpace,
     WeightFormat,
 )
-from planning.kv_cache import cache_dtype, no_fp8_cache
+from planning.kv_cache import cache_dtype, is_sparse, no_fp8_cache
 from planning.scales import cut_expert_scales, cut_scales
 from planning.shape import GpuNode
+
+
+def attention_objection(model: Model, kernels: Kernels) -> str | None:
+    """Why no kernel that the release has for the card computes the model's attention, or None."""
+    if kernels.sparse is None and is_sparse(model):
+        return f"{model.id} has sparse attention, for which vLLM has no kernel on that card"
+    return None
 
 
 def cache_objection(model: Model, dtype: KvCacheDtype, kernels: Kernels) -> str | None:

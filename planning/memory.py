@@ -14,11 +14,12 @@ from catalog.model import MODELS, Stateful
 from planning.activation import charged_graphs, kept_beside_weights, peak_activation
 from planning.adapters import adapter_bytes
 from planning.basis import trust_in
+from planning.buffers import buffer_bytes
 from planning.decision import Decision
 from planning.kv_cache import CacheSettings, KvLayout, bytes_per_token, kv_layout
 from planning.recorded import recorded_answer, recorded_refusal, unasked
 from planning.server import Server
-from planning.weights import GIB, Stage, buffer_bytes, stages_of, weight_bytes
+from planning.weights import GIB, Stage, stages_of, weight_bytes
 
 _HELD_BACK = 1
 """The null block, which no request gets: vLLM's check of the longest request leaves it out, its count of the cache's

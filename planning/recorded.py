@@ -6,10 +6,11 @@ from functools import lru_cache
 from catalog import PINS
 from catalog.model import MODELS, KvCacheDtype, Model
 from catalog.recorded import RecordedCase, RecordedGroup, Way, record_of
+from planning.buffers import buffer_bytes
 from planning.engine import ServeSettings, default_max_num_batched_tokens, default_max_num_seqs
 from planning.kv_cache import BlockGroup, KvLayout
 from planning.server import Server
-from planning.weights import COMMUNICATOR, GIB, Stage, buffer_bytes, stages_of
+from planning.weights import COMMUNICATOR, GIB, Stage, stages_of
 
 _ALIKE = {KvCacheDtype.FP8_E4M3: KvCacheDtype.FP8, KvCacheDtype.FP8_E5M2: KvCacheDtype.FP8}
 """Names of formats whose blocks are those of another."""
@@ -64,8 +65,10 @@ def _beyond(server: Server) -> tuple[float, ...]:
         }
     )
 
+    kernels = server.engine.kernels_on(server.card.capability)
+
     def held(stage: Stage, flags: ServeSettings) -> float:
-        return buffer_bytes(model, stage, sharding.tensor, flags)
+        return buffer_bytes(model, stage, sharding.tensor, flags, kernels)
 
     return tuple(max(0.0, held(stage, settings) - held(stage, usual)) for stage in stages_of(model, sharding.pipeline))
 

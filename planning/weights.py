@@ -8,7 +8,6 @@ from math import ceil
 from catalog.architectures import traits_of
 from catalog.engine import HOPPER, Kernels
 from catalog.model import ChunkedAttention, FullAttention, LinearPart, MlaAttention, Model, SlidingAttention
-from planning.engine import ServeSettings
 from planning.layers import Layer, layer_tensors
 from planning.stored import Tensor, stored
 
@@ -151,49 +150,6 @@ def _draft(model: Model, sharding: Sharding, kernels: Kernels) -> Iterator[Tenso
         yield from layer_tensors(model, layer, 1, sharding.tensor, sharding.experts, kernels)
         yield (2 * model.hidden_size * model.hidden_size * wide / ranks, 1)
         yield (model.hidden_size * wide, 3)
-
-
-_FLASHMLA_HEADS = 64
-"""FlashMLA's prefill kernel takes a multiple of so many heads (vllm/v1/attention/backends/mla/flashmla_sparse.py)."""
-_FLASHMLA_CONTEXTS = 5
-_FLASHMLA_LONG_CONTEXTS = 2
-"""The longest requests whose cache it holds in bfloat16; the second number beyond 256k tokens."""
-
-
-def buffer_bytes(model: Model, stage: Stage, tensor: int, settings: ServeSettings, kernels: Kernels = HOPPER) -> float:
-    """Bytes that a model's class sets aside with its weights for a whole batch."""
-    batched_tokens = settings.max_num_batched_tokens
-    total = 0.0
-    if any(isinstance(group, MlaAttention) and not group.indexer_heads for group in model.attention):
-        total += kernels.latent_workspace_mib * MIB
-    if model.vision is not None and stage.first:
-        total += model.vision.deepstack_levels * batched_tokens * model.hidden_size * 2
-    for group in model.attention:
-        if isinstance(group, MlaAttention) and group.indexer_heads:
-            total += _indexer_buffers(model, group, stage, settings)
-            if settings.kv_cache_dtype.quantised:
-                total += _sparse_workspace(model, group, tensor, settings)
-    return total
-
-
-def _indexer_buffers(model: Model, group: MlaAttention, stage: Stage, settings: ServeSettings) -> float:
-    """Bytes of the tokens that indexers choose: for a whole batch, and each indexer's own for all that decode at once
-    (vllm/v1/attention/backends/mla/index_group.py). Drafts have their own of both."""
-    drafts = model.draft_layers if settings.own_draft and stage.last else 0
-    indexers = group.indexers(stage.start, stage.start + stage.total) + drafts
-    decoding = min(settings.max_num_batched_tokens, settings.max_num_seqs * (1 + settings.draft_tokens)) + 1
-    whole = settings.max_num_batched_tokens * (1 + bool(drafts))
-    return 4 * group.indexer_tokens * whole + indexers * allocated(4 * group.indexer_tokens * decoding)
-
-
-def _sparse_workspace(model: Model, group: MlaAttention, tensor: int, settings: ServeSettings) -> float:
-    """Bytes in which sparse attention unpacks an fp8 cache for a prefill: requests, queries and results in bfloat16."""
-    heads = model.attention_heads // tensor
-    padded = ceil(heads / _FLASHMLA_HEADS) * _FLASHMLA_HEADS
-    row = group.kv_lora_rank + group.qk_rope_head_dim
-    contexts = _FLASHMLA_CONTEXTS if settings.max_model_len <= 256 * 1024 else _FLASHMLA_LONG_CONTEXTS
-    per_token = heads * row + padded * (row + group.kv_lora_rank) + heads * group.kv_lora_rank
-    return 2 * (contexts * settings.max_model_len * row + settings.max_num_batched_tokens * per_token)
 
 
 def _embeddings(model: Model, tensor: int, stage: Stage) -> Iterator[Tensor]:

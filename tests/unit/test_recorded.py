@@ -23,7 +23,7 @@ from config import ConfigurationError, read_stack_file
 from planning.__main__ import main
 from planning.engine import ServeSettings, engine_of, graph_rules
 from planning.fit import fit
-from planning.legality import cache_objection, tensor_objection
+from planning.legality import attention_objection, cache_objection, tensor_objection
 from planning.memory import GpuMemory, gpu_memory
 from planning.server import Server
 from planning.shape import GpuNode, ShapeRequest
@@ -229,4 +229,6 @@ def test_no_rule_of_ours_refuses_what_vllm_builds(file: Path) -> None:
                 cuts = ENGINE.cuts_on(capability)
                 objection = tensor_objection(model, largest, said.tensor, said.expert_parallel or None, cuts=cuts)
                 assert objection is None, (capability, said.tensor, objection)
-                assert cache_objection(model, said.cache, ENGINE.kernels_on(capability)) is None
+                kernels = ENGINE.kernels_on(capability)
+                assert cache_objection(model, said.cache, kernels) is None
+                assert attention_objection(model, kernels) is None
