@@ -164,12 +164,20 @@ def _is_theirs(value: object) -> bool:
 
 
 def skipped_bytes() -> int:
-    """On the GPU, of the layers that were not built: as many as the second of their kind has for itself."""
+    """On the GPU, of the layers that were not built: as many as the second of their kind has, without what it shares
+    with a layer before it."""
     total = 0
     for prefix, indices in _skipped.items():
-        for kind, count in Counter(_known[prefix][index] for index in indices).items():
-            first, second = (_storages(_built[prefix][index]) for index in _pair(prefix, kind))
-            total += count * sum(tensors.allocated(size) for key, size in second.items() if key not in first)
+        if not indices:
+            continue
+        skipped = Counter(_known[prefix][index] for index in indices)
+        counted = {_pair(prefix, kind)[-1]: count for kind, count in skipped.items()}
+        there: set[int] = set()
+        for index, layer in sorted(_built[prefix].items()):
+            held = _storages(layer)
+            own = sum(tensors.allocated(size) for key, size in held.items() if key not in there)
+            total += counted.get(index, 0) * own
+            there.update(held)
     return total
 
 

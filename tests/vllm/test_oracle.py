@@ -1,6 +1,7 @@
 """What was recorded is what the installed vLLM says; a sample, since all of it takes hours (make compare-models)."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,25 @@ def test_layers_found_alike_on_one_card_say_on_another_what_all_of_them_do(tmp_p
     # A module that is loaded with a process's first model leaves a number or two on the GPU, of 512 bytes each.
     assert by_kinds[1].pop("weights") == pytest.approx(alone[0].pop("weights"), abs=4096)
     assert by_kinds[1] == alone[0]
+
+
+def test_what_layers_of_another_kind_share_is_counted_once(tmp_path: Path) -> None:
+    """Layers without an indexer keep the tokens that the one before them chose."""
+    environment.make()
+    every, some = (shortened(config_of(f"zai-org/GLM-{version}-FP8")) for version in ("5.1", "5.2"))
+    whole, told = tmp_path / "whole", tmp_path / "told"
+    alone = [said for _, said in ask([Question(some)], "10.0", whole)]
+    list(ask([Question(some)], "9.0", told))
+    by_kinds = [said for _, said in ask([Question(every), Question(some)], "10.0", told)]
+    assert by_kinds[1].pop("weights") == pytest.approx(alone[0].pop("weights"), abs=4096)
+    assert by_kinds[1] == alone[0]
+
+
+def shortened(config: Config) -> Config:
+    """The same with few layers and experts."""
+    few = {"num_hidden_layers": 23, "n_routed_experts": 8}
+    lists = {key: value[:23] for key, value in config.config.items() if isinstance(value, list) and len(value) == 78}
+    return replace(config, config={**config.config, **few, **lists})
 
 
 def test_a_config_of_ones_own_is_asked_about_and_the_plan_reads_the_answer(
