@@ -269,4 +269,4 @@ def excuse(row: Row) -> str | None:
 
 @cache
 def _exceptions() -> list[dict[str, Any]]:
-    return yaml.safe_load(EXCEPTIONS.read_text(encoding="utf-8")) or []
+    return yaml.safe_load(EXCEPTIONS.read_text(encoding="utf-8"))

@@ -214,7 +214,7 @@ def test_the_page_lays_the_formulas_beside_every_record() -> None:
         assert f"| {model} |" in text
 
 
-@pytest.mark.parametrize("capability", ["9.0", "8.9", "8.0", "10.0", "12.0"])
+@pytest.mark.parametrize("capability", ["9.0", "8.9", "8.0", "10.0", "10.3", "12.0"])
 def test_the_formulas_say_what_was_recorded_of_a_card_or_the_difference_has_a_cause(capability: str) -> None:
     (table,) = (table for table in models_page.tables() if table.capability == capability)
     assert table.rows
