@@ -58,6 +58,7 @@ def patch() -> None:
     _says("deep_gemm::set_pdl", lambda *_args, **_kwargs: None)
     _without_kernels()
     _without_tuning()
+    _without_packing()
     dummy_loader.initialize_single_dummy_weight = lambda *_args, **_kwargs: None
     loader_utils.record_metadata_for_reloading = lambda *_args, **_kwargs: None
 
@@ -112,6 +113,34 @@ def _without_tuning() -> None:
             return []
 
     heuristics.get_configs = classmethod(get_configs)
+
+
+def _without_packing() -> None:
+    """Marlin's zero points are packed by numpy, which needs their data: here they get their shape alone."""
+    try:
+        utilities = importlib.import_module("vllm.model_executor.layers.quantization.utils.quant_utils")
+    except ImportError as error:
+        print(f"packing: {error}", file=sys.stderr)
+        return
+
+    def packed(zeros: torch.Tensor, bits: int, rows: int, columns: int) -> torch.Tensor:
+        return zeros.new_empty((rows, _packed(columns, bits)))
+
+    def unpacked(zeros: torch.Tensor, bits: int, rows: int, columns: int) -> torch.Tensor:
+        assert tuple(zeros.shape) == (rows, _packed(columns, bits)), f"{zeros.shape}, {bits}, {rows}, {columns}"
+        return zeros.new_empty((rows, columns))
+
+    for name, ours in (("pack_cols", packed), ("unpack_cols", unpacked)):
+        theirs = vars(utilities)[name]
+        for module in list(sys.modules.values()):
+            if vars(module).get(name) is theirs:
+                setattr(module, name, ours)
+
+
+def _packed(columns: int, bits: int) -> int:
+    """Words of 32 bits that so many numbers fill."""
+    assert columns % (32 // bits) == 0, f"{columns} of {bits} bits"
+    return columns // (32 // bits)
 
 
 def write_checkpoint(question: Question, folder: Path) -> None:
