@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from catalog._config_parts import Checkpoint, excepting, names_in, nothing_but
+from catalog._config_parts import Checkpoint, excepting, names_in, nothing_but, refuse_without
 from catalog._config_reader import UnreadableConfigError, mapping, whole_number
 from catalog._formats import LinearPart, Quantization, WeightFormat
 from catalog._module_names import Match
@@ -13,7 +13,12 @@ _MARLIN_GROUPS = (-1, 32, 64, 128)
 _ROUNDED = ("auto_round:auto_gptq", "auto_round:auto_awq")
 
 
+_AWQ_KEYS = (("w_bit", "bits"), ("q_group_size", "group_size"), ("zero_point",))
+_GPTQ_KEYS = (("bits",), ("group_size",), ("desc_act",), ("sym",))
+
+
 def integer_groups(config: Mapping[str, Any], method: str, checkpoint: Checkpoint) -> Quantization:
+    refuse_without(config, method, *(_AWQ_KEYS if "awq" in method else _GPTQ_KEYS[: 4 if "gptq" in method else 2]))
     bits = whole_number("quantization_config.bits", config.get("w_bit") or config.get("bits", 4))
     if bits not in (4, 8) or (bits == 8 and "awq" in method):
         raise UnreadableConfigError(f"quantization_config: {bits} bits of {method} are not modelled")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from catalog._config_parts import Checkpoint, excepting, mixed, names_in
+from catalog._config_parts import Checkpoint, excepting, mixed, names_in, refuse_without
 from catalog._config_reader import UnreadableConfigError, mapping
 from catalog._formats import KvCacheDtype, LinearPart, Quantization, WeightFormat
 from catalog._module_names import Match
@@ -24,6 +24,9 @@ _OF_ITS_OWN_FILE = {"FP8", "FP8_PER_CHANNEL_PER_TOKEN", "FP8_PB_WO", "NVFP4", "M
 """Algorithms that vLLM takes from a file that ModelOpt signs as its producer (transformers_utils/
 model_arch_config_convertor.py, _normalize_quantization_config, 0.33.0)."""
 
+_NESTED_NVFP4_KEYS = ("group_size", "kv_cache_quant_algo", "exclude_modules")
+"""What the part that is named quantization has to say (modelopt.py, ModelOptNvFp4Config, 0.33.0)."""
+
 
 def is_modelopt(beside: Mapping[str, Any]) -> bool:
     """vLLM takes the file for modelopt's by its producer or its own method, and else leaves it alone."""
@@ -40,6 +43,10 @@ def modelopt(config: Mapping[str, Any], checkpoint: Checkpoint) -> Quantization 
     algorithm = str(config.get("quant_algo", "")).upper()
     if signed and algorithm not in _OF_ITS_OWN_FILE:
         raise UnreadableConfigError(f"quantization_config: vLLM 0.33 takes no {algorithm} from ModelOpt's own file")
+    if nested and "NVFP4" in algorithm:
+        refuse_without(
+            nested, f"{algorithm} of modelopt", ("group_size",), ("kv_cache_quant_algo",), ("exclude_modules",)
+        )
     cache = _modelopt_cache(config)
     # An empty list comes first as well (modelopt.py, from_config).
     lists = ("exclude_modules",) if nested else ("ignore",) if "ignore" in config else ("exclude_modules",)

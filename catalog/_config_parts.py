@@ -122,6 +122,14 @@ def described(main: Quantization, format_of: FormatOf, checkpoint: Checkpoint) -
     return main.model_copy(update={"otherwise": tuple(otherwise), **unused})
 
 
+def refuse_without(config: Mapping[str, Any], method: str, *keys: tuple[str, ...]) -> None:
+    """vLLM ends without one name of each key (vllm/model_executor/layers/quantization/base_config.py, get_from_keys,
+    and what asks it, 0.33.0)."""
+    for names in keys:
+        if not any(name in config for name in names):
+            raise UnreadableConfigError(f"quantization_config: vLLM 0.33 serves no {method} without {names[-1]}")
+
+
 def names_in(config: Mapping[str, Any], *keys: str) -> list[str]:
     """The first of these lists that says something."""
     for key in keys:

@@ -6,7 +6,7 @@ from typing import Any
 from catalog._config_compressed import compressed_tensors
 from catalog._config_integer import integer_groups
 from catalog._config_modelopt import is_modelopt, modelopt
-from catalog._config_parts import Checkpoint, excepting, names_in, square_block
+from catalog._config_parts import Checkpoint, excepting, names_in, refuse_without, square_block
 from catalog._config_reader import UnreadableConfigError, mapping
 from catalog._formats import LinearPart, QuantisedPart, Quantization, WeightFormat
 from catalog._module_names import Match
@@ -23,8 +23,7 @@ def quantization_of(
     """
     beside = beside if beside and is_modelopt(beside) else None
     if not config and beside:
-        inner = mapping(beside.get("quantization")) or dict(beside)
-        config = {"producer": beside.get("producer"), **inner, "quant_method": "modelopt"}
+        config = {**beside, "quant_method": "modelopt"}
     elif config and beside and str(config.get("quant_algo", "")).upper() == "MIXED_PRECISION":
         inner = mapping(beside.get("quantization")) or dict(beside)
         config = {**{k: inner[k] for k in ("quantized_layers",) if k in inner}, **config}
@@ -68,6 +67,8 @@ def quantization_of(
 def _refuse_old_fp8(config: Mapping[str, Any], method: str, block: int | None) -> None:
     """vLLM 0.33.0, quantization/fp8.py, Fp8Config."""
     scheme = config.get("activation_scheme", "dynamic")
+    if method == "fp8":
+        refuse_without(config, method, ("activation_scheme",))
     if method == "fp8" and scheme not in ("static", "dynamic"):
         raise UnreadableConfigError(f"quantization_config: vLLM 0.33 serves no fp8 whose activation_scheme is {scheme}")
     if method == "fp8" and block is not None and scheme == "static":

@@ -144,8 +144,8 @@ def test_a_multimodal_gemma_has_its_image_encoder_and_the_text_model_has_not() -
 
 
 def test_deepseek_in_fp8_is_read_with_its_latent_attention() -> None:
-    stored = {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}
-    model = model_from_config(deepseek() | stored, "R1")
+    blocks = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
+    model = model_from_config(deepseek() | {"quantization_config": blocks}, "R1")
     entry = MODELS["deepseek-ai/DeepSeek-R1"]
     assert isinstance(model.attention[0], MlaAttention)
     assert (model.attention, model.experts, model.quantization) == (entry.attention, entry.experts, entry.quantization)
