@@ -90,6 +90,9 @@ class Kernels(Entry):
     mxfp4_experts: Kernel = Field(default=Kernel.TRITON, description="for experts in MXFP4")
     nvfp4_experts: Kernel = Field(default=Kernel.HUMMING, description="for experts in NVFP4")
     nvfp4_a16_experts: Kernel = Field(default=Kernel.HUMMING, description="for experts in NVFP4 for weights alone")
+    integer_experts: Kernel = Field(
+        default=Kernel.HUMMING, description="for experts in integers by groups, and in MXFP8"
+    )
     marlin_fp8: frozenset[Literal["dense", "experts"]] = Field(
         default=frozenset(), description="layers in fp8 that run on Marlin's kernel: dense ones, experts"
     )

@@ -5,7 +5,7 @@ that of Hopper (capability 9.0) is taken.
 """
 
 from dataclasses import replace
-from math import gcd
+from math import gcd, lcm
 
 from catalog.architectures import traits_of
 from catalog.engine import Kernel, Kernels
@@ -26,9 +26,9 @@ _MARLIN_UNIT, _MARLIN_TILE, _MARLIN_WIDE_TILE = 128, 64, 128
 """Marlin's kernel for NVFP4 rounds an expert's width up to the first tile if the model's width is a multiple of the
 unit, and to the second if not (vllm/model_executor/layers/quantization/utils/marlin_utils_fp4.py,
 prepare_nvfp4_moe_layer_for_marlin, read on 2026-11-29)."""
-_INTEGER_TILE = 128
-"""Rows of experts in integers by groups, or in MXFP8, are a multiple of it (vLLM's own code, asked for 96 and 192
-rows)."""
+_INTEGER_TILES = {Kernel.HUMMING: 128, Kernel.MARLIN: 64}
+"""What each kernel rounds the rows of experts in integers by groups, or in MXFP8, up to (vLLM's own code, asked for 96
+and 192 rows; quantization/utils/marlin_utils.py, marlin_moe_padded_intermediate)."""
 _UNGATED_TILE = 128
 """Rows of fp8 experts without a gate are a multiple of it (vLLM's own code, asked for Nemotron's 232 to 1,856)."""
 _FINEST_BLOCK = 32
@@ -45,7 +45,7 @@ def padded_experts(
     nvfp4 = _nvfp4_tile(model, kept, kernels)
     if nvfp4 is not None:
         return rounded_up(shard, nvfp4), replace(kept, padded=True)
-    tile = _tile(kept, kernels, gated=model.gated_mlp)
+    tile = _tile(kept, shard, kernels, gated=model.gated_mlp)
     if tensor == 1:
         return rounded_up(shard, tile), kept
     block = kept.quantization.block
@@ -112,15 +112,24 @@ def _common(block: int, size: float, model: Model) -> int:
     return gcd(block, int(size), model.hidden_size)
 
 
-def _tile(kept: Quantised, kernels: Kernels, *, gated: bool) -> int:
+def _tile(kept: Quantised, shard: float, kernels: Kernels, *, gated: bool) -> int:
     match kept.form:
         case WeightFormat.FP8 if not gated and kept.quantization.block is None:
             return _UNGATED_TILE
         case WeightFormat.MXFP4:
             return _MXFP4_TILES[kernels.mxfp4_experts][0]
         case WeightFormat.INT4 | WeightFormat.MXFP8:
-            return _INTEGER_TILE
+            return _integer_tile(kept, shard, kernels.integer_experts)
         case WeightFormat.INT8 if kept.quantization.group is not None:
-            return _INTEGER_TILE
+            return _integer_tile(kept, shard, kernels.integer_experts)
         case _:
             return 1
+
+
+def _integer_tile(kept: Quantised, shard: float, kernel: Kernel) -> int:
+    """Marlin's kernel has whole groups alone, and leaves a shard that cuts one to Triton's, which pads nothing
+    (fused_moe/oracle/int_wna16.py, _backend_incompatibility_reason)."""
+    group = kept.quantization.group
+    if kernel is not Kernel.MARLIN or group is None:
+        return _INTEGER_TILES[kernel]
+    return 1 if shard % group else lcm(_INTEGER_TILES[kernel], group)
