@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
-from catalog._config_parts import Checkpoint, described, is_everything, names_in, patterns, square_block, together
+from catalog._config_parts import (
+    Checkpoint,
+    cards_of_block,
+    described,
+    is_everything,
+    names_in,
+    patterns,
+    square_block,
+    together,
+)
 from catalog._config_reader import UnreadableConfigError, mapping, whole_number
 from catalog._formats import KvCacheDtype, LinearPart, Quantization, WeightFormat
 from catalog._module_names import Match, ModuleList
@@ -16,6 +25,9 @@ from catalog._module_names import Match, ModuleList
 _WITH_INPUTS = {"naive-quantized", "int-quantized", "float-quantized", "nvfp4-pack-quantized"}
 """Packings by which vLLM takes the inputs of a layer for quantised as well (is_activation_quantization_format)."""
 _PACKED = "pack-quantized"
+_SCALES_BY_HEAD = frozenset({"9.0", "10.0", "10.3"})
+"""Where vLLM 0.33.0 has attention with a scale for each head of an fp8 cache (its own code, asked on 2026-11-29 for all
+but 10.3, whose kernels are those of 10.0)."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +142,8 @@ def compressed_tensors(config: Mapping[str, Any], checkpoint: Checkpoint) -> Qua
         return None if group is None else group.format_for(part)
 
     main = together([group.stored for group in groups]).model_copy(update={"kv_cache": cache})
+    if cache.quantised and mapping(config.get("kv_cache_scheme")).get("strategy") == "attn_head":
+        main = main.model_copy(update={"only_on": main.only_on & _SCALES_BY_HEAD or _SCALES_BY_HEAD})
     return described(main, format_of, checkpoint)
 
 
@@ -171,6 +185,7 @@ def _stored(numbers: _Numbers, weights: Mapping[str, Any], *, alone: bool) -> Qu
                 block=block,
                 one_scale=numbers.strategy == "tensor",
                 whole_expert_blocks=block is not None,
+                only_on=cards_of_block(block),
             )
         case 4, True:
             nvfp4 = WeightFormat.NVFP4_A16 if alone else WeightFormat.NVFP4

@@ -6,7 +6,7 @@ from typing import Any
 from catalog._config_compressed import compressed_tensors
 from catalog._config_integer import integer_groups
 from catalog._config_modelopt import is_modelopt, modelopt
-from catalog._config_parts import Checkpoint, excepting, names_in, refuse_without, square_block
+from catalog._config_parts import Checkpoint, cards_of_block, excepting, names_in, refuse_without, square_block
 from catalog._config_reader import UnreadableConfigError, mapping
 from catalog._formats import LinearPart, QuantisedPart, Quantization, WeightFormat
 from catalog._module_names import Match
@@ -41,6 +41,7 @@ def quantization_of(
                 block=block,
                 one_scale=method == "fp8" and block is None,
                 behind_flag=method != "fp8",
+                only_on=cards_of_block(block),
             )
             match = Match.EXACT if method == "fp8" else Match.COMPONENT
             return excepting(main, skipped, match, checkpoint, _VISION)

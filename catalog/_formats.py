@@ -120,7 +120,9 @@ class Quantization(Entry):
     )
     one_scale: bool = Field(default=False, description="fp8 has one scale a matrix, and not one a row")
     zero_points: bool = Field(default=False, description="an integer format has zero points beside its scales")
-    wide_zero_points: bool = Field(default=False, description="those of dense layers are in 16 bits in memory (awq)")
+    wide_zero_points: bool = Field(
+        default=False, description="those of dense layers are in 16 bits in memory, but on Marlin's kernel (awq)"
+    )
     finer_expert_groups: bool = Field(
         default=False, description="a shard may cut a group of an expert, whose scale is then repeated (awq, gptq)"
     )

@@ -18,6 +18,8 @@ class Traits:
     vision_on_every_stage: bool = False
     rotary_tables: bool = True
     """Whether a table of positions is kept: what vLLM runs by transformers' own code keeps none."""
+    wide_rotary_tables: bool = False
+    """Its numbers have 32 bits (models/gpt_oss.py)."""
     silu_experts: bool = True
     """The experts' activation is SiLU or a squared ReLU, which TensorRT-LLM's kernel of experts in 16 bits wants."""
     draft_joint_sharded: bool = False
@@ -74,7 +76,12 @@ MODELLED: dict[str, Traits] = {
     "Qwen2MoeForCausalLM": _BOTH,
     "Qwen3MoeForCausalLM": _BOTH,
     "GptOssForCausalLM": Traits(
-        sinks=True, embeddings_on_every_stage=True, head_on_every_stage=True, silu_experts=False, largest_graph=1024
+        wide_rotary_tables=True,
+        sinks=True,
+        embeddings_on_every_stage=True,
+        head_on_every_stage=True,
+        silu_experts=False,
+        largest_graph=1024,
     ),
     "MiniMaxM2ForCausalLM": _USUAL,
     "Glm4MoeForCausalLM": _USUAL,

@@ -90,12 +90,10 @@ class Kernels(Entry):
     mxfp4_experts: Kernel = Field(default=Kernel.TRITON, description="for experts in MXFP4")
     nvfp4_experts: Kernel = Field(default=Kernel.HUMMING, description="for experts in NVFP4")
     nvfp4_a16_experts: Kernel = Field(default=Kernel.HUMMING, description="for experts in NVFP4 for weights alone")
-    integer_experts: Kernel = Field(
-        default=Kernel.HUMMING, description="for experts in integers by groups, and in MXFP8"
-    )
-    marlin_fp8: frozenset[Literal["dense", "experts"]] = Field(
-        default=frozenset(), description="layers in fp8 that run on Marlin's kernel: dense ones, experts"
-    )
+    integers: Kernel = Field(default=Kernel.HUMMING, description="for layers and experts in integers by groups")
+    mxfp8_experts: Kernel = Field(default=Kernel.HUMMING, description="for experts in MXFP8")
+    fp8_experts: Kernel = Field(default=Kernel.FLASHINFER, description="for experts in fp8")
+    marlin_fp8: bool = Field(default=False, description="dense layers in fp8 run on Marlin's kernel")
     latent_block: int = Field(default=1, description="tokens that a block of latent attention has at least")
     latent_block_quantised: int = Field(default=64, description="the same where its cache is in fp8")
     wide_block_quantised: int = Field(
@@ -134,14 +132,15 @@ class ExpertCuts:
 
     refines: bool
     """Blocks of fp8 that a shard cuts are made finer, which Marlin's kernel cannot."""
+    fp8: Kernel
     nvfp4: Kernel
-    """The kernel of experts in NVFP4."""
+    """The kernels of experts in fp8 and in NVFP4."""
 
 
 HOPPER = Kernels()
 """What is picked on capability 9.0, where the formulas were read first."""
 
-FINEST_CUTS = ExpertCuts(refines=True, nvfp4=HOPPER.nvfp4_experts)
+FINEST_CUTS = ExpertCuts(refines=True, fp8=HOPPER.fp8_experts, nvfp4=HOPPER.nvfp4_experts)
 
 
 class Engine(Entry):
@@ -197,8 +196,8 @@ class Engine(Entry):
     def cuts_on(self, capability: str) -> ExpertCuts:
         """What it does there with experts that ranks cut."""
         kernels = self.kernels_on(capability)
-        refines = self.refines_expert_blocks and "experts" not in kernels.marlin_fp8
-        return ExpertCuts(refines, kernels.nvfp4_experts)
+        refines = self.refines_expert_blocks and kernels.fp8_experts is not Kernel.MARLIN
+        return ExpertCuts(refines, kernels.fp8_experts, kernels.nvfp4_experts)
 
     def states_on(self, capability: str) -> StateRules:
         """What it does with states on cards of that compute capability."""

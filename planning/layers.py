@@ -101,15 +101,23 @@ class _Alike:
     def stored(self, part: LinearPart) -> Plain | Quantised:
         form = self.layer.formats[_PARTS.index(part)]
         experts = part is LinearPart.EXPERTS
-        if form is WeightFormat.MXFP4:
-            marlin = experts and self.kernels.mxfp4_experts is Kernel.MARLIN
-        else:
-            marlin = ("experts" if experts else "dense") in self.kernels.marlin_fp8
-        return stored(self.model, form, marlin=marlin)
+        return stored(self.model, form, marlin=_is_marlins(form, self.kernels, experts=experts))
 
     def matrices(self, part: LinearPart, outputs: float, inputs: float) -> Iterator[Tensor]:
         """One matrix of each layer."""
         return self.stored(part).matrices(outputs, inputs, self.count)
+
+
+def _is_marlins(form: WeightFormat | None, kernels: Kernels, *, experts: bool) -> bool:
+    match form:
+        case WeightFormat.MXFP4:
+            return experts and kernels.mxfp4_experts is Kernel.MARLIN
+        case WeightFormat.INT4 | WeightFormat.INT8:
+            return kernels.integers is Kernel.MARLIN
+        case WeightFormat.FP8:
+            return kernels.fp8_experts is Kernel.MARLIN if experts else kernels.marlin_fp8
+        case _:
+            return False
 
 
 def layer_tensors(
@@ -218,9 +226,10 @@ def _experts(alike: _Alike, experts: Experts, ranks: int) -> Iterator[Tensor]:
     gates = 2 if model.gated_mlp else 1
     yield from weights.matrices(gates * size, width, count, copies=local)
     yield from weights.matrices(width, size, count, copies=local)
-    if experts.bias:  # a copy of the kernel's own is in 32 bits; Marlin's has none
-        copy = 0 if isinstance(weights, Plain) or weights.marlin else 4
-        yield (local * (gates * size + width) * (wide + copy), count)
+    if experts.bias:  # Marlin's kernel leaves them in 16 bits, and others want 32
+        size_of_bias = wide if isinstance(weights, Plain) or weights.marlin else 4
+        yield (local * gates * size * size_of_bias, count)
+        yield (local * width * size_of_bias, count)
     yield (experts.count * hidden * (4 if experts.wide_router else wide), count)
     shared = LinearPart.SHARED_EXPERTS
     if experts.latent_size:

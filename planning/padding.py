@@ -29,8 +29,9 @@ prepare_nvfp4_moe_layer_for_marlin, read on 2026-11-29)."""
 _INTEGER_TILES = {Kernel.HUMMING: 128, Kernel.MARLIN: 64}
 """What each kernel rounds the rows of experts in integers by groups, or in MXFP8, up to (vLLM's own code, asked for 96
 and 192 rows; quantization/utils/marlin_utils.py, marlin_moe_padded_intermediate)."""
-_UNGATED_TILE = 128
-"""Rows of fp8 experts without a gate are a multiple of it (vLLM's own code, asked for Nemotron's 232 to 1,856)."""
+_UNGATED_TILES = {Kernel.FLASHINFER: 128, Kernel.MARLIN: 1, Kernel.TRITON: 1}
+"""What each kernel rounds the rows of fp8 experts without a gate up to (vLLM's own code, asked for Nemotron's 232 to
+1,856; quantization/utils/flashinfer_utils.py, prepare_fp8_moe_layer_for_fi)."""
 _FINEST_BLOCK = 32
 
 
@@ -115,13 +116,15 @@ def _common(block: int, size: float, model: Model) -> int:
 def _tile(kept: Quantised, shard: float, kernels: Kernels, *, gated: bool) -> int:
     match kept.form:
         case WeightFormat.FP8 if not gated and kept.quantization.block is None:
-            return _UNGATED_TILE
+            return _UNGATED_TILES[kernels.fp8_experts]
         case WeightFormat.MXFP4:
             return _MXFP4_TILES[kernels.mxfp4_experts][0]
-        case WeightFormat.INT4 | WeightFormat.MXFP8:
-            return _integer_tile(kept, shard, kernels.integer_experts)
+        case WeightFormat.MXFP8:
+            return _INTEGER_TILES[kernels.mxfp8_experts]
+        case WeightFormat.INT4:
+            return _integer_tile(kept, shard, kernels.integers)
         case WeightFormat.INT8 if kept.quantization.group is not None:
-            return _integer_tile(kept, shard, kernels.integer_experts)
+            return _integer_tile(kept, shard, kernels.integers)
         case _:
             return 1
 

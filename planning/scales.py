@@ -24,6 +24,10 @@ GATED_NVFP4_ROWS = 64
 """Rows of a gated expert in NVFP4 are a multiple of it: TensorRT-LLM's kernel pads them, and CUTLASS's ends vLLM (
 vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
 2026-11-29)."""
+_UNGATED_FP8_ROWS = 64
+"""The same of an expert in fp8 without a gate on Marlin's kernel, which pads as if it had one, and ends vLLM (
+vllm/model_executor/layers/quantization/utils/marlin_utils_fp8.py, prepare_fp8_moe_layer_for_marlin; its own code, asked
+for Nemotron's 464 and 232 rows on 2026-11-29)."""
 _FLOATS_BY_SCALE = {
     WeightFormat.NVFP4: 16,
     WeightFormat.NVFP4_A16: 16,
@@ -59,17 +63,26 @@ def cut_expert_scales(model: Model, tensor: int, *, cuts: ExpertCuts) -> str | N
         return f"the experts' intermediate size {size} is no multiple of it"
     if quantization is not None and (why := _cut_groups(quantization, size // tensor)) is not None:
         return why
-    nvfp4 = quantization is not None and quantization.format_of(LinearPart.EXPERTS) is WeightFormat.NVFP4
-    if nvfp4 and cuts.nvfp4 is Kernel.CUTLASS and model.gated_mlp and size // tensor % GATED_NVFP4_ROWS:
-        return (
-            f"{size // tensor} rows of an expert are no multiple of the {GATED_NVFP4_ROWS} that CUTLASS takes in NVFP4"
-        )
+    if (rows := _rows_of_kernel(model, cuts)) is not None and size // tensor % rows:
+        return f"{size // tensor} rows of an expert are no multiple of the {rows} that the kernel of that card takes"
     if quantization is None or (block := quantization.block) is None or size // tensor % block == 0:
         return None
     refines = cuts.refines and not quantization.whole_expert_blocks
     if refines and size % block == 0 and model.hidden_size % block == 0 and not experts.bias:
         return None
     return f"{size // tensor} rows of an expert are no multiple of the quantisation block of {block}"
+
+
+def _rows_of_kernel(model: Model, cuts: ExpertCuts) -> int | None:
+    """What an expert's rows must be a multiple of where the kernel cannot pad them; None: it can."""
+    form = None if model.quantization is None else model.quantization.format_of(LinearPart.EXPERTS)
+    match form:
+        case WeightFormat.NVFP4 if cuts.nvfp4 is Kernel.CUTLASS and model.gated_mlp:
+            return GATED_NVFP4_ROWS
+        case WeightFormat.FP8 if cuts.fp8 is Kernel.MARLIN and not model.gated_mlp:
+            return _UNGATED_FP8_ROWS
+        case _:
+            return None
 
 
 def _cut_groups(quantization: Quantization, rows: int) -> str | None:

@@ -17,6 +17,10 @@ _NVFP4_OUTPUTS, _NVFP4_INPUTS = 256, 128
 """The sides of a matrix, fused projections together, are multiples of these for Humming, the kernel of vLLM 0.33 on
 Hopper (its own code, asked for Nemotron's 232 to 3,712 rows and hidden size of 2,688)."""
 
+_MXFP4_ROWS, _MXFP4_SCALES = 256, 4
+"""The scales of a matrix in MXFP4 are kept for a multiple of so many rows, and are a multiple of so many in each
+(vllm/third_party/triton_kernels, hopper_scale.py; vLLM's own code, asked for gpt-oss on 2026-11-29)."""
+
 
 def rounded_up(size: float, tile: int) -> float:
     return ceil(size / tile) * tile
@@ -44,8 +48,9 @@ class Quantised:
     padded: bool = False
     """The sides are the kernel's already: nothing is rounded up any more."""
     marlin: bool = False
-    """On Marlin's kernel, if the format is fp8 or MXFP4: of fp8 it keeps a scale in 16 bits for each column of each
-    block (vllm/model_executor/layers/quantization/utils/marlin_utils_fp8.py, prepare_fp8_layer_for_marlin)."""
+    """On Marlin's kernel, if the format is fp8, MXFP4 or an integer one: of fp8 it keeps a scale in 16 bits for each
+    column of each block (vllm/model_executor/layers/quantization/utils/marlin_utils_fp8.py,
+    prepare_fp8_layer_for_marlin), and zero points as small as the weights."""
 
     @property
     def bytes_per_element(self) -> float:
@@ -70,7 +75,7 @@ class Quantised:
                 groups = 1 if group is None else ceil(inputs / group)
                 yield (outputs * groups * copies * 2, count)
                 if quantization.zero_points:
-                    wide_zero = quantization.wide_zero_points and copies == 1
+                    wide_zero = quantization.wide_zero_points and copies == 1 and not self.marlin
                     zero = _WIDE_ZERO_POINT if wide_zero else form.bytes_per_element
                     yield (outputs * groups * copies * zero, count)
             case WeightFormat.FP8 | WeightFormat.INT8:
@@ -79,8 +84,8 @@ class Quantised:
                 yield (elements / 16, count)
             case WeightFormat.MXFP4 if self.marlin:
                 yield (elements / 32, count)
-            case WeightFormat.MXFP4:  # the kernel's tiles hold a multiple of eight scales
-                yield (outputs * ceil(inputs / 256) * 8 * copies, count)
+            case WeightFormat.MXFP4:
+                yield (rounded_up(outputs, _MXFP4_ROWS) * rounded_up(inputs / 32, _MXFP4_SCALES) * copies, count)
             case WeightFormat.MXFP8:
                 yield (elements / 32, count)
             case _:

@@ -171,19 +171,20 @@ def embedding_bytes(model: Model, tensor: int) -> float:
 
 def _rotary_tables(model: Model) -> Iterator[Tensor]:
     """Cosines and sines of every position, one table for each kind of layer."""
+    wide = 4 if traits_of(model.architecture).wide_rotary_tables else 2
     for kind in {type(group): group for group in model.attention}.values():
         match kind:
             case FullAttention():
                 width = _rotary_width(model, kind.head_dim)
-                yield ((kind.rope_cache_tokens or model.context) * width * 2, 1)
+                yield ((kind.rope_cache_tokens or model.context) * width * wide, 1)
             case SlidingAttention():
                 if kind.own_rotary_table or len(model.attention) == 1:
-                    yield (model.context * (_rotary_width(model, kind.head_dim)) * 2, 1)
+                    yield (model.context * (_rotary_width(model, kind.head_dim)) * wide, 1)
             case ChunkedAttention():
                 if not any(isinstance(group, FullAttention) for group in model.attention):
-                    yield (model.context * model.head_dim * 2, 1)
+                    yield (model.context * model.head_dim * wide, 1)
             case MlaAttention():
-                yield (model.context * kind.qk_rope_head_dim * 2, 1)
+                yield (model.context * kind.qk_rope_head_dim * wide, 1)
             case _:
                 pass
 

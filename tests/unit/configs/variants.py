@@ -12,7 +12,7 @@ from oracle.question import Config, Question
 
 _FILE = Path(__file__).with_suffix(".yaml")
 ANSWERS = Path(__file__).with_suffix(".json")
-"""The answers of vLLM 0.33.0 for capability 9.0, by variant and shape."""
+"""The answers of vLLM 0.33.0 by compute capability, and by variant and shape."""
 
 UNMODELLED = {
     "auto-round-mxfp4": "a data_type of mx_fp",
@@ -21,6 +21,7 @@ UNMODELLED = {
 }
 """What vLLM serves and the plan refuses, with the words by which it does."""
 _CUT = "vLLM counts the scales of a shard down to whole ones, so that the second rank begins at the wrong one"
+_BY_COLUMN = "experts in integers by column are served, but not on Hopper, and the plan refuses them everywhere"
 EXCUSED = {
     "fbgemm": "vLLM wants a flag for it, and the plan says which",
     "ct-nvfp4-cut": _CUT,
@@ -28,6 +29,12 @@ EXCUSED = {
     "ct-mxfp8-cut": _CUT,
 }
 """Where the plan says otherwise than vLLM, and why."""
+EXCUSED_BEYOND_HOPPER = {
+    **EXCUSED,
+    "ct-int8-experts-by-column": _BY_COLUMN,
+    "ct-int4-experts-by-column": _BY_COLUMN,
+    "gptq-8-experts-by-column": _BY_COLUMN,
+}
 
 
 def questions() -> list[tuple[str, Question]]:
@@ -40,7 +47,7 @@ def questions() -> list[tuple[str, Question]]:
     ]
 
 
-def answers() -> dict[str, dict[str, Any]]:
+def answers() -> dict[str, dict[str, dict[str, Any]]]:
     return json.loads(ANSWERS.read_text(encoding="utf-8"))
 
 
