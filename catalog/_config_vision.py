@@ -55,7 +55,8 @@ def _siglip(encoder: _Encoder, hidden: int, outer: Config) -> Vision:
     patches = (encoder.get("image_size", 896) // patch) ** 2
     layers = depth * (4 * width * width + 2 * width * inner + 9 * width + inner)
     return Vision(
-        parameters=layers + (3 * patch * patch + patches) * width + width * hidden,
+        parameters=layers,
+        whole_parameters=(3 * patch * patch + patches) * width + width * hidden,
         hidden_size=width,
         intermediate_size=inner,
         patches_per_image=patches,

@@ -16,10 +16,11 @@ class Traits:
     head_on_every_stage: bool = False
     """The output embedding is on every stage."""
     vision_on_every_stage: bool = False
-    rotary_tables: bool = True
-    """Whether a table of positions is kept: what vLLM runs by transformers' own code keeps none."""
+    rotary_tables: int = 1
+    """Tables of positions that are kept: what vLLM runs by transformers' own code keeps none, and the indexers of DeepSeek
+    V3.2 have one of their own."""
     wide_rotary_tables: bool = False
-    """Its numbers have 32 bits (models/gpt_oss.py)."""
+    """Their numbers have 32 bits (models/gpt_oss.py; rotary_embedding/deepseek_scaling_rope.py where it is a custom op)."""
     silu_experts: bool = True
     """The experts' activation is SiLU or a squared ReLU, which TensorRT-LLM's kernel of experts in 16 bits wants."""
     draft_joint_sharded: bool = False
@@ -50,7 +51,7 @@ MODELLED: dict[str, Traits] = {
     "Phi3ForCausalLM": _USUAL,
     "InternLM3ForCausalLM": Traits(code_of_checkpoint=True),
     "GraniteForCausalLM": _USUAL,
-    "SeedOssForCausalLM": Traits(rotary_tables=False),
+    "SeedOssForCausalLM": Traits(rotary_tables=0),
     "Qwen2ForCausalLM": _USUAL,
     "Qwen3ForCausalLM": _USUAL,
     "MiMoForCausalLM": Traits(code_of_checkpoint=True),
@@ -91,7 +92,7 @@ MODELLED: dict[str, Traits] = {
     # Latent attention.
     "DeepseekV2ForCausalLM": _USUAL,
     "DeepseekV3ForCausalLM": _USUAL,
-    "DeepseekV32ForCausalLM": _USUAL,
+    "DeepseekV32ForCausalLM": Traits(rotary_tables=2, wide_rotary_tables=True),
     "GlmMoeDsaForCausalLM": _USUAL,
     "KimiK25ForConditionalGeneration": _USUAL,
     "Glm4MoeLiteForCausalLM": _USUAL,

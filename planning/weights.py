@@ -127,8 +127,9 @@ def _tensors(
         cut = stored(model, model.format_of(LinearPart.VISION))
         yield (model.vision.parameters / sharding.tensor * cut.bytes_per_element, 1)
         yield (model.vision.whole_parameters * wide, 1)
-    if rotary and traits_of(model.architecture).rotary_tables:
-        yield from _rotary_tables(model)
+    if rotary:
+        for _ in range(traits_of(model.architecture).rotary_tables):
+            yield from _rotary_tables(model)
 
 
 @lru_cache(maxsize=4096)
