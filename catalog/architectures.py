@@ -17,10 +17,10 @@ class Traits:
     """The output embedding is on every stage."""
     vision_on_every_stage: bool = False
     rotary_tables: int = 1
-    """Tables of positions that are kept: what vLLM runs by transformers' own code keeps none, and the indexers of DeepSeek
-    V3.2 have one of their own."""
+    """Tables of positions that are kept: what vLLM runs by transformers' own code keeps none, and the indexers of
+    DeepSeek V3.2 have one of their own."""
     wide_rotary_tables: bool = False
-    """Their numbers have 32 bits (models/gpt_oss.py; rotary_embedding/deepseek_scaling_rope.py where it is a custom op)."""
+    """Their numbers have 32 bits (models/gpt_oss.py; rotary_embedding/deepseek_scaling_rope.py as a custom op)."""
     silu_experts: bool = True
     """The experts' activation is SiLU or a squared ReLU, which TensorRT-LLM's kernel of experts in 16 bits wants."""
     draft_joint_sharded: bool = False

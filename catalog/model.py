@@ -224,11 +224,20 @@ class Model(Entry):
                 kinds[len(kinds) - 1 - kinds[::-1].index(largest)] = index
         return tuple(kinds)
 
+    def feeds_forward(self, layer: int) -> bool:
+        """Whether that layer, from 0, has a feed-forward part: some models have layers of it alone."""
+        if not any(isinstance(group, NoAttention) for group in self.attention):
+            return True
+        return isinstance(self.attention[self.layer_kinds[layer]], NoAttention)
+
     def has_experts(self, layer: int) -> bool:
+        """Whether the feed-forward part of that layer, from 0, is made of experts."""
         experts = self.experts
-        if experts is not None and experts.layers is not None:
+        if experts is None or not self.feeds_forward(layer):
+            return False
+        if experts.layers is not None:
             return layer in experts.layers
-        return experts is not None and layer >= experts.dense_layers and (layer + 1) % experts.every == 0
+        return layer >= experts.dense_layers and (layer + 1) % experts.every == 0
 
     @property
     def recorded_only(self) -> bool:

@@ -43,10 +43,8 @@ class Layer:
     @classmethod
     def of(cls, model: Model, number: int) -> "Layer":
         group = model.layer_kinds[number]
-        apart = any(isinstance(other, NoAttention) for other in model.attention)
-        feed_forward = isinstance(model.attention[group], NoAttention) or not apart
-        experts = model.experts if feed_forward and model.has_experts(number) else None
-        return cls(group, experts, feed_forward, _has_indexer(model, number), _formats(model, number))
+        experts = model.experts if model.has_experts(number) else None
+        return cls(group, experts, model.feeds_forward(number), _has_indexer(model, number), _formats(model, number))
 
     @classmethod
     def draft(cls, model: Model) -> "Layer":

@@ -8,14 +8,13 @@ from catalog.model import (
     HeadedAttention,
     KvCacheDtype,
     LinearAttention,
-    LinearPart,
     MlaAttention,
     Model,
     StateSpace,
     WeightFormat,
 )
 from planning.kv_cache import cache_dtype, is_sparse, no_fp8_cache
-from planning.scales import cut_expert_scales, cut_scales
+from planning.scales import cut_expert_scales, cut_scales, expert_formats
 from planning.shape import GpuNode
 
 
@@ -73,9 +72,9 @@ def tensor_objection(
 def _biased(model: Model, cuts: ExpertCuts) -> str | None:
     """Humming's kernel of experts takes a bias of all parts or of none, and in NVFP4 it gets none (vLLM 0.33.0 ends
     with "bias is required by humming"; its own code, asked for gpt-oss on 2026-11-29)."""
-    if model.experts is None or not model.experts.bias or model.quantization is None:
+    if model.experts is None or not model.experts.bias:
         return None
-    if cuts.nvfp4 is not Kernel.HUMMING or model.quantization.format_of(LinearPart.EXPERTS) is not WeightFormat.NVFP4:
+    if cuts.nvfp4 is not Kernel.HUMMING or WeightFormat.NVFP4 not in expert_formats(model):
         return None
     return "vLLM ends at start with experts in NVFP4 that have biases, on that card"
 

@@ -61,7 +61,7 @@ def cut_expert_scales(model: Model, tensor: int, *, cuts: ExpertCuts) -> str | N
     size = experts.intermediate_size
     if size % tensor:
         return f"the experts' intermediate size {size} is no multiple of it"
-    if quantization is not None and (why := _cut_groups(quantization, size // tensor)) is not None:
+    if quantization is not None and (why := _cut_groups(model, quantization, size // tensor)) is not None:
         return why
     if (rows := _rows_of_kernel(model, cuts)) is not None and size // tensor % rows:
         return f"{size // tensor} rows of an expert are no multiple of the {rows} that the kernel of that card takes"
@@ -75,22 +75,27 @@ def cut_expert_scales(model: Model, tensor: int, *, cuts: ExpertCuts) -> str | N
 
 def _rows_of_kernel(model: Model, cuts: ExpertCuts) -> int | None:
     """What an expert's rows must be a multiple of where the kernel cannot pad them; None: it can."""
-    form = None if model.quantization is None else model.quantization.format_of(LinearPart.EXPERTS)
-    match form:
-        case WeightFormat.NVFP4 if cuts.nvfp4 is Kernel.CUTLASS and model.gated_mlp:
-            return GATED_NVFP4_ROWS
-        case WeightFormat.FP8 if cuts.fp8 is Kernel.MARLIN and not model.gated_mlp:
-            return _UNGATED_FP8_ROWS
-        case _:
-            return None
+    formats = expert_formats(model)
+    if WeightFormat.NVFP4 in formats and cuts.nvfp4 is Kernel.CUTLASS and model.gated_mlp:
+        return GATED_NVFP4_ROWS
+    if WeightFormat.FP8 in formats and cuts.fp8 is Kernel.MARLIN and not model.gated_mlp:
+        return _UNGATED_FP8_ROWS
+    return None
 
 
-def _cut_groups(quantization: Quantization, rows: int) -> str | None:
+def expert_formats(model: Model) -> frozenset[WeightFormat | None]:
+    """How the experts of its layers are stored."""
+    return frozenset(
+        model.format_of(LinearPart.EXPERTS, layer) for layer in range(model.layers) if model.has_experts(layer)
+    )
+
+
+def _cut_groups(model: Model, quantization: Quantization, rows: int) -> str | None:
     """vLLM's awq and gptq repeat the scales of a group that is cut, and compressed-tensors refuses."""
     group = quantization.group
     if group is None or quantization.finer_expert_groups or rows % group == 0:
         return None
-    if quantization.format_of(LinearPart.EXPERTS) not in (WeightFormat.INT4, WeightFormat.INT8):
+    if not expert_formats(model) & {WeightFormat.INT4, WeightFormat.INT8}:
         return None
     return f"{rows} rows of an expert are no multiple of the {group} weights that share a scale"
 
@@ -137,6 +142,5 @@ def _cuts(model: Model) -> Iterator[Cut]:
 
 
 def _has_dense(model: Model) -> bool:
-    return any(not model.has_experts(layer) for layer in range(model.layers)) or bool(
-        model.experts and model.experts.beside_dense
-    )
+    dense = (layer for layer in range(model.layers) if model.feeds_forward(layer) and not model.has_experts(layer))
+    return any(True for _ in dense) or bool(model.experts and model.experts.beside_dense)

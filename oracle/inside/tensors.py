@@ -110,6 +110,10 @@ class Loading(TorchFunctionMode):
             return args[0].flatten()[:1]  # the scales that are not zero, of which the least is looked for
         if function in (torch.where, torch.Tensor.where) and len(args) == 1:  # a log line of the experts of a rank
             return (args[0].flatten()[:0].long(),)
+        if function is torch.Tensor.new_tensor:  # the widths of parts that are one matrix, by which scales are repeated
+            made = function(*args, **kwargs)
+            made.told = args[1]
+            return made
         if function in (torch.repeat_interleave, torch.Tensor.repeat_interleave):
             return _repeated(function, args, kwargs)
         return function(*args, **kwargs)
@@ -119,6 +123,8 @@ def _repeated(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -
     by_tensor = len(args) > 1 and isinstance(args[1], torch.Tensor) and "output_size" not in kwargs
     if not by_tensor:
         return function(*args, **kwargs)
+    if (told := getattr(args[1], "told", None)) is not None:
+        return function(*args, **{**kwargs, "output_size": sum(told)})
     counts = getattr(args[1], "constant", None)
     return args[0] if counts is None else function(*args, **{**kwargs, "output_size": int(counts.sum())})
 

@@ -6,7 +6,7 @@ from catalog.hugging_face import UnreadableConfigError
 from oracle.compare import compare, model_of
 from oracle.question import Question
 from planning.weights import MIB
-from tests.unit.configs.variants import EXCUSED, EXCUSED_BEYOND_HOPPER, UNMODELLED, answers, questions
+from tests.unit.configs.variants import UNMODELLED, answers, excuse, questions
 
 ASKED = questions()
 SAID = answers()
@@ -35,7 +35,7 @@ def test_the_plan_says_what_vllm_said(key: str, question: Question, capability: 
     if not rows:
         pytest.skip("no machine with that card has so many GPUs")
     (row,) = rows
-    if name in (EXCUSED if capability == "9.0" else EXCUSED_BEYOND_HOPPER):
+    if excuse(name, capability) is not None:
         assert row.fault is not None, f"{name} needs no excuse"
         return
     if row.kind == "weights" and row.cache_exact and row.weights_error is not None:

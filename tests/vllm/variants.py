@@ -33,7 +33,7 @@ def judged(answer: Answer) -> Answer:
         'RuntimeError: "Unsupported',
         'TypeError: "Flash',
         "AttributeError: \"'QKVParallelLinear'",
-        'RuntimeError: "shape',
+        "RuntimeError: \"shape '[128, 2,",
     )
     return {"refusal": failure} if failure.startswith(ends) else answer
 
