@@ -130,7 +130,7 @@ def compare(answers: Iterable[tuple[Question, Answer]], capability: str, *, form
         if question.ranks > node.gpus:
             continue
         if "failure" in answer:
-            table.unanswered.append(f"{question.config.id}, {question.shape}: {answer['failure']}")
+            table.unanswered.append(_unanswered(question, str(answer["failure"]), node, formulas=formulas))
             continue
         if formulas and not _counted(question.config):
             table.uncounted += 1
@@ -140,6 +140,16 @@ def compare(answers: Iterable[tuple[Question, Answer]], capability: str, *, form
             table.refused_alike += 1
         table.rows.append(row)
     return table
+
+
+def _unanswered(question: Question, failure: str, node: GpuNode, *, formulas: bool) -> str:
+    """A line that says what the plan does where vLLM's own code gave no answer."""
+    try:
+        planned = _planned(model_of(question.config), question, node, formulas=formulas)
+    except UnreadableConfigError as error:
+        planned = str(error)
+    does = f"refuses it: {planned}" if isinstance(planned, str) else "accepts it"
+    return f"{question.config.id}, {question.shape}: {failure}; the plan {does}"
 
 
 def _row(question: Question, answer: Answer, node: GpuNode, *, formulas: bool) -> Row:

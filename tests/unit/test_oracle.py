@@ -139,6 +139,16 @@ def test_a_refusal_of_vllm_that_the_plan_does_not_know_is_a_fault() -> None:
     assert "not on a Monday" in table.as_markdown()
 
 
+def test_a_shape_without_an_answer_says_what_the_plan_does() -> None:
+    config = Config("google/gemma-3-1b-it", "a test", {})
+    unknown = Config("nobody/knows", "a test", {"model_type": "nobody"})
+    silent: Answer = {"failure": "who knows"}
+    told = compared((Question(CONFIG), silent), (Question(config, 8), silent), (Question(unknown), silent)).unanswered
+    assert told[0].endswith("who knows; the plan accepts it")
+    assert "the plan refuses it: 4 attention heads" in told[1]
+    assert "the plan refuses it: " in told[2]
+
+
 def test_a_false_refusal_is_a_fault_and_a_shared_one_is_none() -> None:
     config = Config("google/gemma-3-1b-it", "a test", {})
     assert not compared((Question(config, 8), answer())).holds
