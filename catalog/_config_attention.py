@@ -207,10 +207,19 @@ def _latent(reader: ConfigReader, layers: int) -> MlaAttention:
 
 
 def _indexer_layers(reader: ConfigReader, layers: int) -> tuple[int, ...] | None:
-    """The layers with an indexer; None where every layer has one. In GLM 5.2 and 5.3 several layers share one."""
-    if not isinstance(reader.get("indexer_types"), list):
-        return None
-    full = tuple(layer for layer, kind in enumerate(reader.list_of("indexer_types")[:layers]) if kind == "full")
+    """The layers with an indexer; None where every layer has one. In GLM 5.2 and 5.3 several layers share one.
+
+    vLLM goes by a pattern or a frequency, whatever `indexer_types` says (models/deepseek_v2.py, 0.33.0).
+    """
+    pattern = reader.get("index_topk_pattern")
+    if pattern is not None:
+        letters = list(pattern) if isinstance(pattern, str) else reader.list_of("index_topk_pattern")
+        full = tuple(layer for layer in range(layers) if layer >= len(letters) or letters[layer] != "S")
+    else:
+        every, offset = reader.integer_or(1, "index_topk_freq"), reader.integer_or(2, "index_skip_topk_offset")
+        if every < 1:
+            raise UnreadableConfigError(f"index_topk_freq: {every} is no number of layers")
+        full = tuple(layer for layer in range(layers) if max(layer - offset + 1, 0) % every == 0)
     return None if len(full) == layers else full
 
 

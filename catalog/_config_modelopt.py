@@ -17,9 +17,12 @@ _MODELOPT = {
     "W4A16_NVFP4": WeightFormat.NVFP4_A16,
     "MXFP8": WeightFormat.MXFP8,
 }
-_NOT_BY_MARLIN = frozenset({"9.0", "10.0", "10.3", "12.0"})
-"""Where layers run on Marlin's kernel, vLLM 0.33.0 ends with "no attribute 'orig_dtype'" (kernels/linear/scaled_mm/
-marlin.py; its own code, asked on 2026-11-29 for all but 10.3, whose kernels are those of 10.0)."""
+_ONLY_ON = {
+    "FP8_PB_WO": frozenset({"9.0", "10.0", "10.3", "12.0"}),
+    "FP8_PER_CHANNEL_PER_TOKEN": frozenset({"8.9", "9.0", "10.0", "10.3", "12.0"}),
+}
+"""Where these layers run on Marlin's kernel, vLLM 0.33.0 ends with "no attribute 'orig_dtype'" (kernels/linear/
+scaled_mm/marlin.py; its own code, asked on 2026-11-29 for all but 10.3, whose kernels are those of 10.0)."""
 _OF_ITS_OWN_FILE = {"FP8", "FP8_PER_CHANNEL_PER_TOKEN", "FP8_PB_WO", "NVFP4", "MIXED_PRECISION"}
 """Algorithms that vLLM takes from a file that ModelOpt signs as its producer (transformers_utils/
 model_arch_config_convertor.py, _normalize_quantization_config, 0.33.0)."""
@@ -55,22 +58,18 @@ def modelopt(config: Mapping[str, Any], checkpoint: Checkpoint) -> Quantization 
         stored = mapping(config.get("quantized_layers"))
         if not stored:
             raise UnreadableConfigError("quantization_config: MIXED_PRECISION without quantized_layers")
-        groups = [([name], _modelopt_format(str(mapping(how).get("quant_algo", "")))) for name, how in stored.items()]
-        return mixed(_by_format(groups), skipped, checkpoint, Match.WILDCARD).model_copy(update={"kv_cache": cache})
-    main = Quantization(
-        format=_modelopt_format(algorithm),
-        block=128 if algorithm == "FP8_PB_WO" else None,
-        only_on=_NOT_BY_MARLIN if algorithm == "FP8_PB_WO" else frozenset(),
-        one_scale=algorithm == "FP8",
-        kv_cache=cache,
-    )
+        groups = [([name], _scheme(str(mapping(how).get("quant_algo", "")))) for name, how in stored.items()]
+        return mixed(_by_scheme(groups), skipped, checkpoint, Match.WILDCARD).model_copy(update={"kv_cache": cache})
+    main = _scheme(algorithm).model_copy(update={"one_scale": algorithm == "FP8", "kv_cache": cache})
     return excepting(main, skipped, Match.WILDCARD, checkpoint, frozenset({LinearPart.OUTPUT_EMBEDDING}))
 
 
-def _modelopt_format(algorithm: str) -> WeightFormat:
-    if algorithm.upper() not in _MODELOPT:
+def _scheme(algorithm: str) -> Quantization:
+    name = algorithm.upper()
+    if name not in _MODELOPT:
         raise UnreadableConfigError(f"quantization_config: the algorithm {algorithm or 'unnamed'} is not modelled")
-    return _MODELOPT[algorithm.upper()]
+    block = 128 if name == "FP8_PB_WO" else None
+    return Quantization(format=_MODELOPT[name], block=block, only_on=_ONLY_ON.get(name, frozenset()))
 
 
 def _modelopt_cache(config: Mapping[str, Any]) -> KvCacheDtype:
@@ -94,8 +93,8 @@ def _is_fixed_fp8(scheme: Mapping[str, Any]) -> bool:
     return scheme.get("num_bits") == 8 and scheme.get("dynamic") is False
 
 
-def _by_format(groups: list[tuple[list[str], WeightFormat]]) -> list[tuple[list[str], Quantization]]:
-    joined: dict[WeightFormat, list[str]] = {}
-    for targets, form in groups:
-        joined.setdefault(form, []).extend(targets)
-    return [(targets, Quantization(format=form)) for form, targets in joined.items()]
+def _by_scheme(groups: list[tuple[list[str], Quantization]]) -> list[tuple[list[str], Quantization]]:
+    joined: dict[Quantization, list[str]] = {}
+    for targets, scheme in groups:
+        joined.setdefault(scheme, []).extend(targets)
+    return [(targets, scheme) for scheme, targets in joined.items()]

@@ -35,7 +35,9 @@ def judged(answer: Answer) -> Answer:
         "AttributeError: \"'QKVParallelLinear'",
         "RuntimeError: \"shape '[128, 2,",
     )
-    return {"refusal": failure} if failure.startswith(ends) else answer
+    if failure.startswith(ends):
+        return {"refusal": failure}
+    return {"failure": "no answer"} if failure else answer
 
 
 if __name__ == "__main__":

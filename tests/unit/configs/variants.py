@@ -26,13 +26,13 @@ _EVERYWHERE = {
     "fbgemm": "vLLM wants a flag for it, and the plan says which",
     "ct-nvfp4-cut": _CUT,
     "ct-mxfp4-cut": _CUT,
-    "ct-mxfp8-cut": _CUT,
 }
 _BEYOND_HOPPER = {
     "ct-int8-experts-by-column": _BY_COLUMN,
     "ct-int4-experts-by-column": _BY_COLUMN,
     "gptq-8-experts-by-column": _BY_COLUMN,
 }
+_ON_HOPPER = {"ct-mxfp8-cut": _CUT}
 _ON_A100 = {
     "ct-block": "compressed-tensors keeps the scales of blocks there as they are, 1.2 per cent less than Marlin's"
 }
@@ -40,7 +40,7 @@ _ON_A100 = {
 
 def excuse(name: str, capability: str) -> str | None:
     """Why the plan says otherwise than vLLM of that variant on that card; None: it does not."""
-    beyond = {} if capability == "9.0" else _BEYOND_HOPPER
+    beyond = _ON_HOPPER if capability == "9.0" else _BEYOND_HOPPER
     return {**_EVERYWHERE, **beyond, **(_ON_A100 if capability == "8.0" else {})}.get(name)
 
 
