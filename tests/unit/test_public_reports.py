@@ -24,6 +24,13 @@ PINNED = "0.33.0"
 
 STATES = engine_of("0.24.0").states
 
+AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}
+GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False, "sym": True}
+PACKED = {
+    "quant_method": "compressed-tensors",
+    "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int", "group_size": 128}}},
+}
+
 
 def read(config: dict[str, Any], **changes: Any) -> Model:
     return model_from_config(config | changes, "a/model")
@@ -150,7 +157,12 @@ def test_attention_that_modelopt_left_alone_stays_in_16_bits_in_either_file() ->
     inside = {"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": ["lm_head", *names]}
     beside = {
         "producer": {"name": "modelopt"},
-        "quantization": {"quant_algo": "NVFP4", "exclude_modules": ["lm_head", *names]},
+        "quantization": {
+            "quant_algo": "NVFP4",
+            "group_size": 16,
+            "kv_cache_quant_algo": None,
+            "exclude_modules": ["lm_head", *names],
+        },
     }
     all_of_it = read(deepseek(), quantization_config=inside | {"ignore": ["lm_head"]})
     model = read(deepseek(), quantization_config=inside)
@@ -163,15 +175,15 @@ def test_attention_that_modelopt_left_alone_stays_in_16_bits_in_either_file() ->
 @pytest.mark.parametrize(
     ("method", "reads_expressions"),
     [
-        ({"quant_method": "fp8", "ignored_layers": ["re:.*self_attn.*"]}, False),
-        ({"quant_method": "awq", "bits": 4, "group_size": 128, "modules_to_not_convert": ["re:.*self_attn.*"]}, False),
+        ({"quant_method": "fp8", "activation_scheme": "dynamic", "ignored_layers": ["re:.*self_attn.*"]}, False),
+        ({**AWQ, "modules_to_not_convert": ["re:.*self_attn.*"]}, False),
         ({"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["re:.*self_attn.*"]}, False),
         (
             {"quant_method": "compressed-tensors", "ignore": ["re:.*self_attn.*"], "config_groups": {"group_0": {}}},
             True,
         ),
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": {"-:.*self_attn.*": {}}}, True),
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "dynamic": {"-:self_attn": {}}}, False),
+        ({**GPTQ, "dynamic": {"-:.*self_attn.*": {}}}, True),
+        ({**GPTQ, "dynamic": {"-:self_attn": {}}}, False),
     ],
 )
 def test_a_list_of_expressions_leaves_out_what_the_format_finds_by_it(
@@ -199,20 +211,15 @@ def test_a_config_that_only_code_of_the_checkpoint_reads_is_said(model: Model) -
     assert not any("--trust-remote-code" in said for said in asked(MODELS["Qwen/Qwen3-8B"], "h200").warnings)
 
 
-@pytest.mark.parametrize("method", ["gptq", "compressed-tensors"])
-def test_every_integer_format_keeps_its_groups_whole(method: str) -> None:
-    weights = {"num_bits": 4, "type": "int", "group_size": 128}
-    config = {"quant_method": method, "bits": 4, "group_size": 128, "config_groups": {"group_0": {"weights": weights}}}
-    model = read(llama(80, 8192, 29568, 64), quantization_config=config)
+@pytest.mark.parametrize("method", [GPTQ, PACKED], ids=["gptq", "compressed-tensors"])
+def test_every_integer_format_keeps_its_groups_whole(method: dict[str, Any]) -> None:
+    model = read(llama(80, 8192, 29568, 64), quantization_config=method)
     assert not asked(model, "a100-80gb", tensor_parallel=2, max_model_len=32768).fits
 
 
 def test_a_router_that_is_not_converted_leaves_the_experts_in_int4() -> None:
     """By vLLM 0.33.0's own code: Qwen3-30B-A3B in AWQ takes 15.67 GiB, 7.85 at TP 2."""
-    config = qwen3_moe() | {
-        "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128, "modules_to_not_convert": ["gate"]}
-    }
-    model = read(config)
+    model = read(qwen3_moe(), quantization_config={**AWQ, "modules_to_not_convert": ["gate"]})
     stage = stages_of(model, 1)[0]
     assert weight_bytes(model, Sharding(), stage) / GIB == pytest.approx(15.67, rel=0.01)
     assert weight_bytes(model, Sharding(2), stage) / GIB == pytest.approx(7.85 + 1 / 32, rel=0.01)
