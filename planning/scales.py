@@ -7,6 +7,7 @@ whole blocks (_maybe_allow_fp8_block_shape_mismatch, layers/linear.py).
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from catalog.engine import ExpertCuts, Kernel
 from catalog.model import (
@@ -83,6 +84,7 @@ def _rows_of_kernel(model: Model, cuts: ExpertCuts) -> int | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def expert_formats(model: Model) -> frozenset[WeightFormat | None]:
     """How the experts of its layers are stored."""
     return frozenset(
