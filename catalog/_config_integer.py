@@ -11,18 +11,16 @@ from catalog._module_names import Match
 _MARLIN_GROUPS = (-1, 32, 64, 128)
 """Weights that share a scale, as Marlin's kernel has them; vLLM has another for awq, and none for gptq."""
 _ROUNDED = ("auto_round:auto_gptq", "auto_round:auto_awq")
-
-
 _AWQ_KEYS = (("w_bit", "bits"), ("q_group_size", "group_size"), ("zero_point",))
 _GPTQ_KEYS = (("bits",), ("group_size",), ("desc_act",), ("sym",))
 
 
 def integer_groups(config: Mapping[str, Any], method: str, checkpoint: Checkpoint) -> Quantization:
     refuse_without(config, method, *(_AWQ_KEYS if "awq" in method else _GPTQ_KEYS[: 4 if "gptq" in method else 2]))
-    bits = whole_number("quantization_config.bits", config.get("w_bit") or config.get("bits", 4))
+    bits = whole_number("quantization_config.bits", config.get("w_bit") or config.get("bits"))
     if bits not in (4, 8) or (bits == 8 and "awq" in method):
         raise UnreadableConfigError(f"quantization_config: {bits} bits of {method} are not modelled")
-    group = config.get("q_group_size") or config.get("group_size", 128)
+    group = config.get("q_group_size") or config.get("group_size")
     size = whole_number("quantization_config.group_size", group)
     if "gptq" in method:
         _refuse_old_gptq(config, size, checkpoint)

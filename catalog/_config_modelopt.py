@@ -26,8 +26,7 @@ scaled_mm/marlin.py; its own code, asked on 2026-11-29 for all but 10.3, whose k
 _OF_ITS_OWN_FILE = {"FP8", "FP8_PER_CHANNEL_PER_TOKEN", "FP8_PB_WO", "NVFP4", "MIXED_PRECISION"}
 """Algorithms that vLLM takes from a file that ModelOpt signs as its producer (transformers_utils/
 model_arch_config_convertor.py, _normalize_quantization_config, 0.33.0)."""
-
-_NESTED_NVFP4_KEYS = ("group_size", "kv_cache_quant_algo", "exclude_modules")
+_NESTED_NVFP4_KEYS = (("group_size",), ("kv_cache_quant_algo",), ("exclude_modules",))
 """What the part that is named quantization has to say (modelopt.py, ModelOptNvFp4Config, 0.33.0)."""
 
 
@@ -47,9 +46,7 @@ def modelopt(config: Mapping[str, Any], checkpoint: Checkpoint) -> Quantization 
     if signed and algorithm not in _OF_ITS_OWN_FILE:
         raise UnreadableConfigError(f"quantization_config: vLLM 0.33 takes no {algorithm} from ModelOpt's own file")
     if nested and "NVFP4" in algorithm:
-        refuse_without(
-            nested, f"{algorithm} of modelopt", ("group_size",), ("kv_cache_quant_algo",), ("exclude_modules",)
-        )
+        refuse_without(nested, f"{algorithm} of modelopt", *_NESTED_NVFP4_KEYS)
     cache = _modelopt_cache(config)
     # An empty list comes first as well (modelopt.py, from_config).
     lists = ("exclude_modules",) if nested else ("ignore",) if "ignore" in config else ("exclude_modules",)

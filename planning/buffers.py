@@ -3,12 +3,11 @@
 Read in vLLM 0.33.0. Which kernel a release picks on which card stands in its entry.
 """
 
-from math import ceil
-
 from catalog.engine import Kernel, Kernels
 from catalog.model import KvCacheDtype, MlaAttention, Model
 from planning.engine import ServeSettings
 from planning.kv_cache import cache_dtype
+from planning.stored import rounded_up
 from planning.weights import MIB, Stage, allocated
 
 _FLASHMLA_HEADS = 64
@@ -58,7 +57,7 @@ def _queries(model: Model, group: MlaAttention, tensor: int, settings: ServeSett
     if heads <= _FEW_HEADS:
         return 0.0
     row = group.kv_lora_rank + group.qk_rope_head_dim
-    return 2 * settings.max_num_batched_tokens * _padded(heads) * row
+    return 2 * settings.max_num_batched_tokens * rounded_up(heads, _FLASHMLA_HEADS) * row
 
 
 def _unpacking(model: Model, group: MlaAttention, tensor: int, settings: ServeSettings) -> float:
@@ -67,12 +66,9 @@ def _unpacking(model: Model, group: MlaAttention, tensor: int, settings: ServeSe
     heads = model.attention_heads // tensor
     row = group.kv_lora_rank + group.qk_rope_head_dim
     contexts = _FLASHMLA_CONTEXTS if settings.max_model_len <= 256 * 1024 else _FLASHMLA_LONG_CONTEXTS
-    per_token = heads * row + _padded(heads) * (row + group.kv_lora_rank) + heads * group.kv_lora_rank
+    padded = rounded_up(heads, _FLASHMLA_HEADS)
+    per_token = heads * row + padded * (row + group.kv_lora_rank) + heads * group.kv_lora_rank
     return 2 * (contexts * settings.max_model_len * row + settings.max_num_batched_tokens * per_token)
-
-
-def _padded(heads: int) -> int:
-    return ceil(heads / _FLASHMLA_HEADS) * _FLASHMLA_HEADS
 
 
 def _indexer_buffers(model: Model, group: MlaAttention, stage: Stage, settings: ServeSettings) -> float:

@@ -10,7 +10,7 @@ from math import gcd, lcm
 from catalog.architectures import traits_of
 from catalog.engine import Kernel, Kernels
 from catalog.model import Model, WeightFormat
-from planning.scales import GATED_NVFP4_ROWS
+from planning.scales import GATED_NVFP4_ROWS, MARLIN_ROWS
 from planning.stored import Plain, Quantised, rounded_up
 
 _MXFP4_TILES = {Kernel.TRITON: (64, 1), Kernel.MARLIN: (128, 256), Kernel.TENSORRT: (128, 256)}
@@ -26,10 +26,7 @@ _MARLIN_UNIT, _MARLIN_TILE, _MARLIN_WIDE_TILE = 128, 64, 128
 """Marlin's kernel for NVFP4 rounds an expert's width up to the first tile if the model's width is a multiple of the
 unit, and to the second if not (vllm/model_executor/layers/quantization/utils/marlin_utils_fp4.py,
 prepare_nvfp4_moe_layer_for_marlin, read on 2026-11-29)."""
-_MARLIN_ROWS = 64
-"""What Marlin's kernel rounds the rows of an expert in fp8, MXFP8 or integers up to (quantization/utils/
-marlin_utils.py, marlin_moe_padded_intermediate)."""
-_INTEGER_TILES = {Kernel.HUMMING: 128, Kernel.MARLIN: _MARLIN_ROWS}
+_INTEGER_TILES = {Kernel.HUMMING: 128, Kernel.MARLIN: MARLIN_ROWS}
 """What each kernel rounds the rows of experts in integers by groups, or in MXFP8, up to (vLLM's own code, asked for 96
 and 192 rows)."""
 _UNGATED_TILES = {Kernel.FLASHINFER: 128, Kernel.TRITON: 1}
@@ -119,7 +116,7 @@ def _common(block: int, size: float, model: Model) -> int:
 def _tile(kept: Quantised, shard: float, kernels: Kernels, *, gated: bool) -> int:
     match kept.form:
         case WeightFormat.FP8 if kernels.fp8_experts is Kernel.MARLIN:
-            return lcm(_MARLIN_ROWS, kept.quantization.block or 1)
+            return lcm(MARLIN_ROWS, kept.quantization.block or 1)
         case WeightFormat.FP8 if not gated and kept.quantization.block is None:
             return _UNGATED_TILES[kernels.fp8_experts]
         case WeightFormat.MXFP4:

@@ -25,10 +25,11 @@ GATED_NVFP4_ROWS = 64
 """Rows of a gated expert in NVFP4 are a multiple of it: TensorRT-LLM's kernel pads them, and CUTLASS's ends vLLM (
 vllm/model_executor/layers/quantization/utils/flashinfer_fp4_moe.py, prepare_nvfp4_moe_layer_for_fi_or_cutlass, read on
 2026-11-29)."""
-_UNGATED_FP8_ROWS = 64
-"""The same of an expert in fp8 without a gate on Marlin's kernel, which pads as if it had one, and ends vLLM (
-vllm/model_executor/layers/quantization/utils/marlin_utils_fp8.py, prepare_fp8_moe_layer_for_marlin; its own code, asked
-for Nemotron's 464 and 232 rows on 2026-11-29)."""
+MARLIN_ROWS = 64
+"""What Marlin's kernel rounds the rows of an expert in fp8, MXFP8 or integers up to (vllm/model_executor/layers/
+quantization/utils/marlin_utils.py, marlin_moe_padded_intermediate). In fp8 it pads as if there were a gate, and ends
+where there is none (marlin_utils_fp8.py, prepare_fp8_moe_layer_for_marlin; asked for Nemotron's 464 and 232 rows on
+2026-11-29)."""
 _FLOATS_BY_SCALE = {
     WeightFormat.NVFP4: 16,
     WeightFormat.NVFP4_A16: 16,
@@ -80,7 +81,7 @@ def _rows_of_kernel(model: Model, cuts: ExpertCuts) -> int | None:
     if WeightFormat.NVFP4 in formats and cuts.nvfp4 is Kernel.CUTLASS and model.gated_mlp:
         return GATED_NVFP4_ROWS
     if WeightFormat.FP8 in formats and cuts.fp8 is Kernel.MARLIN and not model.gated_mlp:
-        return _UNGATED_FP8_ROWS
+        return MARLIN_ROWS
     return None
 
 

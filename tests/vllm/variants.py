@@ -18,11 +18,11 @@ def main() -> None:
 def _asked(capability: str) -> str:
     wanted = questions()
     answers = ask([question for _, question in wanted], capability)
-    said = {key: judged(answer) for (key, _), (_, answer) in zip(wanted, answers, strict=True)}
+    said = {key: _judged(answer) for (key, _), (_, answer) in zip(wanted, answers, strict=True)}
     return "{\n" + ",\n".join(f"  {json.dumps(key)}: {json.dumps(answer)}" for key, answer in said.items()) + "\n }"
 
 
-def judged(answer: Answer) -> Answer:
+def _judged(answer: Answer) -> Answer:
     """What else ends a server: an assertion without words, a class of transformers that refuses its own config, and
     what vLLM raises of a format that it has no kernel for, or no more."""
     failure = str(answer.get("failure", ""))
